@@ -1,0 +1,160 @@
+"""All that a plug-in needs to import: the protocols of a backend and of a scenario.
+
+Standard library only. A worker imports this module before the backend, inside the measured process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from harness.model import Param
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+class Unsupported(Exception):
+    """Raised by a backend (or scenario) that cannot do what it is asked: the cell becomes SKIPPED.
+
+    The message is the reason that the report shows, so it names the feature that is missing.
+    """
+
+
+class BuildRefusedError(Exception):
+    """Raised by a backend that must not be measured as installed, such as a debug build."""
+
+
+class Reader(Protocol):
+    """One pass over one shard: an iterator of batches and a context manager.
+
+    A batch is whatever the backend natively hands out; only `rows`, `first_value` and `canonical`
+    look inside it.
+    """
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __next__(self) -> Any: ...
+
+    def __enter__(self) -> Reader: ...
+
+    def __exit__(self, *exc_info: object) -> None: ...
+
+    def close(self) -> None:
+        """Release what the reader holds; idempotent."""
+        ...
+
+    def rows(self, batch: Any) -> int:
+        """Number of rows in the batch; must be O(1), as it runs inside the timed span."""
+        ...
+
+    def first_value(self, batch: Any, column: str) -> object:
+        """The first row's value of the column as an ordinary Python object (`str` for text)."""
+        ...
+
+    def canonical(self, batch: Any) -> pyarrow.RecordBatch:
+        """The batch for digests, with the shard's column names and order. Never timed."""
+        ...
+
+
+class Backend(Protocol):
+    """A way to read shards. Made in the worker by the module's `create(**options)`.
+
+    Importing the module and calling `create` must import the library: that time is `import_ns`.
+
+    Optional methods, looked up by name:
+
+    * `allocator_bytes() -> dict[str, int]`: live bytes of each allocator that the library has and can
+      report, by allocator name; must not allocate through that allocator.
+    * `allocator_peak_bytes() -> dict[str, int]` and `reset_peak() -> None`: the same for peaks.
+    * `trim() -> None`: give back to the kernel what can be given back.
+    """
+
+    def versions(self) -> dict[str, str]:
+        """Name -> version of everything that decides the result. Empty means no measurement.
+
+        Raises BuildRefusedError for a build that must not be measured.
+        """
+        ...
+
+    def prepare(self, shards: Sequence[Path], directory: Path) -> Sequence[Path]:
+        """Convert the Parquet shards to the backend's own format inside `directory`, once.
+
+        Untimed and idempotent; returns one path per shard, in order. A backend that reads Parquet
+        returns `shards` unchanged. The sources are never modified.
+        """
+        ...
+
+    def open(
+        self, shard: Path, *, columns: Sequence[str] | None = None, batch_rows: int = 1024
+    ) -> Reader:
+        """A reader over one prepared shard. `columns` are top-level names in file order, None for all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One file of a corpus as a worker sees it."""
+
+    path: Path
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repetitions:
+    """How a scenario spreads its samples: fresh processes, and samples in each."""
+
+    processes: int
+    per_process: int
+    warmup_processes: int = 0
+    """Processes run first and thrown away, where the cold start itself is what is timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure that a scenario reports; the unit is the suffix of its name."""
+
+    name: str
+    help: str
+    better: str = "lower"
+    headline: bool = False
+
+
+class Bench(Protocol):
+    """What a scenario's `run` gets: the backend, the data and the measured span.
+
+    `span()` is the only thing that starts and stops the instrument; what runs outside it is neither
+    timed nor counted. `emit` hands over one sample; the span's figures are merged into it.
+    """
+
+    backend: Backend
+    shards: Sequence[Shard]
+    columns: Sequence[str] | None
+    text_column: str
+    batch_rows: int
+    params: Mapping[str, Param]
+    instrument: str
+    repetitions: int
+    startup: Mapping[str, float]
+
+    def span(self) -> AbstractContextManager[None]: ...
+
+    def emit(
+        self, values: Mapping[str, float], series: Mapping[str, Sequence[float]] | None = None
+    ) -> None: ...
+
+    def verify(self, shard_index: int, first_value: object | None = None) -> None: ...
+
+
+class Scenario(Protocol):
+    """The module of a scenario file, `scenarios/<name>.py`; its docstring is shown in reports."""
+
+    NEEDS: frozenset[str]
+    INSTRUMENTS: tuple[str, ...]
+    GRID: Mapping[str, tuple[Param, ...]]
+    METRICS: tuple[Metric, ...]
+    repetitions: Callable[[Mapping[str, Param], str], Repetitions]
+    run: Callable[[Bench], None]
