@@ -1,0 +1,1 @@
+"""Apache DataFusion's streamed execution."""

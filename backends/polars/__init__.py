@@ -1,0 +1,1 @@
+"""Polars' streaming engine."""
