@@ -1,0 +1,5 @@
+//! Where bytes come from.
+
+pub mod local;
+
+pub use local::LocalFile;

@@ -1,0 +1,77 @@
+//! The reader against files written by the parquet crate itself.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::{Int64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
+use firstbyte_core::{Dataset, Kind, ScanOptions};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
+
+/// A file of its own per test, removed at the end.
+struct Shard(PathBuf);
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn rows(count: i64) -> RecordBatch {
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("id", DataType::Int64, false),
+        Field::new("text", DataType::Utf8, true),
+    ]));
+    let text = (0..count).map(|i| (i % 5 != 0).then(|| format!("row {i}")));
+    RecordBatch::try_new(
+        schema,
+        vec![Arc::new((0..count).collect::<Int64Array>()), Arc::new(text.collect::<StringArray>())],
+    )
+    .unwrap()
+}
+
+fn shard(name: &str, batch: &RecordBatch, group_rows: usize) -> Shard {
+    let path = std::env::temp_dir().join(format!("firstbyte-core-{}-{name}.parquet", std::process::id()));
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).build();
+    let mut writer =
+        ArrowWriter::try_new(fs::File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+    Shard(path)
+}
+
+fn concat(batches: &[RecordBatch]) -> RecordBatch {
+    arrow_select::concat::concat_batches(&batches[0].schema(), batches).unwrap()
+}
+
+#[test]
+fn all_rows_arrive_in_order() {
+    let expected = rows(1000);
+    let shard = shard("order", &expected, 300);
+    let dataset = Dataset::open(&shard.0).unwrap();
+    assert_eq!(dataset.row_group_rows(), [300, 300, 300, 100]);
+    let scan = dataset.scan(&ScanOptions { batch_rows: 64, ..Default::default() }).unwrap();
+    let batches: Vec<_> = scan.map(Result::unwrap).collect();
+    assert_eq!(concat(&batches), expected);
+}
+
+#[test]
+fn a_truncated_file_is_corrupt_and_says_which() {
+    let shard = shard("cut", &rows(100), 100);
+    let bytes = fs::read(&shard.0).unwrap();
+    fs::write(&shard.0, &bytes[..bytes.len() - 9]).unwrap();
+    let error = Dataset::open(&shard.0).unwrap_err();
+    assert_eq!(error.kind, Kind::Corrupt);
+    assert_eq!(error.place.file.as_deref(), Some(shard.0.as_path()));
+}
+
+#[test]
+fn unknown_column_is_a_usage_error() {
+    let shard = shard("usage", &rows(10), 10);
+    let options = ScanOptions { columns: Some(vec!["none".into()]), ..Default::default() };
+    let error = Dataset::open(&shard.0).unwrap().scan(&options).err().unwrap();
+    assert_eq!(error.kind, Kind::Usage);
+    assert!(error.message.contains("id, text"), "{error}");
+}
