@@ -1,0 +1,104 @@
+"""Nested values from levels: the inverse of Dremel's column striping.
+
+Source: S. Melnik et al., "Dremel: Interactive Analysis of Web-Scale Datasets", VLDB 2010. Works
+node by node over whole stretches of a column, not record by record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import compress
+from typing import Any
+
+from backends.pure_python.column import Levels, scattered
+from backends.pure_python.errors import MalformedError
+from backends.pure_python.schema import Leaf, List, Node, Struct, leaves
+
+Streams = Mapping[int, Levels]
+"""Leaf index -> its levels and values, one slot or more per value of the node that is built."""
+
+
+def assemble(node: Node, streams: Streams) -> list[Any]:
+    """The values of a node: a list, a dict or a scalar per slot, None for null.
+
+    Maps become lists of (key, value) pairs, which keeps order and repeated keys.
+    Raises MalformedError where the leaves of a node disagree.
+    """
+    if isinstance(node, Leaf):
+        levels = streams[node.index]
+        if len(levels.values) == len(levels.definition):
+            return levels.values
+        return scattered(levels.values, _at_least(levels.definition, node.max_definition))
+    if isinstance(node, Struct):
+        return _structs(node, streams)
+    return _lists(node, streams)
+
+
+def _structs(node: Struct, streams: Streams) -> list[Any]:
+    names = [child.name for child in node.children]
+    columns = [assemble(child, streams) for child in node.children]
+    if len({len(column) for column in columns}) > 1:
+        raise MalformedError(f"the fields of struct '{node.name}' differ in length")
+    rows: list[Any] = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    if not node.nullable:
+        return rows
+    definition = _slot_definitions(node, streams)
+    if len(definition) != len(rows):
+        raise MalformedError(f"the fields of struct '{node.name}' differ in length")
+    least = node.definition
+    return [row if level >= least else None for row, level in zip(rows, definition, strict=True)]
+
+
+def _slot_definitions(node: Struct, streams: Streams) -> bytes:
+    """The definition level at which each struct starts, from its first leaf."""
+    leaf = leaves(node)[0]
+    levels = streams[leaf.index]
+    if leaf.max_repetition == node.repetition:
+        return levels.definition
+    starts = [level <= node.repetition for level in levels.repetition]
+    return bytes(compress(levels.definition, starts))
+
+
+def _lists(node: List, streams: Streams) -> list[Any]:
+    below = leaves(node)
+    items = assemble(node.item, {leaf.index: _inside(node, streams[leaf.index]) for leaf in below})
+    if node.is_map:
+        items = [tuple(pair.values()) for pair in items]
+    first = streams[below[0].index]
+    rows: list[Any] = []
+    row: list[Any] | None = None
+    used = 0
+    for repetition, definition in zip(first.repetition, first.definition, strict=True):
+        if repetition < node.repetition:
+            if definition >= node.item_definition:
+                row = items[used : used + 1]
+                used += 1
+                rows.append(row)
+            else:
+                row = None
+                rows.append([] if definition >= node.definition else None)
+        elif row is None or definition < node.item_definition:
+            raise MalformedError(f"an item continues a list of '{node.name}' that has none")
+        elif repetition == node.repetition:
+            row += items[used : used + 1]
+            used += 1
+    if used != len(items):
+        raise MalformedError(f"{len(items)} items for {used} places in list '{node.name}'")
+    return rows
+
+
+def _inside(node: List, levels: Levels) -> Levels:
+    """The slots that hold items of the list; null and empty lists have one slot without an item."""
+    keep = _at_least(levels.definition, node.item_definition)
+    if keep.count(1) == len(keep):
+        return levels
+    return Levels(
+        bytes(compress(levels.repetition, keep)),
+        bytes(compress(levels.definition, keep)),
+        levels.values,
+    )
+
+
+def _at_least(levels: bytes, least: int) -> bytes:
+    """1 where the level is at least `least`, 0 elsewhere."""
+    return levels.translate(bytes(least) + b"\1" * (256 - least))

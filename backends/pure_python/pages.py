@@ -1,0 +1,193 @@
+"""The pages of one column chunk, read, checked and decompressed one at a time.
+
+Source: parquet.thrift and README.md of apache/parquet-format.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from backends.pure_python.codecs import check_codec, decompress
+from backends.pure_python.encodings.hybrid import Hybrid
+from backends.pure_python.errors import MalformedError, TruncatedError
+from backends.pure_python.footer import ChunkMeta, require
+from backends.pure_python.schema import Leaf
+from backends.pure_python.source import Source
+from backends.pure_python.thrift import Fields, Spec, read_struct
+from harness.api import Unsupported
+
+PLAIN, PLAIN_DICTIONARY, RLE, BIT_PACKED = 0, 2, 3, 4
+DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY = 5, 6, 7
+RLE_DICTIONARY, BYTE_STREAM_SPLIT = 8, 9
+DATA, INDEX, DICTIONARY, DATA_V2 = range(4)
+
+_PAGE_HEADER: Spec = {
+    1: ("type", "int"),
+    2: ("uncompressed_size", "int"),
+    3: ("compressed_size", "int"),
+    4: ("crc", "int"),
+    5: (
+        "data",
+        {
+            1: ("num_values", "int"),
+            2: ("encoding", "int"),
+            3: ("definition_encoding", "int"),
+            4: ("repetition_encoding", "int"),
+        },
+    ),
+    7: ("dictionary", {1: ("num_values", "int"), 2: ("encoding", "int")}),
+    8: (
+        "data_v2",
+        {
+            1: ("num_values", "int"),
+            4: ("encoding", "int"),
+            5: ("definition_size", "int"),
+            6: ("repetition_size", "int"),
+            7: ("is_compressed", "bool"),
+        },
+    ),
+}
+FIRST_READ_BYTES = 4096
+"""Holds a header with its statistics nearly always, and a small page whole."""
+MAX_HEADER_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Page:
+    """One decompressed page: values from `position` of `data` on; levels if the column has them."""
+
+    is_dictionary: bool
+    num_values: int
+    encoding: int
+    data: bytes
+    position: int = 0
+    repetition: Hybrid | None = None
+    definition: Hybrid | None = None
+
+
+class PageReader:
+    """Reads the pages of a chunk in order. `offset` in the file is where the current one starts."""
+
+    __slots__ = ("_chunk", "_end", "_leaf", "_next", "_source", "_unseen", "offset")
+
+    def __init__(self, source: Source, chunk: ChunkMeta, leaf: Leaf) -> None:
+        self.offset = self._next = chunk.start
+        self._source = source
+        self._chunk = chunk
+        self._leaf = leaf
+        self._end = chunk.start + chunk.size
+        self._unseen = chunk.num_values
+        if self._end > source.size:
+            raise TruncatedError(f"the column chunk ends at byte {self._end}, beyond the file")
+        if chunk.physical != leaf.physical or chunk.path != leaf.path:
+            raise MalformedError(f"the column chunk belongs to column '{'.'.join(chunk.path)}'")
+        check_codec(chunk.codec)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the pages seen hold all values that the footer promises."""
+        return self._unseen == 0
+
+    def next_page(self) -> Page:
+        """The next dictionary or data page. Raises MalformedError, Unsupported."""
+        while True:
+            self.offset = self._next
+            header, body = self._read()
+            kind = require(header, "type")
+            if kind == DICTIONARY:
+                return self._dictionary_page(header, body)
+            if kind in (DATA, DATA_V2):
+                page = (self._data_page if kind == DATA else self._data_page_v2)(header, body)
+                if not 0 <= page.num_values <= self._unseen:
+                    raise MalformedError(
+                        f"a page of {page.num_values} values where {self._unseen} are left"
+                    )
+                self._unseen -= page.num_values
+                return page
+            if kind != INDEX:  # index pages are reserved and carry nothing
+                raise Unsupported(f"page type {kind} in column '{self._leaf.dotted}'")
+
+    def _read(self) -> tuple[Fields, bytes]:
+        """The next page header and its body as stored; moves on to the page behind it."""
+        available = self._end - self._next
+        if available <= 0:
+            raise TruncatedError(f"the pages end with {self._unseen} values missing")
+        window = min(available, FIRST_READ_BYTES)
+        while True:
+            data = self._source.read(self._next, window)
+            try:
+                header, start = read_struct(data, 0, _PAGE_HEADER)
+                break
+            except TruncatedError:
+                if window >= min(available, MAX_HEADER_BYTES):
+                    raise
+                window = min(available, window * 16)
+        size: int = require(header, "compressed_size")
+        if size < 0 or require(header, "uncompressed_size") < 0 or start + size > available:
+            raise MalformedError(f"a page body of {size} bytes does not fit its column chunk")
+        if start + size <= window:
+            body = data[start : start + size]
+        else:
+            body = self._source.read(self._next + start, size)
+        if "crc" in header and zlib.crc32(body) != header["crc"] & 0xFFFFFFFF:
+            raise MalformedError("the checksum of the page does not match its bytes")
+        self._next += start + size
+        return header, body
+
+    def _dictionary_page(self, header: Fields, body: bytes) -> Page:
+        fields: Fields = require(header, "dictionary")
+        num_values: int = require(fields, "num_values")
+        data = self._decompress(body, header["uncompressed_size"])
+        if not 0 <= num_values <= max(len(data), 1) * 8:
+            raise MalformedError(f"a dictionary of {num_values} values in {len(data)} bytes")
+        return Page(True, num_values, require(fields, "encoding"), data)
+
+    def _data_page(self, header: Fields, body: bytes) -> Page:
+        fields: Fields = require(header, "data")
+        data = self._decompress(body, header["uncompressed_size"])
+        page = Page(False, require(fields, "num_values"), require(fields, "encoding"), data)
+        leaf = self._leaf
+        if leaf.max_repetition:
+            encoding = require(fields, "repetition_encoding")
+            page.repetition = self._levels_v1(page, leaf.max_repetition, encoding)
+        if leaf.max_definition:
+            encoding = require(fields, "definition_encoding")
+            page.definition = self._levels_v1(page, leaf.max_definition, encoding)
+        return page
+
+    def _levels_v1(self, page: Page, maximum: int, encoding: int) -> Hybrid:
+        """Levels behind four bytes of length; the page's position moves behind them."""
+        if encoding == BIT_PACKED:
+            raise Unsupported(f"encoding BIT_PACKED (deprecated) in column '{self._leaf.dotted}'")
+        if encoding != RLE:
+            raise MalformedError(f"levels in encoding {encoding}")
+        start = page.position + 4
+        end = start + int.from_bytes(page.data[page.position : start], "little")
+        if end > len(page.data):
+            raise TruncatedError("the levels of a page are cut off")
+        page.position = end
+        return Hybrid(page.data, start, end, maximum.bit_length())
+
+    def _data_page_v2(self, header: Fields, body: bytes) -> Page:
+        fields: Fields = require(header, "data_v2")
+        repetition_end: int = require(fields, "repetition_size")
+        definition_end: int = repetition_end + require(fields, "definition_size")
+        size = header["uncompressed_size"] - definition_end
+        if not 0 <= repetition_end <= definition_end <= len(body) or size < 0:
+            raise MalformedError(f"{definition_end} bytes of levels do not fit the page")
+        data = body[definition_end:]
+        if fields.get("is_compressed", True):
+            data = self._decompress(data, size)
+        page = Page(False, require(fields, "num_values"), require(fields, "encoding"), data)
+        leaf = self._leaf
+        if leaf.max_repetition:
+            width = leaf.max_repetition.bit_length()
+            page.repetition = Hybrid(body, 0, repetition_end, width)
+        if leaf.max_definition:
+            width = leaf.max_definition.bit_length()
+            page.definition = Hybrid(body, repetition_end, definition_end, width)
+        return page
+
+    def _decompress(self, body: bytes, size: int) -> bytes:
+        return decompress(self._chunk.codec, body, size, self._chunk.uncompressed_size)
