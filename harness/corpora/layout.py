@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -10,8 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Progress = Callable[[str, float], None]
-"""Told what is being done and how much of it is done, from 0 to 1."""
+from harness.corpora.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.corpora.progress import Progress, silent
 from harness.errors import CorpusError
 
 MANIFEST_NAME = "manifest.json"
@@ -139,7 +140,7 @@ def load(folder: Path) -> Manifest:
     return manifest
 
 
-def verify(manifest: Manifest) -> list[str]:
+def verify(manifest: Manifest, progress: Progress = silent) -> list[str]:
     """Compare every shard with the manifest: size and sha256 of the file, then its content.
 
     Returns one line per problem, naming the shard and, where it can be told, the column.
@@ -150,8 +151,9 @@ def verify(manifest: Manifest) -> list[str]:
     if manifest.digest_version != DIGEST_VERSION:
         problem = f"digests of version {manifest.digest_version}, this is {DIGEST_VERSION}"
         return [f"{manifest.spec}: {problem}; remove {manifest.folder} and build it again"]
-    return [
-        f"{manifest.spec}: {shard.path}: {problem}"
-        for shard in manifest.shards
-        for problem in shards.problems(manifest.path(shard), shard, manifest.text_column)
-    ]
+    found = []
+    for index, shard in enumerate(manifest.shards):
+        progress(f"verifying {manifest.spec}", index / len(manifest.shards))
+        problems = shards.problems(manifest.path(shard), shard, manifest.text_column)
+        found += [f"{manifest.spec}: {shard.path}: {problem}" for problem in problems]
+    return found
