@@ -121,13 +121,16 @@ class Metric:
     help: str
     better: str = "lower"
     headline: bool = False
+    scaling: tuple[str, str] | None = None
+    """(metric, parameter) for an efficiency, which the analysis makes from other cells:
+    the metric at the parameter's value n, over n times the metric at 1."""
 
 
 class Bench(Protocol):
     """What a scenario's `run` gets: the backend, the data and the measured span.
 
     `span()` is the only thing that starts and stops the instrument; what runs outside it is neither
-    timed nor counted. `emit` hands over one sample; the span's figures are merged into it.
+    timed nor counted.
     """
 
     backend: Backend
@@ -138,23 +141,64 @@ class Bench(Protocol):
     params: Mapping[str, Param]
     instrument: str
     repetitions: int
+    final_process: bool
+    """True in the last process of the cell: digests need to be made only once."""
     startup: Mapping[str, float]
+    """`spawn_ns`, `harness_ns` and `import_ns` of this process."""
 
-    def span(self) -> AbstractContextManager[None]: ...
+    create_backend: Callable[[], Backend]
+    """Makes another instance of the same backend and variant; can be sent to a reader process."""
+
+    def span(self) -> AbstractContextManager[dict[str, float]]:
+        """The measured span: the instrument is active inside it and nowhere else.
+
+        The mapping is empty inside and holds the instrument's figures afterwards.
+        """
+        ...
 
     def emit(
         self, values: Mapping[str, float], series: Mapping[str, Sequence[float]] | None = None
-    ) -> None: ...
+    ) -> None:
+        """Hand over one sample. The figures of the last span are merged into it."""
+        ...
 
-    def verify(self, shard_index: int, first_value: object | None = None) -> None: ...
+    def check_rows(self, shard: int, rows: int) -> None:
+        """Tell the parent how many rows the timed pass over that shard delivered."""
+        ...
+
+    def check_first_value(self, shard: int, value: object) -> None:
+        """Tell the parent what the timed pass delivered as the shard's first text."""
+        ...
+
+    def verify(self, shard: int) -> None:
+        """Read the shard once more, unmeasured, and send its digests to the parent."""
+        ...
+
+    def observe(self, pids: Sequence[int]) -> None:
+        """Name the processes whose memory counts, instead of this one, from the next span on."""
+        ...
 
 
 class Scenario(Protocol):
     """The module of a scenario file, `scenarios/<name>.py`; its docstring is shown in reports."""
 
-    NEEDS: frozenset[str]
     INSTRUMENTS: tuple[str, ...]
     GRID: Mapping[str, tuple[Param, ...]]
+    """Parameter -> its values; the cells are their product."""
     METRICS: tuple[Metric, ...]
-    repetitions: Callable[[Mapping[str, Param], str], Repetitions]
-    run: Callable[[Bench], None]
+
+    def needs(self, params: Mapping[str, Param]) -> frozenset[str]:
+        """Capabilities that a backend must have; where it lacks one, the cell is SKIPPED."""
+        ...
+
+    def repetitions(self, params: Mapping[str, Param], profile: str) -> Repetitions:
+        """How many processes and samples, for the profile `quick` or `full`."""
+        ...
+
+    def run(self, bench: Bench) -> None:
+        """Measure; called in the worker, once per process."""
+        ...
+
+    def derive(self, params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
+        """Figures that follow from a sample's others; called in the parent, when all are there."""
+        ...

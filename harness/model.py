@@ -35,6 +35,8 @@ class Environment:
 
     name: str
     python: str
+    root: str
+    """The checkout whose `harness`, `backends` and `scenarios` its workers import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ class Run:
     notes: tuple[str, ...] = ()
     """Lines that table and report show at their top, such as a corpus that could not be fetched."""
     finished: str = ""
+    plan_fingerprint: str = ""
     schema: int = SCHEMA_VERSION
 
 

@@ -1,0 +1,84 @@
+"""The fingerprint of where a run was made: host, kernel, libraries, git."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+COMPARABLE_FIELDS = ("machine", "cpu", "cores", "memory_bytes", "kernel", "libc", "host")
+"""What must be equal before two runs may be compared."""
+
+
+def host() -> dict[str, Any]:
+    """What of this machine decides the numbers. The host's name is hashed: it is nobody's business."""
+    return {
+        "host": hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest(),
+        "machine": platform.machine(),
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "kernel": platform.release(),
+        "libc": " ".join(platform.libc_ver()),
+        "governor": _first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "transparent_hugepages": _first_line("/sys/kernel/mm/transparent_hugepage/enabled"),
+        "load_1min": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "allocator_variables": {
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith(("MALLOC_", "MIMALLOC_", "ARROW_", "_RJEM_", "GLIBC_TUNABLES"))
+        },
+    }
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What keeps two hosts from being compared, one line a field: `kernel was 6.1, is 6.18`."""
+    return [
+        f"{name} was {before.get(name)}, is {after.get(name)}"
+        for name in COMPARABLE_FIELDS
+        if before.get(name) != after.get(name)
+    ]
+
+
+def versions() -> dict[str, str]:
+    """Every installed distribution of this interpreter, by name."""
+    return dict(sorted((d.name, d.version) for d in metadata.distributions()))
+
+
+def git(root: Path) -> dict[str, str]:
+    """Commit and cleanliness of the checkout; empty where it is none."""
+
+    def ask(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(root), *words], capture_output=True, text=True, check=False
+            )
+        except OSError:
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = ask("rev-parse", "HEAD")
+    if commit is None:
+        return {}
+    return {"commit": commit, "dirty": "yes" if ask("status", "--porcelain") else "no"}
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() in ("model name", "Model"):
+            return value.strip()
+    return platform.processor() or "unknown"
+
+
+def _first_line(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, IndexError):
+        return "not available"

@@ -1,0 +1,45 @@
+"""The order that a parent writes to a worker: everything the worker needs, as one JSON line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness.model import Cell, cell_from_dict
+
+MEASURE = "measure"
+PREPARE = "prepare"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One worker process's work. Paths are text, as it crosses a pipe as JSON."""
+
+    task: str
+    """`measure`, or `prepare`: convert the shards to the backend's own format."""
+    cell: Cell
+    backend_module: str
+    backend_options: Mapping[str, Any]
+    scenario_module: str
+    shards: tuple[str, ...]
+    shard_rows: tuple[int, ...]
+    text_column: str
+    batch_rows: int
+    prepared_directory: str
+    final_process: bool = True
+    spawned_ns: int = 0
+    """CLOCK_MONOTONIC of the parent just before it started the process; 0 for a worker run by hand."""
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @staticmethod
+    def from_json(line: str) -> Order:
+        """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for anything else."""
+        raw = json.loads(line)
+        raw["cell"] = cell_from_dict(raw["cell"])
+        raw["shards"] = tuple(raw["shards"])
+        raw["shard_rows"] = tuple(raw["shard_rows"])
+        return Order(**raw)

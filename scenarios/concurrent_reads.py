@@ -1,0 +1,218 @@
+"""1, 2, 4 and 8 readers at once, each over a shard of its own, as threads or as processes.
+
+Readers are created and their processes have imported the library before a barrier starts them
+together. With more readers than shards, shards are taken again from the first. Wall time runs from
+the barrier to the end of the last reader; the wait for a batch is that of every single `next`.
+Processes are compared by the sum of their RssAnon; memory that the kernel shares between them is in
+RssFile and not counted.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from array import array
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from harness import pagecache
+from harness.api import Backend, Bench, Metric, Repetitions, Shard
+from harness.instruments.proc_memory import own_rss_anon_bytes
+from harness.model import Param
+
+INSTRUMENTS = ("clock", "proc_memory")
+GRID: Mapping[str, tuple[Param, ...]] = {"mode": ("threads", "processes"), "readers": (1, 2, 4, 8)}
+METRICS = (
+    Metric("rows_per_s", "rows of all readers per second", better="higher", headline=True),
+    Metric(
+        "efficiency_ratio",
+        "rows per second, over those of one reader times the readers",
+        better="higher",
+        scaling=("rows_per_s", "readers"),
+    ),
+    Metric("wait_p50_ns", "median wait for a batch, over all readers"),
+    Metric("wait_p99_ns", "99th percentile of the wait for a batch, over all readers"),
+    Metric("memory_per_reader_bytes", "peak RssAnon above the base, by number of readers"),
+    Metric("peak_rss_anon_bytes", "highest RssAnon of all readers together"),
+)
+_START_TIMEOUT_SECONDS = 60.0
+
+
+def needs(params: Mapping[str, Param]) -> frozenset[str]:
+    return frozenset({str(params["mode"])})
+
+
+def repetitions(params: Mapping[str, Param], profile: str) -> Repetitions:
+    return Repetitions(processes=3 if profile == "full" else 1, per_process=1)
+
+
+@dataclass
+class Pass:
+    """What one reader did: rows delivered, when it ended, how long it waited for each batch."""
+
+    rows: int = 0
+    ended_ns: int = 0
+    waits_ns: array[int] = field(default_factory=lambda: array("q"))
+    error: BaseException | None = None
+
+
+def run(bench: Bench) -> None:
+    readers = int(bench.params["readers"])
+    shards = [index % len(bench.shards) for index in range(readers)]
+    for index in set(shards):
+        pagecache.warm(bench.shards[index].path)
+    start: type[_Crew] = _Threads if bench.params["mode"] == "threads" else _Processes
+    for _ in range(bench.repetitions):
+        crew = start(bench, shards)
+        with bench.span():
+            began_ns = time.monotonic_ns()
+            passes = crew.go()
+        bench.emit(_figures(bench, crew, passes, began_ns))
+        for shard, done in zip(shards, passes, strict=True):
+            bench.check_rows(shard, done.rows)
+    if bench.final_process and bench.instrument == "clock":
+        for index in sorted(set(shards)):
+            bench.verify(index)
+
+
+def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
+    if "peak_rss_anon_above_base_bytes" not in values:
+        return {}
+    above_base_bytes = values["peak_rss_anon_above_base_bytes"]
+    return {"memory_per_reader_bytes": above_base_bytes / int(params["readers"])}
+
+
+def _figures(bench: Bench, crew: _Crew, passes: list[Pass], began_ns: int) -> dict[str, float]:
+    if bench.instrument != "clock":
+        return {"readers_count": len(passes), **crew.base}
+    wall_ns = max(done.ended_ns for done in passes) - began_ns
+    waits_ns = sorted(wait for done in passes for wait in done.waits_ns)
+    return {
+        "rows_per_s": sum(done.rows for done in passes) / wall_ns * 1e9,
+        "wait_p50_ns": waits_ns[(len(waits_ns) - 1) // 2] if waits_ns else 0,
+        "wait_p99_ns": waits_ns[-(-99 * len(waits_ns) // 100) - 1] if waits_ns else 0,
+        "wall_ns": wall_ns,
+    }
+
+
+def _read(backend: Backend, shard: Shard, batch_rows: int) -> Pass:
+    """One whole pass over a shard with the wait for each batch."""
+    done = Pass()
+    with backend.open(shard.path, batch_rows=batch_rows) as reader:
+        while True:
+            asked_ns = time.monotonic_ns()
+            batch = next(reader, None)
+            if batch is None:
+                break
+            done.waits_ns.append(time.monotonic_ns() - asked_ns)
+            done.rows += reader.rows(batch)
+    done.ended_ns = time.monotonic_ns()
+    return done
+
+
+class _Crew(Protocol):
+    """Readers that stand ready; `go` lets them all read and gives their passes."""
+
+    base: dict[str, float]
+    """RssAnon of the readers before they read, where they are not this process."""
+
+    def __init__(self, bench: Bench, shards: list[int]) -> None: ...
+
+    def go(self) -> list[Pass]: ...
+
+
+class _Threads:
+    """Readers as threads of this process, waiting at a barrier."""
+
+    def __init__(self, bench: Bench, shards: list[int]) -> None:
+        self.base: dict[str, float] = {}
+        self._passes = [Pass() for _ in shards]
+        self._barrier = threading.Barrier(len(shards) + 1)
+        self._threads = [
+            threading.Thread(target=self._one, args=(bench, slot, bench.shards[shard]), daemon=True)
+            for slot, shard in enumerate(shards)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _one(self, bench: Bench, slot: int, shard: Shard) -> None:
+        self._barrier.wait()
+        try:
+            self._passes[slot] = _read(bench.backend, shard, bench.batch_rows)
+        except BaseException as error:  # handed to the caller, who raises it
+            self._passes[slot].error = error
+
+    def go(self) -> list[Pass]:
+        self._barrier.wait(_START_TIMEOUT_SECONDS)
+        for thread in self._threads:
+            thread.join()
+        for done in self._passes:
+            if done.error is not None:
+                raise done.error
+        return self._passes
+
+
+class _Processes:
+    """Readers as spawned processes that have imported the library, each waiting for a word."""
+
+    def __init__(self, bench: Bench, shards: list[int]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipes = []
+        self._processes = []
+        for shard in shards:
+            ours, theirs = context.Pipe()
+            process = context.Process(
+                target=_reader_process,
+                args=(theirs, bench.create_backend, bench.shards[shard], bench.batch_rows),
+            )
+            process.start()
+            theirs.close()
+            self._pipes.append(ours)
+            self._processes.append(process)
+        self.base = {"base_rss_anon_bytes": float(sum(self._answers("ready")))}
+        bench.observe([process.pid for process in self._processes if process.pid])
+
+    def go(self) -> list[Pass]:
+        for pipe in self._pipes:
+            pipe.send("go")
+        passes = self._answers("pass")
+        for pipe in self._pipes:
+            pipe.send("end")
+        for process in self._processes:
+            process.join()
+        return passes
+
+    def _answers(self, kind: str) -> list[Any]:
+        return [
+            _answer(pipe, process, kind)
+            for pipe, process in zip(self._pipes, self._processes, strict=True)
+        ]
+
+
+def _answer(pipe: Any, process: Any, kind: str) -> Any:
+    """What the reader process sent. Raises what it raised, or RuntimeError that says how it died."""
+    try:
+        name, payload = pipe.recv()
+    except EOFError:
+        process.join()
+        raise RuntimeError(f"a reader process ended with exit code {process.exitcode}") from None
+    if name == "error":
+        raise payload
+    if name != kind:
+        raise RuntimeError(f"a reader process said '{name}', expected '{kind}'")
+    return payload
+
+
+def _reader_process(
+    pipe: Any, create_backend: Callable[[], Backend], shard: Shard, batch_rows: int
+) -> None:
+    try:
+        backend = create_backend()
+        pipe.send(("ready", own_rss_anon_bytes()))
+        pipe.recv()
+        pipe.send(("pass", _read(backend, shard, batch_rows)))
+        pipe.recv()
+    except Exception as error:
+        pipe.send(("error", RuntimeError(f"{type(error).__name__}: {error}")))
