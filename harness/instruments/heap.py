@@ -11,6 +11,7 @@ Neither native stacks nor Python's small-object allocator are traced: that slows
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -24,19 +25,24 @@ import memray
 # Private, but memray has no public way to total a capture without a Python object per allocation.
 from memray._memray import compute_statistics
 
+CAPTURES_VARIABLE = "FIRSTBYTE_CAPTURES"
+
 
 class Probe:
     """Worker half: one memray capture per span.
 
-    `order["capture_dir"]`, where it is given, is a directory in which the captures are kept as
-    `heap-000.bin`, `heap-001.bin`, ... in the order of the spans; otherwise each is deleted once
-    it is read.
+    A directory named by the environment variable FIRSTBYTE_CAPTURES keeps the captures as
+    `heap-000.bin`, `heap-001.bin`, ... in the order of the spans; otherwise each is deleted once it
+    is read.
     """
 
     def __init__(self, order: Mapping[str, Any]) -> None:
-        kept = order.get("capture_dir")
-        self._temporary = None if kept else tempfile.TemporaryDirectory(prefix="firstbyte-heap-")
-        self._directory = Path(self._temporary.name if self._temporary else str(kept))
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        kept = os.environ.get(CAPTURES_VARIABLE)
+        if kept is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="firstbyte-heap-")
+            kept = self._temporary.name
+        self._directory = Path(kept)
         self._directory.mkdir(parents=True, exist_ok=True)
         self._spans = 0
         self._stack = ExitStack()
