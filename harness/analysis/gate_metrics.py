@@ -50,12 +50,17 @@ GATED_METRICS: Mapping[str, GatedMetric] = {
     metric.name: metric
     for metric in (
         GatedMetric("net_wall_ns", Kind.TIME, "wall clock less the wait for a processor"),
-        GatedMetric("wall_ns", Kind.TIME, "wall clock, where the wait cannot be taken off"),
+        GatedMetric("wall_ns", Kind.TIME, "wall clock, only where the kernel keeps no wait"),
         GatedMetric("cpu_ns", Kind.TIME, "processor time of all threads"),
-        GatedMetric("first_batch_ns", Kind.TIME, "open to first batch"),
-        GatedMetric("allocator_peak_bytes", Kind.SIZE, "peak live bytes of the allocator"),
-        GatedMetric("allocated_bytes", Kind.SIZE, "bytes requested in all"),
-        GatedMetric("allocations_count", Kind.SIZE, "allocations made"),
+        GatedMetric("first_batch_ns", Kind.TIME, "first batch out of an open reader"),
+        GatedMetric(
+            "allocator_peak_bytes", Kind.SIZE, "peak live bytes of the library's allocator"
+        ),
+        GatedMetric(
+            "peak_heap_bytes", Kind.SIZE, "peak requested bytes, as the heap tracer saw it"
+        ),
+        GatedMetric("total_allocated_bytes", Kind.SIZE, "bytes requested in all"),
+        GatedMetric("allocation_count", Kind.SIZE, "allocations made"),
         GatedMetric(
             "live_bytes_per_scan",
             Kind.GROWTH,

@@ -1,0 +1,145 @@
+"""The policy file: what it allows, what it refuses and in which words, and what a waiver covers."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from harness.analysis.gate import Verdict, overall
+from harness.analysis.gate_trials import Finding, Outcome
+from harness.errors import HarnessError, UnknownNameError
+from harness.gate.policy import (
+    ExpiredWaiverError,
+    Policy,
+    PolicyError,
+    Waiver,
+    parse_fraction,
+    read_policy,
+    with_tolerances,
+)
+
+TODAY = date(2026, 6, 1)
+GOOD = """
+[tool.firstbyte.gate]
+corpus = "mt"
+scenarios = ["full_scan"]
+tolerance = 0.03
+[tool.firstbyte.gate.params]
+cache = ["warm"]
+readers = [1]
+[tool.firstbyte.gate.tolerances]
+cpu_ns = "4%"
+"full_scan.net_wall_ns" = 0.05
+[[tool.firstbyte.gate.waivers]]
+backend = "polars"
+metric = "cpu_ns"
+up_to = 0.10
+reason = "deeper read-ahead"
+expires = 2026-06-01
+"""
+
+
+def policy_of(tmp_path: Path, text: str) -> Policy:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_policy(path, TODAY)
+
+
+def test_a_policy_is_read(tmp_path: Path) -> None:
+    policy = policy_of(tmp_path, GOOD)
+    assert policy.corpus == "mt"
+    assert policy.params == {"cache": ("warm",), "readers": ("1",)}
+    assert policy.tolerances.time == 0.03
+    assert policy.tolerances.named == {"cpu_ns": 0.04, "full_scan.net_wall_ns": 0.05}
+    assert policy.waivers[0].expires == TODAY, "the last day still counts"
+
+
+def test_without_a_table_or_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    assert policy_of(tmp_path, "[project]\nname = 'x'\n") == Policy()
+    assert read_policy(tmp_path / "none.toml", TODAY) == Policy()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "message"),
+    [
+        (
+            "expires = 2026-06-01",
+            "expires = 2026-05-31",
+            ExpiredWaiverError,
+            "expired on 2026-05-31",
+        ),
+        ("expires = 2026-06-01", "", PolicyError, "needs expires = YYYY-MM-DD"),
+        ("expires = 2026-06-01", 'expires = "2026-06-01"', PolicyError, "unquoted"),
+        ('reason = "deeper read-ahead"', 'reason = " "', PolicyError, "needs a reason"),
+        ('metric = "cpu_ns"', 'metrics = "cpu_ns"', PolicyError, "did you mean 'metric'"),
+        ("tolerance = 0.03", "tolerance = -1", PolicyError, "not a positive fraction"),
+        ("tolerance = 0.03", "tolerence = 0.03", PolicyError, "did you mean 'tolerance'"),
+        ("tolerance = 0.03", "tolerance = true", PolicyError, "must be a number"),
+        ('cpu_ns = "4%"', 'cpu_nanos = "4%"', UnknownNameError, "did you mean 'cpu_ns'"),
+        ('scenarios = ["full_scan"]', 'scenarios = "full_scan"', PolicyError, "list of names"),
+        ("corpus =", "corpus", PolicyError, "cannot read"),
+    ],
+)
+def test_a_wrong_policy_is_one_clear_line(
+    tmp_path: Path, old: str, new: str, error: type[HarnessError], message: str
+) -> None:
+    assert old in GOOD
+    with pytest.raises(error, match=message) as caught:
+        policy_of(tmp_path, GOOD.replace(old, new, 1))
+    assert "\n" not in str(caught.value)
+
+
+def test_tolerance_options_are_more_specific_than_the_file(tmp_path: Path) -> None:
+    policy = with_tolerances(policy_of(tmp_path, GOOD), ["6%", "cpu_ns=0.07"])
+    assert policy.tolerances.time == 0.06
+    assert policy.tolerances.named["cpu_ns"] == 0.07
+    with pytest.raises(UnknownNameError, match="no gated metric 'speed'"):
+        with_tolerances(policy, ["speed=5%"])
+    with pytest.raises(PolicyError, match="'lots' is not a positive fraction"):
+        with_tolerances(policy, ["lots"])
+
+
+@pytest.mark.parametrize(("text", "value"), [("5%", 0.05), ("0.05", 0.05), (" 15 % ", 0.15)])
+def test_fractions(text: str, value: float) -> None:
+    assert parse_fraction(text, "here") == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["", "0", "-2%", "inf", "nan", "five"])
+def test_bad_fractions(text: str) -> None:
+    with pytest.raises(PolicyError, match="positive fraction"):
+        parse_fraction(text, "here")
+
+
+def verdict(outcome: Outcome, change: float | None = 0.05, metric: str = "cpu_ns") -> Verdict:
+    return Verdict("case", metric, Finding(outcome, "rule", change=change))
+
+
+@pytest.mark.parametrize(
+    ("waiver", "covered"),
+    [
+        ({}, True),
+        ({"backend": "polars"}, True),
+        ({"backend": "polars:st*"}, True),
+        ({"backend": "pyarrow"}, False),
+        ({"scenario": "leak_*"}, False),
+        ({"metric": "net_wall_ns"}, False),
+        ({"up_to": 0.05}, True),
+        ({"up_to": 0.049}, False),
+    ],
+)
+def test_what_a_waiver_covers(waiver: dict[str, object], covered: bool) -> None:
+    policy = Policy(waivers=(Waiver(reason="known", expires=TODAY, **waiver),))  # type: ignore[arg-type]
+    names = {"case": ("full_scan", "polars:streaming")}
+    (waived,) = policy.waive([verdict(Outcome.REGRESSED)], names)
+    assert bool(waived.waived) is covered
+    assert (overall([waived]) is Outcome.PASS) is covered
+    assert waived.finding.outcome is Outcome.REGRESSED, "what was found stays visible"
+
+
+def test_a_waiver_never_hides_a_pass_and_a_bounded_one_no_unknown_change() -> None:
+    policy = Policy(waivers=(Waiver(reason="known", expires=TODAY, up_to=0.5),))
+    names = {"case": ("full_scan", "polars:streaming")}
+    found = policy.waive([verdict(Outcome.PASS), verdict(Outcome.REGRESSED, change=None)], names)
+    assert [one.waived for one in found] == ["", ""]

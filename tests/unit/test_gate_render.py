@@ -1,0 +1,168 @@
+"""Markdown, JUnit and JSON of a gate, from one result with every kind of verdict in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.analysis.gate import Verdict
+from harness.analysis.gate_trials import Finding, Outcome
+from harness.gate.result import EXIT_CODES, GateResult
+from harness.render.gate_rows import HEADINGS, rows
+from harness.render.junit import JUnitGate
+from harness.render.markdown import MarkdownGate
+
+SLOWER = Verdict(
+    "full_scan/pyarrow:dataset/mt",
+    "net_wall_ns",
+    Finding(
+        Outcome.REGRESSED,
+        "signed-rank p = 2.4e-04 <= 2.5e-04",
+        base=100e6,
+        head=105.1e6,
+        change=0.051,
+        low=0.039,
+        high=None,
+        pairs=12,
+        smallest_effect=0.034,
+    ),
+)
+PASSED = Verdict(
+    "full_scan/pyarrow:dataset/mt",
+    "allocation_count",
+    Finding(Outcome.PASS, "every process within 0.5%", 7.0, 7.0, 0.0, 0.0, 0.0, 2, 0.005),
+)
+CRASHED = Verdict(
+    "leak_scan/evil|<b>@name/mt",
+    "status",
+    Finding(Outcome.REGRESSED, "head CRASHED: \x1b[31mkilled by SIGSEGV"),
+)
+LEAK = Verdict(
+    "leak_scan/polars:x/mt",
+    "live_bytes_per_scan",
+    Finding(
+        Outcome.INCONCLUSIVE,
+        "2 of 4 pairs; the budget is spent",
+        base=0.0,
+        head=4096.0,
+        change=4096.0,
+        pairs=2,
+        unit="B/scan",
+    ),
+)
+WAIVED = Verdict(
+    "c", "cpu_ns", Finding(Outcome.REGRESSED, "rule"), waived="known, until 2027-01-01"
+)
+RESULT = GateResult(
+    base="v1 (1234567)",
+    head="working tree",
+    rule="Rule.",
+    verdicts=(SLOWER, PASSED, CRASHED, LEAK, WAIVED),
+    started="2026-06-01T10:00:00+00:00",
+    seconds=312.0,
+    pairs=240,
+    suspects=1,
+    notes=("the host was busy: 55% | of the time",),
+)
+
+
+def test_rows_say_everything_worst_first() -> None:
+    first, *others = rows(RESULT.verdicts)
+    assert first.cells == (
+        "full_scan/pyarrow:dataset/mt",
+        "net wall",
+        "100 ms",
+        "105 ms",
+        "+5.1% [+3.9%, ∞]",
+        "12",
+        "+3.4%",
+        "REGRESSED",
+    )
+    assert len(first.cells) == len(HEADINGS)
+    assert [row.metric for row in others] == [
+        "status",
+        "live",
+        "allocation count",
+        "cpu",
+    ]
+    by_metric = {row.metric: row for row in others}
+    assert by_metric["cpu"].verdict == "REGRESSED (waived: known, until 2027-01-01)"
+    assert by_metric["status"].cells[2:7] == ("-", "-", "-", "-", "-")
+    assert by_metric["allocation count"].would_see == "+0.50%"
+
+
+def test_the_result_as_a_whole() -> None:
+    assert RESULT.outcome is Outcome.REGRESSED
+    assert RESULT.exit_code == 10
+    assert RESULT.counts() == {
+        Outcome.REGRESSED: 2,
+        Outcome.INCONCLUSIVE: 1,
+        Outcome.PASS: 2,
+    }
+    assert len(set(EXIT_CODES.values())) == len(Outcome), "each outcome has a code of its own"
+    assert EXIT_CODES[Outcome.PASS] == 0
+    assert replace(RESULT, verdicts=()).exit_code == EXIT_CODES[Outcome.INCONCLUSIVE]
+
+
+def test_json_holds_every_verdict_and_is_valid() -> None:
+    raw = json.loads(RESULT.to_json(), parse_constant=pytest.fail)
+    assert raw["outcome"] == "REGRESSED"
+    assert raw["verdicts"][0]["finding"]["high"] is None
+    assert raw["verdicts"][0]["finding"]["change"] == 0.051
+    assert len(raw["verdicts"]) == 5
+
+
+def test_markdown_shows_what_needs_attention_and_folds_the_rest() -> None:
+    text = MarkdownGate(RESULT).render()
+    attention, folded = text.split("<details>")
+    assert "### Gate: REGRESSED" in attention
+    assert "net wall" in attention
+    assert "waived: known" in attention, "a waived finding is never folded away"
+    assert "allocation count" in folded
+    assert "1 of 5 metrics passed" in folded
+    assert RESULT.certificate.split("`", maxsplit=1)[0] in text
+    assert "> the host was busy" in text
+
+
+def test_markdown_cannot_be_broken_by_a_name() -> None:
+    text = MarkdownGate(RESULT).render()
+    assert "<b>" not in text
+    assert "@name" not in text
+    for line in text.splitlines():
+        if line.startswith("|"):
+            bars = line.replace("\\|", "").count("|")
+            assert bars == len(HEADINGS) + 1
+
+
+def test_junit_counts_and_kinds() -> None:
+    root = ElementTree.fromstring(JUnitGate(RESULT).render())
+    assert (root.get("tests"), root.get("failures"), root.get("errors"), root.get("skipped")) == (
+        "5",
+        "2",
+        "1",
+        "1",
+    )
+    kinds = {case.get("name"): [child.tag for child in case] for case in root.iter("testcase")}
+    assert kinds == {
+        "net_wall_ns": ["failure"],
+        "allocation_count": ["system-out"],
+        "status": ["failure"],
+        "live_bytes_per_scan": ["error"],
+        "cpu_ns": ["skipped"],
+    }
+    for suite in root:
+        assert suite.get("tests") == str(len(suite))
+    failure = root.find(".//testcase[@name='net_wall_ns']/failure")
+    assert failure is not None
+    assert "+5.1%" in failure.get("message", "")
+
+
+def test_an_empty_gate_is_never_green() -> None:
+    empty = replace(RESULT, verdicts=())
+    root = ElementTree.fromstring(JUnitGate(empty).render())
+    assert root.get("errors") == "1"
+    assert "INCONCLUSIVE" in MarkdownGate(empty).render()
+    assert "Nothing was measured" in MarkdownGate(empty).render()
