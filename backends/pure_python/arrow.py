@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+
 import pyarrow as pa
 
 from backends.pure_python.reader import Batch
@@ -14,16 +16,20 @@ from backends.pure_python.schema import (
     INT64,
     INT96,
     Leaf,
-    List,
     Node,
     Struct,
 )
 from harness.api import Unsupported
 
 
-def record_batch(nodes: tuple[Node, ...], batch: Batch) -> pa.RecordBatch:
-    """The batch with the types that the Parquet schema means. Raises Unsupported."""
-    schema = pa.schema([_field(node) for node in nodes])
+def record_batch(nodes: tuple[Node, ...], arrow_schema: bytes, batch: Batch) -> pa.RecordBatch:
+    """The batch with the types that the Parquet schema means.
+
+    `arrow_schema` is the file's own note of its Arrow types, as stored; it is asked only for durations,
+    which Parquet has no type for. Raises Unsupported.
+    """
+    hints = _hints(arrow_schema)
+    schema = pa.schema([_field(node, hints.get(node.name)) for node in nodes])
     arrays = []
     for field in schema:
         try:
@@ -33,23 +39,46 @@ def record_batch(nodes: tuple[Node, ...], batch: Batch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _field(node: Node, name: str | None = None) -> pa.Field:
-    return pa.field(node.name if name is None else name, _type(node), nullable=node.nullable)
+def _hints(arrow_schema: bytes) -> dict[str, pa.DataType]:
+    """Column name -> Arrow type; nothing where the note is missing or unreadable: it is no data."""
+    if not arrow_schema:
+        return {}
+    try:
+        schema = pa.ipc.read_schema(pa.py_buffer(b64decode(arrow_schema)))
+    except (pa.ArrowInvalid, OSError, ValueError):
+        return {}
+    return {field.name: field.type for field in schema}
 
 
-def _type(node: Node) -> pa.DataType:
+def _field(node: Node, hint: pa.DataType | None) -> pa.Field:
+    return pa.field(node.name, _type(node, hint), nullable=node.nullable)
+
+
+def _type(node: Node, hint: pa.DataType | None) -> pa.DataType:
+    if isinstance(node, Leaf):
+        return _leaf_type(node, hint)
     if isinstance(node, Struct):
-        return pa.struct([_field(child) for child in node.children])
-    if isinstance(node, List):
-        if node.is_map and isinstance(node.item, Struct):
-            key, value = node.item.children
-            return pa.map_(_type(key), _field(value, "value"))
-        return pa.list_(_field(node.item))
-    return _leaf_type(node)
+        return pa.struct([_field(child, _child_hint(hint, child.name)) for child in node.children])
+    if node.is_map and isinstance(node.item, Struct):
+        key, value = node.item.children
+        of_key = of_value = None
+        if hint is not None and pa.types.is_map(hint):
+            of_key, of_value = hint.key_type, hint.item_type
+        value_field = pa.field("value", _type(value, of_value), nullable=value.nullable)
+        return pa.map_(_type(key, of_key), value_field)
+    return pa.list_(_field(node.item, getattr(hint, "value_type", None)))
 
 
-def _leaf_type(leaf: Leaf) -> pa.DataType:
+def _child_hint(hint: pa.DataType | None, name: str) -> pa.DataType | None:
+    if hint is None or not pa.types.is_struct(hint) or hint.get_field_index(name) < 0:
+        return None
+    return hint.field(name).type
+
+
+def _leaf_type(leaf: Leaf, hint: pa.DataType | None) -> pa.DataType:
     logical = leaf.logical
+    if leaf.physical == INT64 and hint is not None and pa.types.is_duration(hint):
+        return hint
     if logical.kind in ("string", "enum", "json"):
         return pa.string()
     if logical.kind == "decimal":

@@ -15,7 +15,7 @@ from backends.pure_python.errors import MalformedError
 from backends.pure_python.schema import Leaf, List, Node, Struct, leaves
 
 Streams = Mapping[int, Levels]
-"""Leaf index -> its levels and values, one slot or more per value of the node that is built."""
+"""`chunk` of a leaf -> its levels and values, one slot or more per value of the node that is built."""
 
 
 def assemble(node: Node, streams: Streams) -> list[Any]:
@@ -25,7 +25,7 @@ def assemble(node: Node, streams: Streams) -> list[Any]:
     Raises MalformedError where the leaves of a node disagree.
     """
     if isinstance(node, Leaf):
-        levels = streams[node.index]
+        levels = streams[node.chunk]
         if len(levels.values) == len(levels.definition):
             return levels.values
         return scattered(levels.values, _at_least(levels.definition, node.max_definition))
@@ -52,7 +52,7 @@ def _structs(node: Struct, streams: Streams) -> list[Any]:
 def _slot_definitions(node: Struct, streams: Streams) -> bytes:
     """The definition level at which each struct starts, from its first leaf."""
     leaf = leaves(node)[0]
-    levels = streams[leaf.index]
+    levels = streams[leaf.chunk]
     if leaf.max_repetition == node.repetition:
         return levels.definition
     starts = [level <= node.repetition for level in levels.repetition]
@@ -61,10 +61,10 @@ def _slot_definitions(node: Struct, streams: Streams) -> bytes:
 
 def _lists(node: List, streams: Streams) -> list[Any]:
     below = leaves(node)
-    items = assemble(node.item, {leaf.index: _inside(node, streams[leaf.index]) for leaf in below})
+    items = assemble(node.item, {leaf.chunk: _inside(node, streams[leaf.chunk]) for leaf in below})
     if node.is_map:
         items = [tuple(pair.values()) for pair in items]
-    first = streams[below[0].index]
+    first = streams[below[0].chunk]
     rows: list[Any] = []
     row: list[Any] | None = None
     used = 0

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import compress, islice
 from operator import not_
-from typing import Any
+from typing import Any, NamedTuple
 
 from backends.pure_python import pages
 from backends.pure_python.encodings.dictionary import Gather, dictionary_indices
@@ -23,8 +22,7 @@ from harness.api import Unsupported
 LEVELS_AT_ONCE = 1024
 
 
-@dataclass(slots=True)
-class Levels:
+class Levels(NamedTuple):
     """A stretch of a column: both levels per slot, a value where `definition` is at its top."""
 
     repetition: bytes
@@ -47,7 +45,7 @@ class ColumnReader:
         self._decoders = ValueDecoders(leaf)
         self._pages: PageReader | None = None
         with self._faults_named():
-            self._pages = PageReader(source, group.chunk(leaf.index), leaf)
+            self._pages = PageReader(source, group.chunk(leaf.chunk), leaf)
 
     def flat(self, rows: int) -> list[Any]:
         """The values of the next rows, None for nulls: for leaves at the top of the schema.

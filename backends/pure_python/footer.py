@@ -5,8 +5,7 @@ Source: parquet.thrift and README.md of apache/parquet-format.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backends.pure_python.errors import MalformedError
 from backends.pure_python.thrift import Fields, ListOf, Spec, read_struct
@@ -64,16 +63,17 @@ _COLUMN_CHUNK: Spec = {
     3: ("meta_data", _COLUMN_META_DATA),
     8: ("crypto_metadata", {}),
 }
+_ARROW_SCHEMA = b"ARROW:schema"
 _FILE_META_DATA: Spec = {
     2: ("schema", ListOf(_SCHEMA_ELEMENT)),
     3: ("num_rows", "int"),
     4: ("row_groups", ListOf({1: ("columns", ListOf(_COLUMN_CHUNK)), 3: ("num_rows", "int")})),
+    5: ("key_values", ListOf({1: ("key", "bytes"), 2: ("value", "bytes")})),
     8: ("encryption_algorithm", {}),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkMeta:
+class ChunkMeta(NamedTuple):
     """One column of one row group: `size` compressed bytes of pages from `start` on."""
 
     physical: int
@@ -85,8 +85,7 @@ class ChunkMeta:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class RowGroupMeta:
+class RowGroupMeta(NamedTuple):
     """Rows and column chunks, the latter in the order of the schema's leaves."""
 
     num_rows: int
@@ -100,14 +99,17 @@ class RowGroupMeta:
         return _chunk(self.columns[index])
 
 
-@dataclass(frozen=True, slots=True)
-class Footer:
-    """What the footer says. `elements` is the schema as stored: a tree in depth-first order."""
+class Footer(NamedTuple):
+    """What the footer says. `elements` is the schema as stored: a tree in depth-first order.
+
+    `arrow_schema` is what an Arrow writer left under that key, empty if none did.
+    """
 
     offset: int
     num_rows: int
     elements: list[Fields]
     row_groups: list[RowGroupMeta]
+    arrow_schema: bytes
 
 
 def locate(source: Source) -> tuple[bytes, int]:
@@ -144,7 +146,9 @@ def read_footer(source: Source) -> Footer:
     found = sum(group.num_rows for group in groups)
     if found != num_rows:
         raise MalformedError(f"row groups hold {found} rows, the file claims {num_rows}")
-    return Footer(offset, num_rows, require(fields, "schema"), groups)
+    pairs = fields.get("key_values", [])
+    arrow = [pair.get("value", b"") for pair in pairs if pair.get("key") == _ARROW_SCHEMA]
+    return Footer(offset, num_rows, require(fields, "schema"), groups, b"".join(arrow[:1]))
 
 
 def require(fields: Fields, name: str) -> Any:

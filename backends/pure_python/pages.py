@@ -6,7 +6,6 @@ Source: parquet.thrift and README.md of apache/parquet-format.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 
 from backends.pure_python.codecs import check_codec, decompress
 from backends.pure_python.encodings.hybrid import Hybrid
@@ -53,17 +52,28 @@ FIRST_READ_BYTES = 4096
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 
 
-@dataclass(slots=True)
 class Page:
     """One decompressed page: values from `position` of `data` on; levels if the column has them."""
 
-    is_dictionary: bool
-    num_values: int
-    encoding: int
-    data: bytes
-    position: int = 0
-    repetition: Hybrid | None = None
-    definition: Hybrid | None = None
+    __slots__ = (
+        "data",
+        "definition",
+        "encoding",
+        "is_dictionary",
+        "num_values",
+        "position",
+        "repetition",
+    )
+
+    def __init__(self, fields: Fields, data: bytes, *, is_dictionary: bool = False) -> None:
+        """`fields` is the header of the page's kind."""
+        self.is_dictionary = is_dictionary
+        self.num_values: int = require(fields, "num_values")
+        self.encoding: int = require(fields, "encoding")
+        self.data = data
+        self.position = 0
+        self.repetition: Hybrid | None = None
+        self.definition: Hybrid | None = None
 
 
 class PageReader:
@@ -136,17 +146,16 @@ class PageReader:
         return header, body
 
     def _dictionary_page(self, header: Fields, body: bytes) -> Page:
-        fields: Fields = require(header, "dictionary")
-        num_values: int = require(fields, "num_values")
         data = self._decompress(body, header["uncompressed_size"])
-        if not 0 <= num_values <= max(len(data), 1) * 8:
-            raise MalformedError(f"a dictionary of {num_values} values in {len(data)} bytes")
-        return Page(True, num_values, require(fields, "encoding"), data)
+        page = Page(require(header, "dictionary"), data, is_dictionary=True)
+        if not 0 <= page.num_values <= 8 * len(data):
+            raise MalformedError(f"a dictionary of {page.num_values} values in {len(data)} bytes")
+        return page
 
     def _data_page(self, header: Fields, body: bytes) -> Page:
         fields: Fields = require(header, "data")
         data = self._decompress(body, header["uncompressed_size"])
-        page = Page(False, require(fields, "num_values"), require(fields, "encoding"), data)
+        page = Page(fields, data)
         leaf = self._leaf
         if leaf.max_repetition:
             encoding = require(fields, "repetition_encoding")
@@ -179,7 +188,7 @@ class PageReader:
         data = body[definition_end:]
         if fields.get("is_compressed", True):
             data = self._decompress(data, size)
-        page = Page(False, require(fields, "num_values"), require(fields, "encoding"), data)
+        page = Page(fields, data)
         leaf = self._leaf
         if leaf.max_repetition:
             width = leaf.max_repetition.bit_length()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backends.pure_python.assembly import assemble
 from backends.pure_python.column import ColumnReader
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 Take = Callable[[int], list[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """`num_rows` rows: column name -> list of Python values, in the order of the schema."""
 
     num_rows: int
@@ -50,6 +48,7 @@ class PureReader:
         try:
             footer, nodes = _open_footer(self._source)
             self._nodes = _selected(nodes, columns)
+            self._arrow_schema = footer.arrow_schema
         except BaseException:
             self._source.close()
             raise
@@ -102,7 +101,7 @@ class PureReader:
         """The batch in Arrow form, typed by the Parquet schema. Raises Unsupported."""
         from backends.pure_python.arrow import record_batch
 
-        return record_batch(self._nodes, batch)
+        return record_batch(self._nodes, self._arrow_schema, batch)
 
     def _enter_row_group(self) -> bool:
         """Whether there are rows left; goes on to the next row group that has some."""
@@ -148,11 +147,11 @@ def _take(source: Source, group: RowGroupMeta, node: Node) -> Take:
     below = [(leaf, ColumnReader(source, group, leaf)) for leaf in leaves(node)]
 
     def nested(count: int) -> list[Any]:
-        streams = {leaf.index: column.levels(count) for leaf, column in below}
+        streams = {leaf.chunk: column.levels(count) for leaf, column in below}
         try:
             values = assemble(node, streams)
         except MalformedError as fault:
-            start = group.chunk(below[0][0].index).start
+            start = group.chunk(below[0][0].chunk).start
             raise CorruptParquetError(source.name, node.name, start, str(fault)) from fault
         if len(values) != count:
             raise CorruptParquetError(

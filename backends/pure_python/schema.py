@@ -5,8 +5,7 @@ Sources: parquet.thrift and LogicalTypes.md of apache/parquet-format (with its r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from backends.pure_python.errors import MalformedError
 from backends.pure_python.footer import require
@@ -20,8 +19,7 @@ MAX_LEVEL = 255
 MAX_DEPTH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Logical:
+class Logical(NamedTuple):
     """What the stored values mean; `kind` is empty for the bare physical type."""
 
     kind: str = ""
@@ -33,16 +31,15 @@ class Logical:
     signed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A column of values. `index` is its place among the column chunks of a row group."""
+class Leaf(NamedTuple):
+    """A column of values. `chunk` is its place among the column chunks of a row group."""
 
     name: str
     path: tuple[str, ...]
     nullable: bool
     max_definition: int
     max_repetition: int
-    index: int
+    chunk: int
     physical: int
     type_length: int
     logical: Logical
@@ -52,8 +49,7 @@ class Leaf:
         return ".".join(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Struct:
+class Struct(NamedTuple):
     """A group; null below `definition`. A slot at most at level `repetition` starts a new one."""
 
     name: str
@@ -63,8 +59,7 @@ class Struct:
     children: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class List:
+class List(NamedTuple):
     """A list: null below `definition`, empty below `item_definition`; `repetition` adds an item.
 
     `is_map` marks a list of key-value pairs that is a map.
@@ -212,7 +207,7 @@ class _Builder:
             raise Unsupported(
                 f"fixed-length byte arrays of {type_length} bytes in column '{dotted}'"
             )
-        index = self._leaf_count
+        chunk = self._leaf_count
         self._leaf_count += 1
         return Leaf(
             name=path[-1],
@@ -220,7 +215,7 @@ class _Builder:
             nullable=nullable,
             max_definition=definition,
             max_repetition=repetition,
-            index=index,
+            chunk=chunk,
             physical=physical,
             type_length=type_length,
             logical=_checked(_logical(element), physical, type_length, dotted),
