@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,7 +37,7 @@ def _complete_spec(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 def _layout_options(function: Callable[..., None]) -> Callable[..., None]:
     """One `--option` for each option of a corpus; `--size 1GB` says the same as `mt:size=1GB`."""
-    for name, option in reversed(OPTIONS.items()):
+    for name, option in reversed(list(OPTIONS.items())):
         flag = f"--{name.replace('_', '-')}"
         function = click.option(flag, name, metavar="VALUE", help=f"{option.help}.")(function)
     return function
@@ -54,7 +55,7 @@ def build(spec: str, **options: str | None) -> None:
         manifest = catalogue.resolve(parse(spec, options), progress=progress)
     click.echo(
         f"{manifest.spec}: {manifest.rows:,} rows in {len(manifest.shards)} shards,"
-        f" {_megabytes(manifest.bytes)} MB manifest in {manifest.folder}"
+        f" {_megabytes(manifest.bytes)} MB in {manifest.folder}"
     )
 
 
@@ -70,11 +71,11 @@ def list_corpora() -> None:
     for kind in catalogue.available():
         options = ", ".join(f"{name}={default}" for name, default in kind.options.items())
         kinds.add_row(kind.name, kind.summary, options)
-    built = Table(title="in the cache")
-    for heading in ("corpus", "spec", "built (UTC)", "folder"):
-        built.add_column(heading, overflow="fold")
+    built = Table("built (UTC)", title=f"in the cache, {catalogue.cache_folder()}")
+    built.add_column("corpus", overflow="fold")
     for heading in ("rows", "shards", "MB"):
         built.add_column(heading, justify="right")
+    built.add_column("folder", overflow="fold")
     unreadable = []
     for folder in catalogue.folders():
         try:
@@ -83,7 +84,7 @@ def list_corpora() -> None:
             unreadable.append(str(error))
             continue
         figures = f"{found.rows:,}", str(len(found.shards)), _megabytes(found.bytes)
-        built.add_row(found.name, found.spec, found.built[:16], str(folder), *figures)
+        built.add_row(found.built[:16].replace("T", " "), found.spec, *figures, folder.name)
     console = Console()
     console.print(kinds)
     if built.row_count:
@@ -132,7 +133,7 @@ def _recorded(spec: str | None, options: dict[str, str | None]) -> list[Callable
             raise HarnessError(
                 "options need a SPEC, such as `firstbyte corpus verify mt --size 1GB`"
             )
-        return [lambda folder=folder: manifest.load(folder) for folder in catalogue.folders()]
+        return [partial(manifest.load, folder) for folder in catalogue.folders()]
     wanted = parse(spec, options)
     found = catalogue.find(wanted)
     if found is None:

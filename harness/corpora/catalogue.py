@@ -50,7 +50,7 @@ def resolve(spec: str | Spec, cache: Path | None = None, progress: Progress = si
     UnknownNameError for an unknown kind or option and CorpusError where the corpus cannot be built.
     """
     wanted = parse(spec) if isinstance(spec, str) else spec
-    root = _root(cache)
+    root = cache_folder(cache)
     try:
         folder = _folder(wanted, root)
         with store.locked(root, folder.name, lambda: progress("waiting for its builder", 0.0)):
@@ -66,16 +66,17 @@ def resolve(spec: str | Spec, cache: Path | None = None, progress: Progress = si
 def find(spec: str | Spec, cache: Path | None = None) -> Manifest | None:
     """The manifest of a corpus as it was recorded; None if there is none. Builds nothing."""
     wanted = parse(spec) if isinstance(spec, str) else spec
-    folder = _folder(wanted, _root(cache))
+    folder = _folder(wanted, cache_folder(cache))
     return manifests.load(folder) if folder.exists() else None
 
 
 def folders(cache: Path | None = None) -> list[Path]:
     """The folders of all corpora in the cache, each with a manifest to load."""
-    return store.folders(_root(cache))
+    return store.folders(cache_folder(cache))
 
 
-def _root(cache: Path | None) -> Path:
+def cache_folder(cache: Path | None = None) -> Path:
+    """The folder that holds one folder for each corpus."""
     return (cache or places.cache()) / "corpora"
 
 

