@@ -13,7 +13,7 @@ PREFETCH_VARIABLE = "POLARS_ROW_GROUP_PREFETCH_SIZE"
 class PolarsReader:
     """One pass over a Parquet file; a batch is a `polars.DataFrame` with at least one row."""
 
-    def __init__(self, batches: Iterator[Any], series_type: type) -> None:
+    def __init__(self, batches: Iterator[Any], series_type: Any) -> None:
         self._batches = batches
         self._series_type = series_type
 

@@ -1,0 +1,1 @@
+"""LSHD v2: the kind of internal shard format that teams replaced with Parquet."""
