@@ -94,8 +94,43 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     return result.reset_index()
 
 
+def efficiency(
+    frame: pd.DataFrame,
+    parameters: Mapping[str, Mapping[str, Param]],
+    name: str,
+    metric: str,
+    parameter: str,
+) -> pd.DataFrame:
+    """Scaling efficiency per cell of one scenario's `summary` frame, in the form of that frame.
+
+    `metric` at the parameter's value v, over v times `metric` at 1; `parameters` maps a params text
+    to its values. It is a ratio of two medians: it has no samples, so min and max are NaN and n is 0.
+    Cells without an OK cell at 1 beside them get no row.
+    """
+    rows: list[dict[str, Any]] = []
+    single: dict[tuple[Any, ...], float] = {}
+    found: list[tuple[tuple[Any, ...], float, dict[str, Any]]] = []
+    for row in rows_of(frame[frame["metric"] == metric]):
+        values = parameters[row["params"]]
+        others = params_text({key: v for key, v in values.items() if key != parameter})
+        key = (*(row[column] for column in CELL if column != "params"), others)
+        times = float(values[parameter])
+        found.append((key, times, row))
+        if times == 1.0:
+            single[key] = row["median"]
+    for key, times, row in found:
+        if single.get(key):
+            value = row["median"] / (times * single[key])
+            rows.append(
+                row | {"metric": name, "median": value, "min": math.nan, "max": math.nan, "n": 0}
+            )
+    return pd.DataFrame(rows, columns=list(frame.columns))
+
+
 def instrument_of(scenario: str, metric: str, frame: pd.DataFrame) -> str | None:
     """The one instrument from which a metric of a scenario is reported, None where none has it.
+
+    `frame` is a `samples` or a `summary` frame.
 
     A scenario hands over the same figures under every instrument, but a time taken under an
     instrument that slows the worker is not a time: times and rates come from the clock alone, for
@@ -129,6 +164,11 @@ def _preferred(instruments: Collection[str]) -> str | None:
         if instrument in instruments:
             return instrument
     return min(instruments, default=None)
+
+
+def identity(record: Record) -> tuple[str, ...]:
+    """The values of `CELL` of the record's cell."""
+    return tuple(_identity(record).values())
 
 
 def _identity(record: Record) -> dict[str, Any]:

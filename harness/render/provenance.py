@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.model import Run
+from harness.model import Record, Run
 
 
-def how_obtained(run: Run) -> list[tuple[str, str]]:
-    """Command, date, git state, host, versions and corpora of the run, in that order."""
+def how_obtained(run: Run, records: Iterable[Record]) -> list[tuple[str, str]]:
+    """Command, date, git state, host, versions and corpora of the run, in that order.
+
+    Versions are those that the backends reported of themselves; nested details are left to the
+    HTML report.
+    """
+    versions: dict[str, str] = {}
+    for record in records:
+        versions.update(record.versions)
     lines = [
         ("command", command(run)),
         ("run", f"{run.run_id}, profile {run.profile}"),
         ("started", run.started),
         ("finished", run.finished or "not finished"),
         ("git", flat(run.git) or "not a git checkout"),
-        ("host", flat(run.host)),
-        ("versions", flat(run.versions)),
+        ("host", brief(run.host)),
+        ("versions", flat(dict(sorted(versions.items()))) or "none reported"),
     ]
-    lines.extend((f"corpus {name}", flat(manifest)) for name, manifest in run.corpora.items())
+    lines.extend((f"corpus {name}", brief(manifest)) for name, manifest in run.corpora.items())
     return lines
+
+
+def brief(values: Mapping[str, Any]) -> str:
+    """The top level of a mapping as one line; what is nested or empty is left out."""
+    return flat({k: v for k, v in values.items() if v != "" and not isinstance(v, Mapping)})
 
 
 def command(run: Run) -> str:
@@ -51,6 +63,8 @@ def _text(value: object) -> str:
         return f"({flat(value)})"
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return " ".join(_text(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from harness.analysis import frames
 from harness.api import Metric
-from harness.model import Cell, Record, Status
+from harness.model import Cell, Param, Record, Status
 from harness.registry import Catalogue
 from harness.render.units import Unit, title, unit_for
 
@@ -25,6 +25,7 @@ WITHHELD = "withheld"
 class Column:
     """One metric at one setting of the parameters, in one unit."""
 
+    scenario: str
     metric: str
     params: str
     varying: tuple[str, ...]
@@ -94,11 +95,12 @@ class RunView:
     samples: pd.DataFrame = field(init=False)
     """All OK figures, as `frames.samples`, from the reported instrument only."""
     summary: pd.DataFrame = field(init=False)
+    """Their `frames.summary`, with the efficiencies that scenarios declare."""
 
     def __post_init__(self) -> None:
         self.records = frames.latest(self.records)
         self.samples = frames.reportable(frames.samples(self.records))
-        self.summary = frames.summary(self.samples)
+        self.summary = self._with_efficiencies(frames.summary(self.samples))
         self._environments = {record.cell.environment for record in self.records}
         self._by_cell = {_identity(record.cell): record for record in self.records}
         self._figures = {
@@ -127,7 +129,7 @@ class RunView:
         A declared metric without any figure is kept where its instrument ran (a time whose clock
         cells all failed) or where nothing else is there to show the failures in.
         """
-        present = self.samples[self.samples["scenario"] == scenario]["metric"]
+        present = self.summary[self.summary["scenario"] == scenario]["metric"]
         found = list(dict.fromkeys(present))
         known = self.catalogue.scenarios.get(scenario)
         instruments = {r.cell.instrument for r in self.records if r.cell.scenario == scenario}
@@ -169,7 +171,7 @@ class RunView:
 
     def instrument(self, scenario: str, metric: str) -> str | None:
         """The instrument from which the metric is reported, None where no OK cell has it."""
-        return frames.instrument_of(scenario, metric, self.samples)
+        return frames.instrument_of(scenario, metric, self.summary)
 
     def record(
         self, scenario: str, subject: Cell, corpus: str, params: str, instrument: str
@@ -202,6 +204,7 @@ class RunView:
             unit = unit_for(metric.name, [f.median for f in found if f.median is not None])
             columns.append(
                 Column(
+                    scenario,
                     metric.name,
                     params,
                     self.varying(scenario, params),
@@ -257,6 +260,15 @@ class RunView:
             if not record.ok or record.reason
         ]
 
+    def has_figure(self, record: Record, metric: str) -> bool:
+        """Whether the record's cell has a figure of that metric, measured or derived."""
+        return (*_identity(record.cell), metric) in self._figures
+
+    def parameters(self, scenario: str) -> dict[str, Mapping[str, Param]]:
+        """The values of the parameters by params text, in the order of the records."""
+        cells = (record.cell for record in self.records if record.cell.scenario == scenario)
+        return {frames.params_text(cell.params): cell.params for cell in cells}
+
     def counts(self) -> Mapping[Status, int]:
         """How many records ended in each status; statuses that did not occur are left out."""
         found: dict[Status, int] = {}
@@ -264,6 +276,21 @@ class RunView:
             if number := sum(record.status is status for record in self.records):
                 found[status] = number
         return found
+
+    def _with_efficiencies(self, summary: pd.DataFrame) -> pd.DataFrame:
+        derived = [
+            frames.efficiency(
+                summary[summary["scenario"] == scenario],
+                self.parameters(scenario),
+                metric.name,
+                *metric.scaling,
+            )
+            for scenario in self.scenarios()
+            if scenario in self.catalogue.scenarios
+            for metric in self.catalogue.scenarios[scenario].metrics
+            if metric.scaling is not None
+        ]
+        return pd.concat([summary, *(one for one in derived if len(one))], ignore_index=True)
 
     def _measured(self, scenario: str, metric: Metric, settings: Sequence[str]) -> list[str]:
         """The settings at which the metric's instrument was tried: no column stays empty."""
@@ -294,6 +321,8 @@ class RunView:
         row = self._figures.get((*_identity(record.cell), metric.name))
         if row is None:
             return Figure(WITHHELD)
+        if not row["n"]:
+            return Figure("", row["median"])
         return Figure("", row["median"], row["min"], row["max"], row["n"])
 
     def _unknown_instrument(self, scenario: str, subject: Cell, corpus: str, params: str) -> Figure:

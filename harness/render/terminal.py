@@ -56,7 +56,7 @@ def summary(
         parts.append(Text("No records: nothing has been measured yet."))
     parts.append(Text(""))
     parts.append(Rule("how this was obtained", align="left", style=_QUIET))
-    parts.append(_pairs(provenance.how_obtained(run)))
+    parts.append(_pairs(provenance.how_obtained(run, view.records)))
     parts.append(Text(f"cells: {_counts(view)}"))
     if report:
         parts.append(Text(f"report: {report}", style="bold", no_wrap=True, overflow="ignore"))

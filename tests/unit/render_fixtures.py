@@ -35,6 +35,12 @@ METRICS = {
     "leak_scan": (Metric("growth_bytes_per_scan", "from first to last", headline=True),),
     "concurrent_reads": (
         Metric("rows_per_s", "all readers together", better="higher", headline=True),
+        Metric(
+            "efficiency_ratio",
+            "rows per second over those of one reader times the readers",
+            better="higher",
+            scaling=("rows_per_s", "readers"),
+        ),
         Metric("wait_p99_ns", "wait for a batch", headline=True),
         Metric("memory_per_reader_bytes", "peak shared out", headline=True),
     ),
@@ -124,7 +130,7 @@ def record(
         1,
         "run-1",
         of,
-        {"python": "3.11"},
+        {of.backend: "1.2.3"},
         status,
         reason,
         samples,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -64,7 +64,7 @@ def _scaling(view: RunView, scenario: str, corpus: str) -> Iterator[Drawing | No
     axis = _scaling_parameter(view, scenario)
     if axis is None:
         return
-    for metric in view.headline_metrics(scenario):
+    for metric in view.metrics(scenario):
         rows = _chosen(view.summary, scenario, corpus, metric.name)
         if rows.empty:
             continue
@@ -85,7 +85,12 @@ def _scaling(view: RunView, scenario: str, corpus: str) -> Iterator[Drawing | No
                 _axis(metric, unit.symbol),
             ),
             f"{title(metric.name)} by {axis}",
-            f"{_caption(metric)} Points are medians; bars span the lowest to the highest sample.",
+            f"{_caption(metric)} "
+            + (
+                "Each point is a ratio of medians."
+                if metric.scaling
+                else "Points are medians; bars span the lowest to the highest sample."
+            ),
             _missing(view, scenario, corpus, metric),
         )
 
@@ -94,6 +99,7 @@ def _lines(
     view: RunView, scenario: str, rows: pd.DataFrame, axis: str, others: tuple[str, ...]
 ) -> list[plots.Line]:
     palette = colours(view)
+    settings = view.parameters(scenario)
     order: dict[str, int] = {}
     lines: list[plots.Line] = []
     for subject in view.subjects(scenario):
@@ -101,7 +107,7 @@ def _lines(
         order[subject.backend] += 1
         points: list[tuple[float, float, float, float]] = []
         for row in frames.rows_of(_of(rows, subject)):
-            parameters = _parameters(view, scenario, row["params"])
+            parameters = settings[row["params"]]
             if _others(parameters, axis) == others:
                 points.append((float(parameters[axis]), row["median"], row["min"], row["max"]))
         if points:
@@ -277,7 +283,7 @@ def _missing(
             )
             if record is not None and not record.ok:
                 found.setdefault(f"{view.label(subject)} ({record.status})", []).append(setting)
-            elif record is not None and not any(metric.name in s.values for s in record.samples):
+            elif record is not None and not view.has_figure(record, metric.name):
                 found.setdefault(f"{view.label(subject)} (withheld)", []).append(setting)
     return tuple(
         name if len(where) == len(settings) else f"{name} at {'; '.join(where)}"
@@ -298,22 +304,12 @@ def _scaling_parameter(view: RunView, scenario: str) -> str | None:
 
 
 def _other_settings(view: RunView, scenario: str, axis: str) -> list[tuple[str, ...]]:
-    settings = [
-        _others(_parameters(view, scenario, params), axis) for params in view.settings(scenario)
-    ]
-    return list(dict.fromkeys(settings))
+    settings = view.parameters(scenario).values()
+    return list(dict.fromkeys(_others(parameters, axis) for parameters in settings))
 
 
-def _others(parameters: dict[str, Param], axis: str) -> tuple[str, ...]:
+def _others(parameters: Mapping[str, Param], axis: str) -> tuple[str, ...]:
     return tuple(f"{name}={parameters[name]}" for name in sorted(parameters) if name != axis)
-
-
-def _parameters(view: RunView, scenario: str, params: str) -> dict[str, Param]:
-    for record in view.records:
-        cell = record.cell
-        if cell.scenario == scenario and frames.params_text(cell.params) == params:
-            return dict(cell.params)
-    raise KeyError(f"no cell of {scenario} has the parameters '{params}'")
 
 
 def _chosen(frame: pd.DataFrame, scenario: str, corpus: str, metric: str) -> pd.DataFrame:

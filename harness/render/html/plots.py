@@ -246,24 +246,34 @@ def multiples(
         return _svg(figure, name)
 
 
-def scatter(
+def dots(
     name: str,
-    points: Sequence[tuple[str, str, float, float]],
-    x: tuple[Unit, str],
-    y: tuple[Unit, str],
+    rows: Sequence[tuple[str, str]],
+    panels: Sequence[tuple[str, Unit, Sequence[float | None], Sequence[str]]],
 ) -> str:
-    """One named point per subject, as (label, colour, x, y); down and left is better."""
-    with _figure(4.6, 8.6) as figure:
-        axes = figure.subplots()
-        for label, colour, across, up in points:
-            place = (across / x[0].scale, up / y[0].scale)
-            axes.scatter(*place, s=58, color=colour, edgecolor="white", linewidth=0.8, zorder=3)
-            axes.annotate(label, place, (7, 4), textcoords="offset points", fontsize=8.5)
-        _value_axis(axes, "x", [point[2] / x[0].scale for point in points])
-        _value_axis(axes, "y", [point[3] / y[0].scale for point in points])
-        axes.margins(x=0.12, y=0.1)
-        axes.set_xlabel(x[1])
-        axes.set_ylabel(y[1])
+    """One dot per row and panel, its text at the right; None (not measured) leaves only the text.
+
+    `rows` are (label, colour); a panel is (title, unit, values in the stored unit, texts).
+    """
+    with _figure(0.8 + _ROW_IN * len(rows), 9.6) as figure:
+        grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+        for axes, (title, unit, values, texts) in zip(grid, panels, strict=True):
+            axes.set_title(title)
+            for row, ((_, colour), value, text) in enumerate(zip(rows, values, texts, strict=True)):
+                if value is not None:
+                    axes.plot([value / unit.scale], [row], "o", color=colour, markersize=7)
+                axes.annotate(
+                    text,
+                    (1.01, row),
+                    xycoords=("axes fraction", "data"),
+                    va="center",
+                    fontsize=8,
+                    annotation_clip=False,
+                )
+            _value_axis(axes, "x", [value / unit.scale for value in values if value is not None])
+            axes.set_xlabel(unit.symbol)
+        grid[0].set_yticks(range(len(rows)), [label for label, _ in rows])
+        grid[0].set_ylim(len(rows) - 0.4, -0.6)
         return _svg(figure, name)
 
 
@@ -316,9 +326,10 @@ def _draw_bars(
 
 def _draw_curve(axes: Axes, line: Line, scale: float) -> None:
     y = [value / scale for value in line.y]
+    # A derived figure has no samples to span: its bars have no length.
     spread = [
-        [value - low / scale for value, low in zip(y, line.low, strict=True)],
-        [high / scale - value for value, high in zip(y, line.high, strict=True)],
+        [0.0 if math.isnan(low) else v - low / scale for v, low in zip(y, line.low, strict=True)],
+        [0.0 if math.isnan(up) else up / scale - v for v, up in zip(y, line.high, strict=True)],
     ]
     axes.errorbar(
         line.x,

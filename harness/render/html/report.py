@@ -57,8 +57,13 @@ class Subject:
     versions: str
 
 
-def render(run: Run, records: Iterable[Record], catalogue: Catalogue, made_by: str) -> str:
-    """The whole report as text. `made_by` is the command that writes it, shown in its head."""
+def render(
+    run: Run, records: Iterable[Record], catalogue: Catalogue, made_by: str | None = None
+) -> str:
+    """The whole report as text.
+
+    `made_by` is the command that writes it, shown in its head: by default the run's own command.
+    """
     view = RunView(list(records), catalogue)
     environment = Environment(
         loader=PackageLoader("harness.render.html"),
@@ -71,7 +76,7 @@ def render(run: Run, records: Iterable[Record], catalogue: Catalogue, made_by: s
     sections = [_section(view, scenario) for scenario in view.scenarios()]
     return template.render(
         run=run,
-        made_by=made_by,
+        made_by=provenance.command(run) if made_by is None else made_by,
         command=provenance.command(run),
         style=Markup(environment.get_template("style.css").render()),
         summaries=_summaries(view),
@@ -84,7 +89,7 @@ def render(run: Run, records: Iterable[Record], catalogue: Catalogue, made_by: s
         git=provenance.rows(run.git),
         versions=provenance.rows(run.versions),
         corpora={name: provenance.rows(manifest) for name, manifest in run.corpora.items()},
-        headline_host=provenance.flat(run.host),
+        headline_host=provenance.brief(run.host),
         decimal_note=DECIMAL_NOTE,
         quiet={str(Status.SKIPPED), "withheld"},
         raw=Markup,
@@ -92,7 +97,11 @@ def render(run: Run, records: Iterable[Record], catalogue: Catalogue, made_by: s
 
 
 def write(
-    path: Path, run: Run, records: Iterable[Record], catalogue: Catalogue, made_by: str
+    path: Path,
+    run: Run,
+    records: Iterable[Record],
+    catalogue: Catalogue,
+    made_by: str | None = None,
 ) -> None:
     """Write the report to `path`, making its folder where needed. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
