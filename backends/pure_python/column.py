@@ -17,7 +17,6 @@ from backends.pure_python.pages import PageReader
 from backends.pure_python.schema import Leaf
 from backends.pure_python.source import Source
 from backends.pure_python.values import Decoder, ValueDecoders
-from harness.api import Unsupported
 
 LEVELS_AT_ONCE = 1024
 
@@ -96,10 +95,10 @@ class ColumnReader:
             repetition += more
             definition += found
             values += taken
+        if repetition and repetition[0]:
+            raise MalformedError("the first value continues a row that never started")
         if starts < rows:
             raise MalformedError(f"{rows} rows wanted, the column chunk has {starts} left")
-        if repetition and repetition[0]:
-            raise MalformedError("the first value of a page continues a row that never started")
         if starts == rows:
             cut = len(repetition)
         else:
@@ -146,9 +145,7 @@ class ColumnReader:
             if self._dictionary is not None:
                 raise MalformedError("a second dictionary page")
             if page.encoding not in (pages.PLAIN, pages.PLAIN_DICTIONARY):
-                raise Unsupported(
-                    f"dictionary in encoding {page.encoding} in '{self._leaf.dotted}'"
-                )
+                raise MalformedError(f"a dictionary page in encoding {page.encoding}")
             decoder = self._decoders.decoder(pages.PLAIN, page.data, 0, page.num_values)
             self._dictionary = decoder.take(page.num_values)
             return

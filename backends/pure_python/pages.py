@@ -116,7 +116,7 @@ class PageReader:
                 self._unseen -= page.num_values
                 return page
             if kind != INDEX:  # index pages are reserved and carry nothing
-                raise Unsupported(f"page type {kind} in column '{self._leaf.dotted}'")
+                raise MalformedError(f"unknown page type {kind}")
 
     def _read(self) -> tuple[Fields, bytes]:
         """The next page header and its body as stored; moves on to the page behind it."""

@@ -1,0 +1,490 @@
+"""Files written byte by byte here: old forms that today's writers avoid, features refused, forgeries."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.pure_python.backend import create
+from backends.pure_python.errors import CorruptParquetError
+from backends.pure_python.schema import Leaf, List, Struct, read_schema
+from harness.api import Unsupported
+from harness.errors import UnknownNameError
+
+INT32, BYTE_ARRAY = 1, 6
+REQUIRED, OPTIONAL, REPEATED = 0, 1, 2
+PLAIN, RLE, BIT_PACKED = 0, 3, 4
+
+
+def varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def thrift(value: Any) -> tuple[int, bytes]:
+    """Wire type and bytes: int as i64, bool, str or bytes, list, dict of field id -> value."""
+    if isinstance(value, bool):
+        return (1 if value else 2), b""
+    if isinstance(value, int):
+        return 6, varint(value << 1 if value >= 0 else (-value << 1) - 1)
+    if isinstance(value, str):
+        return thrift(value.encode())
+    if isinstance(value, bytes):
+        return 8, varint(len(value)) + value
+    if isinstance(value, list):
+        items = [thrift(item) for item in value]
+        kind = items[0][0] if items else 12
+        return 9, bytes([0xF0 | kind]) + varint(len(items)) + b"".join(item for _, item in items)
+    out = b""
+    for field, item in value.items():
+        kind, data = thrift(item)
+        out += bytes([kind]) + varint(field << 1) + data
+    return 12, out + b"\0"
+
+
+def ints(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}i", *values)
+
+
+def levels(*values: int, width: int = 1) -> bytes:
+    """Version 1 levels: four bytes of length, then one run per value."""
+    runs = b"".join(varint(1 << 1) + bytes([value]) for value in values)
+    assert width <= 8
+    return struct.pack("<I", len(runs)) + runs
+
+
+def page(body: bytes, count: int, *, encoding: int = PLAIN, **changes: Any) -> bytes:
+    """A data page of version 1. `changes` replace header fields: sizes, `crc`, `kind`, `level_encoding`."""
+    level_encoding = changes.get("level_encoding", RLE)
+    header = {
+        1: changes.get("kind", 0),
+        2: changes.get("uncompressed_size", len(body)),
+        3: changes.get("compressed_size", len(body)),
+        5: {1: count, 2: encoding, 3: level_encoding, 4: level_encoding},
+    }
+    if "crc" in changes:
+        header[4] = changes["crc"]
+    return thrift(header)[1] + body
+
+
+def dictionary_page(body: bytes, count: int, encoding: int = PLAIN) -> bytes:
+    return thrift({1: 2, 2: len(body), 3: len(body), 7: {1: count, 2: encoding}})[1] + body
+
+
+def leaf(name: str, physical: int = INT32, repetition: int = REQUIRED, **extra: int) -> Any:
+    fields = {1: physical, 3: repetition, 4: name}
+    return fields | {6: extra["converted"]} if "converted" in extra else fields
+
+
+def group(
+    name: str, children: int, repetition: int = REQUIRED, converted: int | None = None
+) -> Any:
+    fields = {3: repetition, 4: name, 5: children}
+    return fields if converted is None else fields | {6: converted}
+
+
+def parquet(
+    path: Path,
+    chunks: dict[str, bytes],
+    *,
+    rows: int,
+    values: int | None = None,
+    schema: list[Any] | None = None,
+    edit: Callable[[dict[int, Any]], None] | None = None,
+) -> Path:
+    """A file of one row group; `chunks` maps the dotted path of a leaf to its pages."""
+    body = b"PAR1"
+    columns = []
+    for name, pages in chunks.items():
+        columns.append(
+            {
+                2: 0,
+                3: {
+                    1: INT32,
+                    2: [PLAIN],
+                    3: name.split("."),
+                    4: 0,
+                    5: rows if values is None else values,
+                    6: len(pages),
+                    7: len(pages),
+                    9: len(body),
+                },
+            }
+        )
+        body += pages
+    elements = schema or [leaf(name) for name in chunks]
+    roots = group("root", sum(1 for _ in chunks) if schema is None else 1)
+    footer = {
+        1: 1,
+        2: [roots, *elements],
+        3: rows,
+        4: [{1: columns, 2: 0, 3: rows}],
+    }
+    if edit is not None:
+        edit(footer)
+    data = thrift(footer)[1]
+    path.write_bytes(body + data + struct.pack("<I", len(data)) + b"PAR1")
+    return path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "crafted.parquet"
+
+
+def read(path: Path, **options: Any) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    with create().open(path, **options) as reader:
+        for batch in reader:
+            for name, column in batch.columns.items():
+                columns.setdefault(name, []).extend(column)
+    return columns
+
+
+def first_chunk(footer: dict[int, Any]) -> Any:
+    return footer[4][0][1][0][3]
+
+
+# Forms of the format that are rare but right
+
+
+def test_the_crafted_file_is_read(path: Path) -> None:
+    parquet(
+        path, {"a": page(ints(1, 2), 2) + page(ints(3), 1), "b": page(ints(4, 5, 6), 3)}, rows=3
+    )
+    assert read(path, batch_rows=2) == {"a": [1, 2, 3], "b": [4, 5, 6]}
+    assert read(path, columns=["b"]) == {"b": [4, 5, 6]}
+    assert read(path, columns=[]) == {}
+
+
+def test_a_checksum_that_matches_is_accepted_though_it_is_stored_signed(path: Path) -> None:
+    body = ints(1, 2, 3)
+    crc = zlib.crc32(body)
+    assert crc >= 2**31, "pick other values: the sign must matter"
+    parquet(path, {"a": page(body, 3, crc=crc - 2**32)}, rows=3)
+    assert read(path) == {"a": [1, 2, 3]}
+
+
+def test_empty_pages_and_index_pages_are_passed_over(path: Path) -> None:
+    index = thrift({1: 1, 2: 3, 3: 3})[1] + b"xyz"
+    pages = page(b"", 0) + index + page(ints(7), 1) + page(b"", 0) + page(ints(8), 1)
+    parquet(path, {"a": pages}, rows=2)
+    assert read(path) == {"a": [7, 8]}
+
+
+def test_a_row_may_span_pages(path: Path) -> None:
+    schema = [leaf("n", repetition=REPEATED)]
+    pages = page(levels(0, 1) + levels(1, 1) + ints(1, 2), 2)
+    pages += page(levels(1, 0) + levels(1, 1) + ints(3, 4), 2)
+    parquet(path, {"n": pages}, rows=2, values=4, schema=schema)
+    assert read(path) == {"n": [[1, 2, 3], [4]]}
+    assert read(path, batch_rows=1) == {"n": [[1, 2, 3], [4]]}
+
+
+def test_a_page_without_values_may_have_no_body(path: Path) -> None:
+    schema = [leaf("n", repetition=OPTIONAL)]
+    for encoding in (PLAIN, 5, 8):
+        parquet(path, {"n": page(levels(0, 0), 2, encoding=encoding)}, rows=2, schema=schema)
+        assert read(path) == {"n": [None, None]}
+
+
+def test_dictionary_of_one_entry_needs_no_bits(path: Path) -> None:
+    pages = dictionary_page(ints(9), 1) + page(b"\0" + varint(3 << 1), 3, encoding=8)
+    parquet(path, {"n": pages}, rows=3)
+    assert read(path) == {"n": [9, 9, 9]}
+
+
+OLD_LISTS = {
+    # Rules of LogicalTypes.md, "Backward-compatibility rules": name -> (elements, shape).
+    "repeated leaf in a list": ([group("l", 1, OPTIONAL, 3), leaf("n", repetition=2)], [5]),
+    "repeated group of two": (
+        [group("l", 1, OPTIONAL, 3), group("e", 2, REPEATED), leaf("n"), leaf("m")],
+        [{"n": 5, "m": 5}],
+    ),
+    "repeated group named array": (
+        [group("l", 1, OPTIONAL, 3), group("array", 1, REPEATED), leaf("n")],
+        [{"n": 5}],
+    ),
+    "repeated group named _tuple": (
+        [group("l", 1, OPTIONAL, 3), group("l_tuple", 1, REPEATED), leaf("n")],
+        [{"n": 5}],
+    ),
+    "three levels": (
+        [group("l", 1, OPTIONAL, 3), group("bag", 1, REPEATED), leaf("n")],
+        [5],
+    ),
+    "repeated group outside a list": ([group("l", 1, REPEATED), leaf("n")], [{"n": 5}]),
+    "map marked by its entries": (
+        [group("l", 1, OPTIONAL, 2), group("kv", 2, REPEATED), leaf("n"), leaf("m")],
+        [(5, 5)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OLD_LISTS)
+def test_lists_and_maps_of_old_writers(name: str, path: Path) -> None:
+    schema, expected = OLD_LISTS[name]
+    optional = 3 in schema[0] and schema[0][3] == OPTIONAL
+    body = page(levels(0) + levels(2 if optional else 1) + ints(5), 1)
+    leaves = [element[4] for element in schema if 5 not in element]
+    groups = [element[4] for element in schema if 5 in element]
+    chunks = {".".join([*groups, name]): body for name in leaves}
+    parquet(path, chunks, rows=1, schema=schema)
+    assert read(path) == {"l": [expected]}
+
+
+def test_levels_of_a_nested_schema() -> None:
+    elements = [
+        {"name": "root", "num_children": 1},
+        {"name": "s", "repetition": OPTIONAL, "num_children": 1},
+        {"name": "l", "repetition": OPTIONAL, "num_children": 1, "logical": {"list": {}}},
+        {"name": "list", "repetition": REPEATED, "num_children": 1},
+        {"name": "element", "repetition": OPTIONAL, "physical": BYTE_ARRAY, "converted": 0},
+    ]
+    (node,) = read_schema(elements)
+    assert isinstance(node, Struct)
+    (inner,) = node.children
+    assert isinstance(inner, List)
+    assert isinstance(inner.item, Leaf)
+    assert (node.definition, inner.definition, inner.item_definition) == (1, 2, 3)
+    assert (inner.item.max_definition, inner.item.max_repetition) == (4, 1)
+    assert inner.item.dotted == "s.l.list.element"
+    assert inner.item.logical.kind == "string"
+
+
+# Features that are refused by name
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"), [(3, "codec LZO"), (5, r"codec LZ4 \(Hadoop framing\)")]
+)
+def test_codec_refused(codec: int, name: str, path: Path) -> None:
+    parquet(
+        path,
+        {"a": page(ints(1), 1)},
+        rows=1,
+        edit=lambda footer: first_chunk(footer).update({4: codec}),
+    )
+    with pytest.raises(Unsupported, match=name):
+        read(path)
+
+
+def test_bit_packed_levels_refused(path: Path) -> None:
+    body = page(levels(1) + ints(1), 1, level_encoding=BIT_PACKED)
+    parquet(path, {"x": body}, rows=1, schema=[leaf("x", repetition=OPTIONAL)])
+    with pytest.raises(Unsupported, match=r"^encoding BIT_PACKED \(deprecated\) in column 'x'$"):
+        read(path)
+
+
+def test_encoding_of_the_wrong_type_refused(path: Path) -> None:
+    parquet(path, {"x": page(ints(1), 1, encoding=7)}, rows=1)
+    with pytest.raises(Unsupported, match="encoding DELTA_BYTE_ARRAY of this type in column 'x'"):
+        read(path)
+
+
+def test_other_refusals(path: Path) -> None:
+    one = {"a": page(ints(1), 1)}
+    parquet(path, one, rows=1, edit=lambda footer: footer.update({8: {}}))
+    with pytest.raises(Unsupported, match="encrypted columns"):
+        read(path)
+    parquet(path, one, rows=1, edit=lambda footer: footer[4][0][1][0].update({8: {}}))
+    with pytest.raises(Unsupported, match="encrypted column chunk"):
+        read(path)
+    parquet(path, one, rows=1, edit=lambda footer: footer[4][0][1][0].update({1: "other"}))
+    with pytest.raises(Unsupported, match="stored in another file, 'other'"):
+        read(path)
+    path.write_bytes(parquet(path, one, rows=1).read_bytes()[:-4] + b"PARE")
+    with pytest.raises(Unsupported, match="encrypted footer"):
+        read(path)
+    schema = [group("g", 0)]
+    parquet(path, one, rows=1, schema=schema)
+    with pytest.raises(Unsupported, match="group 'g' without columns"):
+        read(path)
+    both = [leaf("a"), leaf("a")]
+    parquet(path, one, rows=1, schema=both, edit=lambda f: f[2][0].update({5: 2}))
+    with pytest.raises(Unsupported, match="two columns of the same name 'a'"):
+        read(path)
+    dates = [leaf("d", converted=6)]
+    parquet(path, {"d": page(ints(2**31 - 1), 1)}, rows=1, schema=dates)
+    with pytest.raises(Unsupported, match="date outside the years 1 to 9999 in column 'd'"):
+        read(path)
+
+
+# Faults, each named with file, column and place
+
+
+def assert_corrupt(path: Path, column: str, fault: str) -> CorruptParquetError:
+    with pytest.raises(CorruptParquetError, match=fault) as caught:
+        read(path)
+    assert (caught.value.file, caught.value.column) == (str(path), column)
+    return caught.value
+
+
+def test_the_error_names_the_page(path: Path) -> None:
+    first = page(ints(1), 1)
+    parquet(path, {"a": first + page(ints(2)[:3], 1)}, rows=2)
+    error = assert_corrupt(path, "a", "1 values wanted, 0 are left")
+    assert error.offset == 4 + len(first)
+    assert str(error) == (
+        f"corrupt parquet file {path}: column 'a' at byte {4 + len(first)}: "
+        "1 values wanted, 0 are left"
+    )
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (b"", "magic bytes PAR1 are missing"),
+        (b"PAR1PAR1", "magic bytes PAR1 are missing"),
+        (b"x" * 100, "magic bytes PAR1 are missing"),
+        (b"PAR1" + b"\xff\xff\xff\x7f" + b"PAR1", "footer claims 2147483647 bytes"),
+        (b"PAR1" + b"\0" + b"\1\0\0\0" + b"PAR1", "required field row_groups is missing"),
+        (b"PAR1" + b"\x19" + b"\1\0\0\0" + b"PAR1", "thrift structure is cut off"),
+    ],
+)
+def test_footer_faults(data: bytes, fault: str, path: Path) -> None:
+    path.write_bytes(data)
+    assert_corrupt(path, "", fault)
+
+
+FOOTER_EDITS: dict[str, Callable[[dict[int, Any]], None]] = {
+    "row groups hold 2 rows, the file claims 3": lambda f: f.update({3: 3}),
+    "num_rows is negative": lambda f: f.update({3: -2}),
+    "has 0 column chunks for 1 columns": lambda f: f[4][0].update({1: []}),
+    "1 schema elements have no parent": lambda f: f[2].append(leaf("b")),
+    "the schema ends before its last column": lambda f: f[2][0].update({5: 2}),
+    "unknown physical type 9": lambda f: f[2][1].update({1: 9}),
+    "unknown repetition 7": lambda f: f[2][1].update({3: 7}),
+    "cannot be of logical type string": lambda f: f[2][1].update({6: 0}),
+}
+CHUNK_EDITS: dict[str, Callable[[dict[int, Any]], None]] = {
+    "belongs to column 'z'": lambda f: first_chunk(f).update({3: ["z"]}),
+    "unknown codec 77": lambda f: first_chunk(f).update({4: 77}),
+    "data_page_offset is negative": lambda f: first_chunk(f).update({9: -4}),
+    "beyond the file": lambda f: first_chunk(f).update({7: 10**12}),
+    "fewer values than its row group has rows": lambda f: first_chunk(f).update({5: 0}),
+    "a page of 2 values where 1 are left": lambda f: first_chunk(f).update({5: 1}),
+    "the required field meta_data is missing": lambda f: f[4][0][1][0].pop(3),
+}
+
+
+@pytest.mark.parametrize("fault", [*FOOTER_EDITS, *CHUNK_EDITS])
+def test_footer_forgeries(fault: str, path: Path) -> None:
+    edit = (FOOTER_EDITS | CHUNK_EDITS)[fault]
+    parquet(path, {"a": page(ints(1, 2), 2)}, rows=2, edit=edit)
+    assert_corrupt(path, "" if fault in FOOTER_EDITS else "a", fault)
+
+
+PAGE_FORGERIES: dict[str, tuple[bytes, int]] = {
+    "checksum of the page does not match": (page(ints(1), 1, crc=5), 1),
+    "does not fit its column chunk": (page(ints(1), 1, compressed_size=99), 1),
+    "has 4 bytes, its header claims 99": (page(ints(1), 1, uncompressed_size=99), 1),
+    "unknown page type 6": (page(ints(1), 1, kind=6), 1),
+    "unknown encoding 42": (page(ints(1), 1, encoding=42), 1),
+    "a page of -1 values": (page(ints(1), -1), 1),
+    "the pages end with 1 values missing": (page(ints(1), 1), 2),
+    "indices without a dictionary page": (page(b"\0\2", 1, encoding=8), 1),
+    "a second dictionary page": (dictionary_page(ints(1), 1) * 2, 1),
+    "a dictionary page in encoding 5": (dictionary_page(ints(1), 1, 5), 1),
+    "a dictionary of 1000 values in 4 bytes": (dictionary_page(ints(1), 1000), 1),
+    "an index is beyond the 1 dictionary": (
+        dictionary_page(ints(1), 1) + page(b"\1\2\1", 1, encoding=8),
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", PAGE_FORGERIES)
+def test_page_forgeries(fault: str, path: Path) -> None:
+    pages, rows = PAGE_FORGERIES[fault]
+    parquet(path, {"a": pages}, rows=rows)
+    assert_corrupt(path, "a", fault)
+
+
+LEVEL_FORGERIES: dict[str, bytes] = {
+    "the levels of a page are cut off": b"\xff\0\0\0",
+    "run-length data ends": levels(0) + levels(1) + ints(1, 2),
+    "continues a row that never started": levels(1, 0) + levels(1, 1) + ints(1, 2),
+    "2 rows wanted, the column chunk has 1": levels(0, 1) + levels(1, 1) + ints(1, 2),
+    "2 values wanted, 1 are left": levels(0, 0) + levels(1, 1) + ints(1),
+}
+
+
+@pytest.mark.parametrize("fault", LEVEL_FORGERIES)
+def test_level_forgeries(fault: str, path: Path) -> None:
+    schema = [leaf("n", repetition=REPEATED)]
+    parquet(path, {"n": page(LEVEL_FORGERIES[fault], 2)}, rows=2, values=2, schema=schema)
+    assert_corrupt(path, "n", fault)
+
+
+def test_a_level_deeper_than_the_column(path: Path) -> None:
+    schema = [group("s", 1, OPTIONAL), group("t", 1), leaf("n", repetition=OPTIONAL)]
+    pages = page(levels(3) + ints(1), 1)
+    parquet(path, {"s.t.n": pages}, rows=1, schema=schema)
+    assert_corrupt(path, "s.t.n", "a level is beyond the depth")
+
+
+def test_fields_of_a_struct_that_disagree(path: Path) -> None:
+    schema = [group("l", 1, REPEATED), group("s", 2), leaf("n"), leaf("m")]
+    one = page(levels(0) + levels(1) + ints(1), 1)
+    none = page(levels(0) + levels(0), 1)
+    parquet(path, {"l.s.n": one, "l.s.m": none}, rows=1, schema=schema)
+    assert_corrupt(path, "l", "the fields of struct 's' differ in length")
+
+
+def test_an_item_after_an_empty_list(path: Path) -> None:
+    schema = [leaf("n", repetition=REPEATED)]
+    pages = page(levels(0, 1) + levels(0, 1) + ints(1), 2)
+    parquet(path, {"n": pages}, rows=1, values=2, schema=schema)
+    assert_corrupt(path, "n", "continues a list of 'n' that has none")
+
+
+@pytest.mark.parametrize("codec", [1, 2, 4, 6, 7])
+def test_forged_sizes_allocate_nothing(codec: int, path: Path) -> None:
+    pages = page(b"\xff" * 30, 1, uncompressed_size=2**31 - 1)
+    parquet(path, {"a": pages}, rows=1, edit=lambda footer: first_chunk(footer).update({4: codec}))
+    tracemalloc.start()
+    try:
+        assert_corrupt(path, "a", "a page claims 2147483647 bytes, its column chunk")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+def test_forged_counts_allocate_nothing(path: Path) -> None:
+    """Rows and values claimed alike, and a run that keeps the promise: nulls by the thousand million."""
+    count = 2**31 - 1
+    runs = varint(count << 1) + b"\0"
+    schema = [leaf("n", repetition=OPTIONAL)]
+    pages = page(struct.pack("<I", len(runs)) + runs, count)
+    parquet(path, {"n": pages}, rows=count, schema=schema)
+    tracemalloc.start()
+    try:
+        with create().open(path, batch_rows=10) as reader:
+            assert next(reader).columns == {"n": [None] * 10}
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+def test_bad_arguments(path: Path) -> None:
+    parquet(path, {"größe": page(ints(1), 1)}, rows=1)
+    with pytest.raises(UnknownNameError, match="no column 'grösse'; did you mean 'größe'"):
+        read(path, columns=["grösse"])
+    with pytest.raises(ValueError, match="batch_rows is 0"):
+        read(path, batch_rows=0)
+    with pytest.raises(FileNotFoundError):
+        create().open(path.with_name("missing"))
