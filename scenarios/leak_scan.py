@@ -60,7 +60,7 @@ def needs(params: Mapping[str, Param]) -> frozenset[str]:
     return frozenset({"reopen"})
 
 
-def repetitions(params: Mapping[str, Param], profile: str) -> Repetitions:
+def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
     return Repetitions(processes=1, per_process=300 if profile == "full" else 100)
 
 
@@ -127,7 +127,9 @@ def _lengths(bench: Bench) -> dict[str, int]:
     by_rows = sorted(range(len(bench.shards)), key=lambda index: bench.shards[index].rows)
     longest = bench.shards[by_rows[-1]].rows
     shorter = [index for index in by_rows[1:] if bench.shards[index].rows * LONGER <= longest]
-    return {"short": shorter[-1], "long": by_rows[-1]} if shorter else {}
+    if not shorter:
+        return {}
+    return {"short": shorter[-1], "long": by_rows[-1], "repeated_long": by_rows[-1]}
 
 
 def _accumulation(

@@ -30,33 +30,41 @@ void *native_map(size_t bytes) {
 
 void native_unmap(void *block, size_t bytes) { munmap(block, bytes); }
 
-/* Allocate `count` blocks and give all of them back, below one small block that stays for good: the
- * heap's top cannot move, so the kernel gets nothing back before malloc_trim. Returns 0 on failure. */
+/* Allocate `count` blocks and give all of them back but, the first time, the one with the highest
+ * address: the heap's top cannot move, so the kernel gets nothing back before malloc_trim. Returns 0
+ * on failure. */
 int burst_under_pin(size_t count, size_t bytes) {
-    static void *pin = NULL;
+    static int pinned = 0;
     void **blocks = malloc(count * sizeof *blocks);
     if (blocks == NULL) return 0;
+    size_t top = 0;
     for (size_t i = 0; i < count; i++) {
         blocks[i] = native_alloc(bytes);
         if (blocks[i] == NULL) return 0;
+        if (blocks[i] > blocks[top]) top = i;
     }
-    if (pin == NULL) pin = native_alloc(2048);
-    for (size_t i = 0; i < count; i++) free(blocks[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (pinned || i != top) free(blocks[i]);
+    }
+    pinned = 1;
     free(blocks);
-    return pin != NULL;
+    return 1;
 }
 
-/* Pairs of a small block that stays and one of nearly a page that goes: no page becomes free. */
+/* Once: blocks of nearly a page, each cut down to its first 24 bytes, where it lies. What is cut off
+ * is free, but no page of it is free as a whole. Returns 0 on failure. */
 int fragment(size_t count) {
     static int done = 0;
     if (done) return 1;
     void **blocks = malloc(count * sizeof *blocks);
     if (blocks == NULL) return 0;
     for (size_t i = 0; i < count; i++) {
-        blocks[i] = native_alloc(4000);
-        if (blocks[i] == NULL || native_alloc(24) == NULL) return 0;
+        blocks[i] = native_alloc(4064);
+        if (blocks[i] == NULL) return 0;
     }
-    for (size_t i = 0; i < count; i++) free(blocks[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (realloc(blocks[i], 24) == NULL) return 0;
+    }
     free(blocks);
     done = 1;
     return 1;

@@ -1,0 +1,113 @@
+"""Runs single cells of a memory scenario outside a plan, each with an environment of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import places, registry
+from harness.corpora.manifest import Manifest
+from harness.execute import Executor
+from harness.launch import current_environment
+from harness.model import Cell, Limits, Param, Record
+from harness.plan import Planned
+from harness.registry import BackendInfo, Catalogue, Variant
+
+QUIET: Mapping[str, str] = {
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
+    "PYTHONMALLOC": "malloc",
+}
+"""No per-thread caches in glibc, and Python's objects from malloc: live bytes become exact.
+
+A chunk in such a cache counts as live (mallinfo(3) cannot tell), and pymalloc's arenas are mappings
+that malloc's statistics do not know.
+"""
+
+DEFAULT_LIMITS = Limits(timeout_s=300.0, memory_bytes=8_000_000_000)
+
+
+@dataclass
+class Laboratory:
+    """The corpus, the catalogue and the executor that all checks of one command share."""
+
+    manifest: Manifest
+    catalogue: Catalogue
+    run_id: str = "by-hand"
+    limits: Limits = DEFAULT_LIMITS
+    records: list[Record] = field(default_factory=list)
+    """Every record that was made, oldest first."""
+
+    def __post_init__(self) -> None:
+        self._executor = Executor(
+            self.run_id,
+            current_environment(registry.PROJECT),
+            registry.import_roots(),
+            {self.manifest.spec: self.manifest},
+            places.cache() / "prepared",
+        )
+
+    def subject(self, text: str) -> tuple[BackendInfo, Variant]:
+        """The backend and variant that `name` or `name:variant` means. Raises UnknownNameError."""
+        name, _, variant = text.partition(":")
+        backend = self.catalogue.backend(name)
+        if variant:
+            return backend, backend.variant(variant)
+        return backend, next(one for one in backend.variants if one.default)
+
+    def measure(
+        self,
+        subject: tuple[BackendInfo, Variant],
+        scenario: str,
+        instrument: str,
+        *,
+        repetitions: int = 1,
+        processes: int = 1,
+        params: Mapping[str, Param] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> Record:
+        """The record of one cell, whatever became of it. `environ` is added to the worker's own."""
+        backend, variant = subject
+        cell = Cell(
+            scenario=scenario,
+            backend=backend.name,
+            variant=variant.name,
+            environment="current",
+            corpus=self.manifest.spec,
+            params=dict(params or {}),
+            instrument=instrument,
+            processes=processes,
+            repetitions=repetitions,
+            limits=self.limits,
+        )
+        planned = Planned(
+            cell, backend, variant, self.catalogue.scenario(scenario), 0, backend.unavailable
+        )
+        with environment(environ or {}):
+            record = self._executor.record(planned)
+        self.records.append(record)
+        return record
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for the workers started inside, and put back what was there."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def scratch(*parts: str) -> Path:
+    """A folder in the cache for what memory checks leave behind, such as captures."""
+    folder = places.cache().joinpath("memory", *parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
