@@ -9,14 +9,14 @@ from operator import not_
 from typing import Any, NamedTuple
 
 from backends.pure_python import pages
-from backends.pure_python.encodings.dictionary import Gather, dictionary_indices
+from backends.pure_python.encodings.dictionary import Decoder, Dictionary, Gather
 from backends.pure_python.encodings.hybrid import Hybrid
 from backends.pure_python.errors import CorruptParquetError, MalformedError
 from backends.pure_python.footer import RowGroupMeta
 from backends.pure_python.pages import PageReader
 from backends.pure_python.schema import Leaf
 from backends.pure_python.source import Source
-from backends.pure_python.values import Decoder, ValueDecoders
+from backends.pure_python.values import ValueDecoders
 
 LEVELS_AT_ONCE = 1024
 
@@ -35,7 +35,7 @@ class ColumnReader:
     def __init__(self, source: Source, group: RowGroupMeta, leaf: Leaf) -> None:
         self._source = source
         self._leaf = leaf
-        self._dictionary: list[Any] | None = None
+        self._dictionary: Dictionary | None = None
         self._left = 0
         self._repetition: Hybrid | None = None
         self._definition: Hybrid | None = None
@@ -147,7 +147,7 @@ class ColumnReader:
             if page.encoding not in (pages.PLAIN, pages.PLAIN_DICTIONARY):
                 raise MalformedError(f"a dictionary page in encoding {page.encoding}")
             decoder = self._decoders.decoder(pages.PLAIN, page.data, 0, page.num_values)
-            self._dictionary = decoder.take(page.num_values)
+            self._dictionary = Dictionary(decoder, page.num_values)
             return
         self._left = page.num_values
         self._repetition = page.repetition
@@ -164,7 +164,7 @@ class ColumnReader:
             return self._decoders.decoder(page.encoding, page.data, page.position, page.num_values)
         if self._dictionary is None:
             raise MalformedError("dictionary indices without a dictionary page")
-        return Gather(self._dictionary, dictionary_indices(page.data, page.position))
+        return Gather(self._dictionary, page.data, page.position)
 
     @contextmanager
     def _faults_named(self) -> Iterator[None]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from backends.pure_python import pages
+from backends.pure_python.encodings.booleans import PlainBooleans, RleBooleans
 from backends.pure_python.encodings.byte_stream_split import joined
 from backends.pure_python.encodings.delta import (
     DeltaBinaryPacked,
     DeltaByteArrays,
     DeltaLengthByteArrays,
 )
-from backends.pure_python.encodings.dictionary import NoValues, rle_booleans
+from backends.pure_python.encodings.dictionary import Decoder, NoValues
 from backends.pure_python.encodings.plain import (
-    Booleans,
     ByteArrays,
     FixedBytes,
     FixedWidth,
@@ -50,14 +50,6 @@ _ENCODING_NAMES = {
     pages.RLE_DICTIONARY: "RLE_DICTIONARY",
     pages.BYTE_STREAM_SPLIT: "BYTE_STREAM_SPLIT",
 }
-
-
-class Decoder(Protocol):
-    """The values of one page, nulls left out, in order."""
-
-    def take(self, count: int) -> list[Any]:
-        """The next `count` values. Raises MalformedError, UnicodeDecodeError."""
-        ...
 
 
 class Converted:
@@ -99,7 +91,7 @@ class ValueDecoders:
         if encoding == pages.PLAIN:
             return self._plain(data, position)
         if encoding == pages.RLE and physical == BOOLEAN:
-            return rle_booleans(data, position)
+            return RleBooleans(data, position)
         if encoding == pages.DELTA_BINARY_PACKED and physical in (INT32, INT64):
             bits = 32 if physical == INT32 else 64
             return DeltaBinaryPacked(data, position, bits, signed=self._leaf.logical.signed)
@@ -124,7 +116,7 @@ class ValueDecoders:
         if physical == FIXED_LEN_BYTE_ARRAY:
             return FixedBytes(data, position, self._leaf.type_length)
         if physical == BOOLEAN:
-            return Booleans(data, position)
+            return PlainBooleans(data, position)
         if physical == INT96:
             return Int96(data, position)
         formats = _SIGNED_FORMATS if self._leaf.logical.signed else _UNSIGNED_FORMATS

@@ -10,16 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.pure_python.encodings.bits import GROUPS, unpack
+from backends.pure_python.encodings.booleans import PlainBooleans, RleBooleans
 from backends.pure_python.encodings.byte_stream_split import joined
 from backends.pure_python.encodings.delta import (
     DeltaBinaryPacked,
     DeltaByteArrays,
     DeltaLengthByteArrays,
 )
-from backends.pure_python.encodings.dictionary import Gather, rle_booleans
+from backends.pure_python.encodings.dictionary import Dictionary, Gather
 from backends.pure_python.encodings.hybrid import Hybrid
-from backends.pure_python.encodings.plain import Booleans, ByteArrays, FixedWidth, Int96
+from backends.pure_python.encodings.plain import ByteArrays, FixedWidth, Int96
 from backends.pure_python.errors import MalformedError, TruncatedError
+
+
+def ints(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}i", *values)
 
 
 def varint(value: int) -> bytes:
@@ -118,8 +123,17 @@ def test_hybrid(width: int, data: st.DataObject, pieces: list[int]) -> None:
         with pytest.raises(TruncatedError):
             list(decoder.runs(1))
     if width <= 10:
-        gather = Gather(everything, Hybrid(bytes(encoded), 1, end, width))
-        assert in_pieces(gather, pieces, len(expected)) == expected
+        page = b"page" + bytes([width]) + encoded[1:]
+        dictionary = Dictionary(FixedWidth(ints(*everything), 0, "i"), len(everything))
+        assert in_pieces(Gather(dictionary, page, 4), pieces, len(expected)) == expected
+        assert len(dictionary.values) == max(expected, default=-1) + 1
+        if dictionary.undecoded:  # the next page may reach further
+            page = (
+                bytes([width])
+                + varint(1 << 1)
+                + everything[-1].to_bytes((width + 7) // 8, "little")
+            )
+            assert Gather(dictionary, page, 0).take(1) == everything[-1:]
     if width <= 8:
         assert Hybrid(bytes(encoded), 1, end, width).levels(len(expected)) == bytes(expected)
 
@@ -140,8 +154,19 @@ def test_hybrid_faults() -> None:
         Hybrid(varint(4 << 1) + b"\2", 0, 2, 1).levels(1)
     with pytest.raises(TruncatedError, match="header is cut off"):
         Hybrid(b"\x80", 0, 1, 1).levels(1)
-    with pytest.raises(MalformedError, match="beyond the 2 dictionary entries"):
-        Gather(["a", "b"], Hybrid(varint(4 << 1) + b"\2", 0, 2, 2)).take(1)
+    dictionary = Dictionary(FixedWidth(ints(7, 8), 0, "i"), 2)
+    literals = b"\2" + varint(1 << 1 | 1) + pack([0, 1, 2, 0, 0, 0, 0, 0], 2)
+    run = b"\2" + varint(4 << 1) + b"\2"
+    for page in (literals, run):
+        with pytest.raises(MalformedError, match="beyond the 2 dictionary entries"):
+            Gather(dictionary, page, 0).take(4)
+    dictionary.reach(1)
+    assert (dictionary.values, dictionary.undecoded) == ([7, 8], 0)
+    for page in (literals, run):
+        with pytest.raises(MalformedError, match="beyond the 2 dictionary entries"):
+            Gather(dictionary, page, 0).take(4)
+    with pytest.raises(TruncatedError, match="bit width of the dictionary indices is missing"):
+        Gather(dictionary, b"", 0)
 
 
 @given(
@@ -165,6 +190,12 @@ def test_delta_wraps_around() -> None:
     encoded = varint(128) + varint(4) + varint(2) + zigzag(2**31 - 1) + zigzag(1) + bytes(4)
     assert DeltaBinaryPacked(encoded, 0, 32).take(2) == [2**31 - 1, -(2**31)]
     assert DeltaBinaryPacked(encoded, 0, 32, signed=False).take(2) == [2**31 - 1, 2**31]
+
+
+def test_widths_of_miniblocks_behind_the_last_value_mean_nothing() -> None:
+    encoded = varint(128) + varint(4) + varint(3) + zigzag(5) + zigzag(0) + b"\1\7\7\7"
+    decoder = DeltaBinaryPacked(encoded + b"\3\0\0\0" + b"rest", 0, 32)
+    assert decoder.take_all() == ([5, 6, 7], len(encoded) + 4)
 
 
 @pytest.mark.parametrize(
@@ -244,13 +275,13 @@ def test_fixed_width_and_byte_stream_split(values: list[int], pieces: list[int])
 @settings(max_examples=30, deadline=None)
 def test_booleans(values: list[bool], pieces: list[int]) -> None:
     packed = pack([int(value) for value in values], 1)
-    assert in_pieces(Booleans(packed, 0), pieces, len(values)) == values
+    assert in_pieces(PlainBooleans(packed, 0), pieces, len(values)) == values
     runs = varint(len(packed) << 1 | 1) + packed
-    rle = rle_booleans(struct.pack("<I", len(runs)) + runs, 0)
+    rle = RleBooleans(struct.pack("<I", len(runs)) + runs, 0)
     assert in_pieces(rle, pieces, len(values)) == values
-    assert all(type(value) is bool for value in Booleans(packed, 0).take(len(values)))
+    assert all(type(value) is bool for value in PlainBooleans(packed, 0).take(len(values)))
     with pytest.raises(TruncatedError):
-        Booleans(packed, 0).take(len(packed) * 8 + 1)
+        PlainBooleans(packed, 0).take(len(packed) * 8 + 1)
 
 
 def test_int96_counts_from_the_julian_epoch() -> None:

@@ -6,14 +6,12 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-from backends.pure_python.encodings.bits import GROUPS, unpack
 from backends.pure_python.errors import TruncatedError
 
 MachineFormat: TypeAlias = Literal["i", "I", "q", "Q", "f", "d"]
 
 _JULIAN_DAY_OF_EPOCH = 2440588
 _DAY_NS = 86_400_000_000_000
-_BOOLEANS = (False, True)
 
 
 class FixedWidth:
@@ -116,26 +114,3 @@ class ByteArrays:
             raise TruncatedError("a byte array is cut off")
         self._position = end
         return values
-
-
-class Booleans:
-    """Single bits, least significant first."""
-
-    __slots__ = ("_data", "_pending", "_position")
-
-    def __init__(self, data: bytes, position: int) -> None:
-        self._data = data
-        self._position = position
-        self._pending: list[bool] = []
-
-    def take(self, count: int) -> list[bool]:
-        """The next `count` values. Raises TruncatedError where there are fewer."""
-        pending = self._pending
-        while len(pending) < count:
-            packed = self._data[self._position : self._position + GROUPS]
-            if not packed:
-                raise TruncatedError(f"{count} booleans wanted, {len(pending)} are left")
-            self._position += len(packed)
-            pending.extend(map(_BOOLEANS.__getitem__, unpack(packed, 1)))
-        self._pending = pending[count:]
-        return pending[:count]
