@@ -191,8 +191,13 @@ class Scenario(Protocol):
         """Capabilities that a backend must have; where it lacks one, the cell is SKIPPED."""
         ...
 
-    def repetitions(self, params: Mapping[str, Param], profile: str) -> Repetitions:
-        """How many processes and samples, for the profile `quick` or `full`."""
+    def repetitions(
+        self, params: Mapping[str, Param], instrument: str, profile: str
+    ) -> Repetitions:
+        """How many processes and samples, for the profile `quick` or `full`.
+
+        No processes: the cell is not part of that profile.
+        """
         ...
 
     def run(self, bench: Bench) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.api import Repetitions
@@ -73,7 +73,7 @@ def make_plan(catalogue: Catalogue, axes: Axes, environment: Environment) -> Pla
         if instrument not in known_instruments:
             raise UnknownNameError("instrument", instrument, known_instruments)
     _check_params(scenarios, axes.params)
-    cells = [
+    candidates = [
         _planned(scenario, backend, variant, environment, corpus, params, instrument, axes)
         for corpus in axes.corpora
         for scenario in scenarios
@@ -82,11 +82,32 @@ def make_plan(catalogue: Catalogue, axes: Axes, environment: Environment) -> Pla
         for params in _param_sets(scenario, axes.params)
         for backend, variant in backends
     ]
+    cells = tuple(planned for planned in candidates if planned.cell.processes)
     if not cells:
         raise HarnessError(
-            "nothing to run: no chosen scenario has the chosen instruments and parameters"
+            "nothing to run: no chosen scenario has the chosen instruments and parameters "
+            "in this profile; `firstbyte list` shows what there is, --full runs all of it"
         )
-    return Plan(tuple(cells))
+    return Plan(cells)
+
+
+def one_cell_per_variant(
+    instrument: str,
+) -> Callable[[Catalogue, Axes, Environment], Plan]:
+    """A planner for instruments that are no worker's: one cell a variant, without parameters."""
+
+    def planner(catalogue: Catalogue, axes: Axes, environment: Environment) -> Plan:
+        backends = _chosen_backends(catalogue, axes.backends)
+        return Plan(
+            tuple(
+                _planned(scenario, backend, variant, environment, corpus, {}, instrument, axes)
+                for corpus in axes.corpora
+                for scenario in map(catalogue.scenario, axes.scenarios)
+                for backend, variant in backends
+            )
+        )
+
+    return planner
 
 
 def estimate_seconds(plan: Plan, history: Iterable[Record]) -> list[float | None]:
@@ -164,7 +185,7 @@ def _planned(
     instrument: str,
     axes: Axes,
 ) -> Planned:
-    repetitions: Repetitions = scenario.module.repetitions(params, axes.profile)
+    repetitions: Repetitions = scenario.module.repetitions(params, instrument, axes.profile)
     cell = Cell(
         scenario=scenario.name,
         backend=backend.name,

@@ -76,14 +76,17 @@ class OpenRun:
         self.folder.seal(self.run)
 
 
-def open_session(axes: Axes) -> Session:
+Planner = Callable[[Catalogue, Axes, Environment], Plan]
+
+
+def open_session(axes: Axes, planner: Planner = make_plan) -> Session:
     """Check the names, get the corpora, plan. Raises HarnessError for what a user can mend."""
     catalogue = registry.discover()
     here = current_environment(registry.PROJECT)
     # Names are checked before a corpus is fetched: a typo must not cost a download.
-    make_plan(catalogue, replace(axes, corpora=("unresolved",)), here)
+    planner(catalogue, replace(axes, corpora=("unresolved",)), here)
     manifests, notes = _corpora(axes.corpora)
-    plan = make_plan(catalogue, replace(axes, corpora=tuple(manifests)), here)
+    plan = planner(catalogue, replace(axes, corpora=tuple(manifests)), here)
     return Session(catalogue, here, manifests, plan, axes.profile, notes)
 
 

@@ -36,7 +36,7 @@ def needs(params: Mapping[str, Param]) -> frozenset[str]:
     return frozenset({"scan"})
 
 
-def repetitions(params: Mapping[str, Param], profile: str) -> Repetitions:
+def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
     return Repetitions(processes=5 if profile == "full" else 2, per_process=1)
 
 

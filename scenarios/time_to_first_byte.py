@@ -38,7 +38,7 @@ def needs(params: Mapping[str, Param]) -> frozenset[str]:
     return frozenset({"reopen"} if params["start"] == "reopened" else {"scan"})
 
 
-def repetitions(params: Mapping[str, Param], profile: str) -> Repetitions:
+def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
     thorough = profile == "full"
     if params["start"] == "cold":
         return Repetitions(processes=15 if thorough else 4, per_process=1, warmup_processes=1)

@@ -17,6 +17,8 @@ CELL = ["scenario", "backend", "variant", "environment", "corpus", "params", "in
 """The columns that together identify a cell."""
 
 CLOCK = "clock"
+MICRO_CLOCK = "pytest_benchmark"
+"""The other instrument whose times count: it has a process of its own and nothing beside it."""
 _PREFERENCE = (CLOCK, "proc_memory")
 
 
@@ -136,9 +138,9 @@ def instrument_of(scenario: str, metric: str, frame: pd.DataFrame) -> str | None
     instrument that slows the worker is not a time: times and rates come from the clock alone, for
     all backends. Anything else comes from the least intrusive instrument that has it.
     """
-    if is_timing(metric):
-        return CLOCK
     chosen = frame[(frame["scenario"] == scenario) & (frame["metric"] == metric)]
+    if is_timing(metric):
+        return MICRO_CLOCK if set(chosen["instrument"]) == {MICRO_CLOCK} else CLOCK
     return _preferred(set(chosen["instrument"]))
 
 

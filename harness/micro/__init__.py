@@ -1,0 +1,1 @@
+"""Micro-benchmarks: pytest-benchmark measures the hot paths, and its JSON becomes a run like any other."""
