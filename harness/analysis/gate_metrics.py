@@ -64,8 +64,15 @@ GATED_METRICS: Mapping[str, GatedMetric] = {
         GatedMetric(
             "live_bytes_per_scan",
             Kind.GROWTH,
-            "slope of live bytes over repeated scans",
-            threshold=512.0,
+            "slope of all allocators' live bytes over repeated scans",
+            threshold=1024.0,
+            unit="B/scan",
+        ),
+        GatedMetric(
+            "resident_bytes_per_scan",
+            Kind.GROWTH,
+            "slope of RssAnon over repeated scans, for allocators that nothing can ask",
+            threshold=32 * 1024.0,
             unit="B/scan",
         ),
         GatedMetric(

@@ -84,6 +84,29 @@ def false_alarms(
     return Rate.of(alarms, gates)
 
 
+def replay(null: Mapping[str, Sequence[float]], *, rule: PairedRule) -> Rate:
+    """Whole gates over the recorded pairs as they came: nothing resampled, no sign drawn.
+
+    Each gate screens one window of consecutive pairs of every metric and confirms on the pairs that
+    follow, going round at the end of the series. Windows do not overlap.
+    """
+    series = {name: _as_series(name, values, rule) for name, values in null.items()}
+    windows = min(values.size for values in series.values()) // rule.screen_pairs
+    needed = rule.screen_pairs + rule.looks[-1]
+    alarms = 0
+    for window in range(windows):
+        positions = window * rule.screen_pairs + np.arange(needed)
+        taken = {name: values[positions % values.size] for name, values in series.items()}
+        gate = Gate({name: {"metric": PairedTrial(rule)} for name in taken})
+        following = {name: iter(values) for name, values in taken.items()}
+        while wanted := gate.wanted():
+            for name, pairs in wanted.items():
+                for _ in range(pairs):
+                    gate.add(name, {"metric": (1.0, exp(next(following[name])))})
+        alarms += any(verdict.outcome is Outcome.REGRESSED for verdict in gate.verdicts())
+    return Rate.of(alarms, windows)
+
+
 def power(
     null: Sequence[float],
     effect: float,

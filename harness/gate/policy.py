@@ -127,6 +127,40 @@ def read_policy(pyproject: Path, today: date) -> Policy:
     return _parse(table, str(pyproject), today)
 
 
+def narrowed(
+    pyproject: Path,
+    *,
+    corpus: str | None = None,
+    scenarios: Sequence[str] = (),
+    backends: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    params: Sequence[str] = (),
+    tolerances: Sequence[str] = (),
+) -> Policy:
+    """The policy in that file as of today, with what a command line chose in the place of its own.
+
+    `params` are texts `NAME=VALUE`. Raises what `read_policy` and `with_tolerances` raise.
+    """
+    policy = read_policy(pyproject, datetime.now().date())
+    chosen: dict[str, tuple[str, ...]] = {}
+    for text in params:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise PolicyError(f"--param takes NAME=VALUE, got '{text}'")
+        chosen[name] = (*chosen.get(name, ()), value)
+    for name in metrics:
+        gated_metric(name)
+    policy = replace(
+        policy,
+        corpus=corpus or policy.corpus,
+        scenarios=tuple(scenarios) or policy.scenarios,
+        backends=tuple(backends) or policy.backends,
+        metrics=tuple(metrics) or policy.metrics,
+        params={**policy.params, **chosen},
+    )
+    return with_tolerances(policy, tolerances)
+
+
 def with_tolerances(policy: Policy, options: Sequence[str]) -> Policy:
     """The policy with `--tolerance` options applied: `5%`, `cpu_ns=5%`, `full_scan.cpu_ns=0.05`.
 

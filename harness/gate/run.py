@@ -1,0 +1,260 @@
+"""The gate's loop: a probe of every case, then pairs in random order until the rule wants no more."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from harness.analysis.gate import Gate
+from harness.analysis.gate_metrics import GATED_METRICS, GatedMetric, Tolerances, trial_for
+from harness.analysis.gate_trials import Figure, Outcome, PairedRule, Trial
+from harness.gate.baselines import UPDATE, differences
+from harness.gate.cases import Case
+from harness.gate.hostwatch import HostWatch
+from harness.gate.observe import Observation, Observer
+from harness.gate.policy import Policy
+from harness.gate.result import NOT_SELF_CHECKED, GateResult
+from harness.model import Status
+
+THREADED_CPU_PER_WALL = 1.1
+"""Processor time per wall time from which on more than the calling thread is at work."""
+THREADED_WALL_TOLERANCE = 0.15
+"""Wall time of several threads is noisy (and its run-queue wait is that of one thread only)."""
+
+RULE_TEXT = (
+    "Rule: interleaved pairs of fresh processes; {screen} pairs screen, suspects are confirmed on up to"
+    " {last} fresh pairs by an exact signed-rank test at {alarm:g} a gate (Bonferroni over {looks} looks"
+    " and all suspects) and a change above the tolerance; sizes must change in every process."
+)
+
+
+@dataclass
+class GateRun:
+    """Everything that one gate needs; `run` does it."""
+
+    base: Observer
+    head: Observer
+    cases: Sequence[Case]
+    metrics: Sequence[GatedMetric]
+    policy: Policy
+    rule: PairedRule = field(default_factory=PairedRule)
+    budget_seconds: float | None = None
+    same_versions: bool = False
+    """Whether a case whose backend has other versions on the two sides is INCONCLUSIVE."""
+    say: Callable[[str], None] = lambda _: None
+    rng: random.Random = field(default_factory=random.SystemRandom)
+    clock: Callable[[], float] = time.monotonic
+    certificate: str = NOT_SELF_CHECKED
+    on_pair: Callable[[Case, Mapping[str, tuple[Figure, Figure]]], None] = lambda _case, _pair: None
+
+    def __post_init__(self) -> None:
+        self.notes: list[str] = []
+        """Lines that the result will show."""
+        self.lost: list[str] = []
+        """Cases that base has and nobody can run any more: a missing side."""
+        self._watch = HostWatch()
+        self._pairs = 0
+        self._pair_seconds: dict[str, float] = {}
+
+    def run(self) -> GateResult:
+        """Probe, screen, confirm. Raises nothing for what happens in a worker."""
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._began = self.clock()
+        gate, cases = self._probe()
+        self._say_cost(gate)
+        self._measure(gate, cases)
+        names = {case.name: (case.scenario, case.backend) for case in self.cases}
+        names |= {name: (name.split("/")[0], name.split("/")[1]) for name in self.lost}
+        return GateResult(
+            base=self.base.label,
+            head=self.head.label,
+            rule=RULE_TEXT.format(
+                screen=self.rule.screen_pairs,
+                last=self.rule.looks[-1],
+                alarm=self.rule.alarm,
+                looks=len(self.rule.looks),
+            ),
+            verdicts=self.policy.waive(gate.verdicts(), names),
+            started=started,
+            seconds=self._elapsed(),
+            pairs=self._pairs,
+            suspects=gate.suspects,
+            notes=(*self.notes, *self._watch.notes()),
+            certificate=self.certificate,
+        )
+
+    def _probe(self) -> tuple[Gate, dict[str, Case]]:
+        """One pair of every case that counts for nothing: is it OK, what does it give, what is its cost?
+
+        It also fills caches, converts the corpus and verifies digests on both sides.
+        """
+        probes: dict[str, tuple[Observation, Observation]] = {}
+        left_out: dict[str, list[str]] = {}
+        for case in self.cases:
+            if self._spent():
+                break
+            self.say(f"probe {case.name}")
+            base, head = self.base.observe(case), self.head.observe(case)
+            if base.status is head.status is Status.SKIPPED:
+                left_out.setdefault(head.reason, []).append(case.name)
+                continue
+            probes[case.name] = (base, head)
+            self._pair_seconds[case.name] = base.seconds + head.seconds
+        for reason, names in left_out.items():
+            self.notes.append(f"{len(names)} cases left out, on both sides alike: {reason}")
+        skipped = {name for names in left_out.values() for name in names}
+        unseen = [
+            case for case in self.cases if case.name not in probes and case.name not in skipped
+        ]
+        trials = {name: self._trials(name, *probe) for name, probe in probes.items()}
+        self._missing_metrics(trials, probes)
+        # A case without a gated figure has nothing to say, unless a side of it failed.
+        kept = {
+            name: metrics
+            for name, metrics in trials.items()
+            if metrics or not _both_ok(*probes[name])
+        }
+        gone: dict[str, dict[str, Trial]] = {name: {} for name in self.lost}
+        gate = Gate(kept | {case.name: {} for case in unseen} | gone)
+        for name in self.lost:
+            gate.fail(name, Outcome.INCONCLUSIVE, "in the base, but there is no such case any more")
+        for name in kept:
+            self._fail_unless_ok(gate, name, *probes[name])
+            self._fail_unless_comparable(gate, name, *probes[name])
+        for case in unseen:
+            gate.fail(case.name, Outcome.INCONCLUSIVE, f"not measured: {self._spent()}")
+        return gate, {case.name: case for case in self.cases if case.name in kept}
+
+    def _trials(self, name: str, base: Observation, head: Observation) -> dict[str, Trial]:
+        scenario = next(case.scenario for case in self.cases if case.name == name)
+        offered = {*base.figures, *head.figures}
+        tolerances = self.policy.tolerances
+        if any(_threaded(side) for side in (base, head)):
+            tolerances = _with_threaded_wall(tolerances)
+        return {
+            metric.name: trial_for(scenario, metric, tolerances, self.rule)
+            for metric in self._gated()
+            if metric.name in offered
+        }
+
+    def _gated(self) -> list[GatedMetric]:
+        names = {metric.name for metric in self.metrics}
+        if "net_wall_ns" in names:
+            names.add("wall_ns")  # stands in where the kernel keeps no run-queue wait
+        return [metric for metric in GATED_METRICS.values() if metric.name in names]
+
+    def _missing_metrics(
+        self,
+        trials: Mapping[str, Mapping[str, Trial]],
+        probes: Mapping[str, tuple[Observation, Observation]],
+    ) -> None:
+        """Say which metrics no case gave: nobody should believe that they were gated."""
+        given = {name for metrics in trials.values() for name in metrics}
+        if "wall_ns" in given:
+            given.add("net_wall_ns")
+        asked = {metric.name for metric in self.metrics if metric.name != "wall_ns"}
+        if probes and (absent := sorted(asked - given)):
+            self.notes.append(f"not gated, as no case gave it: {', '.join(absent)}")
+
+    def _measure(self, gate: Gate, cases: Mapping[str, Case]) -> None:
+        """Rounds of one pair a case, cases and sides in random order, until nothing is wanted."""
+        screening = True
+        while wanted := gate.wanted():
+            if screening and gate.suspects is not None:
+                screening = False
+                self._say_confirmation(gate, wanted)
+            names = list(wanted)
+            self.rng.shuffle(names)
+            for name in names:
+                if reason := self._spent(self._pair_seconds[name]):
+                    gate.stop(reason)
+                    return
+                self._pair(gate, cases[name])
+
+    def _pair(self, gate: Gate, case: Case) -> None:
+        sides: list[Observer] = [self.base, self.head]
+        # The order of every pair is drawn: it is what makes the test exact.
+        first_is_base = self.rng.random() < 0.5
+        order = sides if first_is_base else sides[::-1]
+        observed = {id(side): side.observe(case) for side in order}
+        base, head = (observed[id(side)] for side in sides)
+        if not _both_ok(base, head):
+            self._fail_unless_ok(gate, case.name, base, head)
+            return
+        self._pairs += 1
+        self._watch.saw(case.name, self._elapsed(), base)
+        common = base.figures.keys() & head.figures.keys()
+        pair = {name: (base.figures[name], head.figures[name]) for name in common}
+        self.on_pair(case, pair)
+        gate.add(case.name, pair)
+
+    def _fail_unless_ok(self, gate: Gate, name: str, base: Observation, head: Observation) -> None:
+        if _both_ok(base, head):
+            return
+        if base.status is Status.OK:
+            gate.fail(name, Outcome.REGRESSED, f"head is {head.status}: {head.reason}")
+        else:
+            beside = "" if head.status is Status.OK else f"; head is {head.status}: {head.reason}"
+            gate.fail(name, Outcome.INCONCLUSIVE, f"base is {base.status}: {base.reason}{beside}")
+
+    def _fail_unless_comparable(
+        self, gate: Gate, name: str, base: Observation, head: Observation
+    ) -> None:
+        if not (self.same_versions and _both_ok(base, head)):
+            return
+        if differing := differences(base.versions, head.versions):
+            reason = f"other versions than in the baseline: {differing}; run {UPDATE}"
+            gate.fail(name, Outcome.INCONCLUSIVE, reason)
+
+    def _say_cost(self, gate: Gate) -> None:
+        seconds = sum(pairs * self._pair_seconds[name] for name, pairs in gate.wanted().items())
+        budget = f" of a budget of {self.budget_seconds:.0f} s" if self.budget_seconds else ""
+        self.say(f"screening {len(gate.wanted())} cases takes about {seconds:.0f} s{budget}")
+
+    def _say_confirmation(self, gate: Gate, wanted: Mapping[str, int]) -> None:
+        """What is left to do, and within a budget, what it can still see."""
+        round_seconds = sum(self._pair_seconds[name] for name in wanted)
+        last = self.rule.looks[-1]
+        text = (
+            f"confirming {len(wanted)} cases ({gate.suspects} metrics look slower or larger):"
+            f" {round_seconds:.1f} s a round of pairs, at most {last} rounds"
+        )
+        if self.budget_seconds is not None:
+            left = max(0.0, self.budget_seconds - self._elapsed())
+            rounds = min(last, int(left / round_seconds))
+            looks = [look for look in self.rule.looks if look <= rounds]
+            text += f"; the budget allows {rounds}, "
+            text += f"enough for the look at {looks[-1]}" if looks else "too few for a verdict"
+        self.say(text)
+        if self.budget_seconds is not None:
+            self.notes.append(text)
+
+    def _spent(self, needed_seconds: float = 0.0) -> str:
+        """Why there is no time left for so many seconds more; empty while there is."""
+        if self.budget_seconds is None:
+            return ""
+        if self._elapsed() + needed_seconds <= self.budget_seconds:
+            return ""
+        return f"the budget of {self.budget_seconds:.0f} s is spent"
+
+    def _elapsed(self) -> float:
+        return self.clock() - self._began
+
+
+def _both_ok(base: Observation, head: Observation) -> bool:
+    return base.status is head.status is Status.OK
+
+
+def _threaded(side: Observation) -> bool:
+    return side.cpu_ns > THREADED_CPU_PER_WALL * side.wall_ns
+
+
+def _with_threaded_wall(tolerances: Tolerances) -> Tolerances:
+    """Wall at its wider tolerance, unless the policy names one for it."""
+    named = dict(tolerances.named)
+    for name in ("net_wall_ns", "wall_ns"):
+        named.setdefault(name, max(THREADED_WALL_TOLERANCE, tolerances.time))
+    return Tolerances(tolerances.time, tolerances.size, named)

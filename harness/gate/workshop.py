@@ -1,0 +1,186 @@
+"""Puts a gate together: sources, sides, corpus, cases. What the commands call."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import places, registry
+from harness.analysis.gate_metrics import GatedMetric, Kind
+from harness.corpora.catalogue import resolve
+from harness.corpora.manifest import Manifest
+from harness.environment import versions
+from harness.gate import sides
+from harness.gate.baselines import (
+    Baseline,
+    StoredSide,
+    file_name,
+    measure,
+    memory_metrics,
+    require_comparable,
+)
+from harness.gate.cases import DEFAULT_CORPUS, Case, cases, chosen_metrics
+from harness.gate.observe import LiveSide
+from harness.gate.policy import Policy
+from harness.gate.run import GateRun
+from harness.gate.selfcheck import SelfCheck, certificate_text
+from harness.gate.sides import Installer, Side, Source
+from harness.model import Environment
+from harness.registry import Catalogue, discover
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a user asked to compare."""
+
+    base: str | None
+    head: str
+    base_requirements: tuple[str, ...] = ()
+    head_requirements: tuple[str, ...] = ()
+    reuse_environment: bool = False
+
+
+@contextmanager
+def paired_gate(
+    comparison: Comparison,
+    policy: Policy,
+    *,
+    folder: Path,
+    say: Callable[[str], None],
+    budget_seconds: float | None = None,
+    installer: Installer | None = None,
+) -> Iterator[GateRun]:
+    """A gate between two sides, both built; what it needs on disk goes when the block ends.
+
+    `folder` lies inside the git checkout whose revisions are compared. Names are checked before
+    anything is built. Raises HarnessError for what a user can mend.
+    """
+    catalogue = discover()
+    metrics = chosen_metrics(policy.metrics)
+    repo = sides.repository(folder)
+    cache = places.cache() / "gate"
+    head = sides.export(repo, comparison.head, cache)
+    # Without a base revision the same sources are compared under other libraries.
+    base = sides.export(repo, comparison.base or comparison.head, cache)
+    manifest = resolve(policy.corpus or DEFAULT_CORPUS)
+    chosen = _cases(catalogue, head, policy, manifest, metrics)
+    install = installer or (
+        sides.this_interpreter
+        if comparison.reuse_environment
+        else sides.VirtualEnvironments(cache, say)
+    )
+    names = sorted({case.planned.cell.backend for case in chosen})
+    if comparison.reuse_environment:
+        sides.require_same_environment(base, head, names)
+    ruler = sides.make_ruler(cache)
+
+    def side(name: str, source: Source, requirements: Sequence[str]) -> Side:
+        return sides.make_side(
+            name,
+            source,
+            names,
+            installer=install,
+            ruler=ruler,
+            plugins=_plugins(),
+            requirements=requirements,
+        )
+
+    try:
+        both = (
+            side("base", base, comparison.base_requirements),
+            side("head", head, comparison.head_requirements),
+        )
+        live = [LiveSide(one, manifest, cache / "prepared") for one in both]
+        run = GateRun(
+            live[0], live[1], chosen, metrics, policy, budget_seconds=budget_seconds, say=say
+        )
+        if differing := sides.version_differences(*both):
+            run.notes.append(f"installed versions differ (base -> head): {'; '.join(differing)}")
+        yield run
+    finally:
+        shutil.rmtree(ruler, ignore_errors=True)
+
+
+def memory_gate(
+    baseline: Baseline, label: str, policy: Policy, say: Callable[[str], None]
+) -> GateRun:
+    """A gate of this program against stored sizes.
+
+    Raises IncomparableBaselineError where the baseline says nothing about this host.
+    """
+    metrics = memory_metrics(policy.metrics)
+    manifest = resolve(baseline.corpus)
+    require_comparable(baseline, manifest)
+    chosen = cases(discover(), policy, manifest, {Kind.SIZE})
+    live = LiveSide(_here(), manifest, places.cache() / "gate" / "prepared")
+    run = GateRun(
+        StoredSide(baseline, label), live, chosen, metrics, policy, say=say, same_versions=True
+    )
+    if not (policy.scenarios or policy.backends or policy.params):
+        present = {case.name for case in chosen}
+        run.lost.extend(sorted(baseline.cases.keys() - present))
+    return run
+
+
+def new_baseline(policy: Policy, say: Callable[[str], None]) -> tuple[Baseline, list[str]]:
+    """Sizes of this program as it is now, and what could not be taken."""
+    manifest = resolve(policy.corpus or DEFAULT_CORPUS)
+    chosen = cases(discover(), policy, manifest, {Kind.SIZE})
+    live = LiveSide(_here(), manifest, places.cache() / "gate" / "prepared")
+    return measure(live, chosen, memory_metrics(policy.metrics), manifest, say)
+
+
+def self_check(policy: Policy, say: Callable[[str], None]) -> SelfCheck:
+    """The gate's check of itself, with this program on both sides."""
+    manifest = resolve(policy.corpus or DEFAULT_CORPUS)
+    chosen = cases(discover(), policy, manifest, {Kind.TIME, Kind.GROWTH})
+    return SelfCheck(_here(), manifest, places.cache() / "gate" / "prepared", chosen, policy, say)
+
+
+def certificate_path() -> Path:
+    """Where the self-check of this host is kept."""
+    return places.RESULTS / "selfcheck" / "gate.json"
+
+
+def certificate() -> str:
+    """What the self-check of this host says, for the foot of a result."""
+    return certificate_text(certificate_path())
+
+
+def default_baseline() -> Path:
+    """The committed baseline for a host like this one."""
+    return places.RESULTS / "baselines" / file_name()
+
+
+def _here() -> Side:
+    """The running program as a side."""
+    roots = (registry.PROJECT, *_plugins())
+    return Side(
+        label="this program",
+        environment=Environment("head", sys.executable, str(registry.PROJECT)),
+        roots=roots,
+        backends=sides.describe(roots),
+        versions=versions(),
+        key=sides.sources_key(registry.PROJECT),
+    )
+
+
+def _cases(
+    catalogue: Catalogue,
+    head: Source,
+    policy: Policy,
+    manifest: Manifest,
+    metrics: Sequence[GatedMetric],
+) -> tuple[Case, ...]:
+    """Cases of the head's backends: availability is a matter of the sides, not of the parent."""
+    described = sides.describe((head.folder, *_plugins()))
+    there = Catalogue(described, catalogue.scenarios)
+    return cases(there, policy, manifest, {metric.kind for metric in metrics})
+
+
+def _plugins() -> tuple[Path, ...]:
+    return tuple(root for root in registry.import_roots() if root != registry.PROJECT)

@@ -1,0 +1,74 @@
+"""A gate's result on the terminal: what needs attention, then everything, then how it was obtained."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.analysis.gate_trials import Outcome
+from harness.gate.result import GateResult
+from harness.render.gate_rows import HEADINGS, WOULD_SEE, Row, rows
+from harness.render.units import duration
+
+_STYLES = {
+    Outcome.REGRESSED: "bold red",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.IMPROVED: "green",
+    Outcome.PASS: "",
+}
+_LEFT = {"case", "metric", "verdict"}
+_QUIET = "dim"
+_NARROWEST = 160
+"""Columns below which cases stand above their figures instead of beside them."""
+
+
+class GateTable:
+    """The table of one gate, for `rich.console.Console.print`."""
+
+    def __init__(self, result: GateResult) -> None:
+        self._result = result
+
+    def render(self, console: Console) -> RenderableType:
+        result = self._result
+        lines = rows(result.verdicts)
+        counts = ", ".join(f"{number} {outcome}" for outcome, number in result.counts().items())
+        parts: list[RenderableType] = [
+            Text(f"{result.head} against {result.base}", style="bold"),
+            _table(lines, wide=console.width >= _NARROWEST),
+        ]
+        parts += [_reason(line) for line in lines if line.outcome is not Outcome.PASS]
+        parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
+        parts += [
+            Text(f"{result.rule} {WOULD_SEE}.", style=_QUIET),
+            Text(f"Self-check: {result.certificate}", style=_QUIET),
+            Text(f"{result.outcome}", style=_STYLES[result.outcome] or "bold")
+            + Text(
+                f": {counts or 'nothing was measured'}; {result.pairs} pairs in"
+                f" {duration(result.seconds)}; exit code {result.exit_code}",
+                style="",
+            ),
+        ]
+        return Group(*parts)
+
+
+def _table(lines: list[Row], *, wide: bool) -> Table:
+    headings = HEADINGS if wide else HEADINGS[1:]
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in _LEFT else "right", overflow="fold")
+    case = ""
+    for line in lines:
+        if not wide and line.case != case:
+            table.add_row(Text(line.case, style=_QUIET))
+            case = line.case
+        cells = [Text(cell) for cell in (line.cells if wide else line.cells[1:])]
+        cells[-1].stylize(_STYLES[line.outcome])
+        table.add_row(*cells)
+    return table
+
+
+def _reason(line: Row) -> Padding:
+    text = Text(f"{line.verdict} ", _STYLES[line.outcome]) + Text(f"{line.case} {line.metric}: ")
+    return Padding(text + Text(line.rule), (0, 0, 0, 2))
