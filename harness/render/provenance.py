@@ -15,9 +15,10 @@ def how_obtained(run: Run, records: Iterable[Record]) -> list[tuple[str, str]]:
     Versions are those that the backends reported of themselves; nested details are left to the
     HTML report.
     """
-    versions: dict[str, str] = {}
-    for record in records:
-        versions.update(record.versions)
+    versions: dict[str, list[str]] = {}
+    for name, version in (pair for record in records for pair in record.versions.items()):
+        if version not in (known := versions.setdefault(name, [])):
+            known.append(version)
     lines = [
         ("command", command(run)),
         ("run", f"{run.run_id}, profile {run.profile}"),
@@ -25,7 +26,11 @@ def how_obtained(run: Run, records: Iterable[Record]) -> list[tuple[str, str]]:
         ("finished", run.finished or "not finished"),
         ("git", flat(run.git) or "not a git checkout"),
         ("host", brief(run.host)),
-        ("versions", flat(dict(sorted(versions.items()))) or "none reported"),
+        (
+            "versions",
+            flat({name: " or ".join(versions[name]) for name in sorted(versions)})
+            or "none reported",
+        ),
     ]
     lines.extend((f"corpus {name}", brief(manifest)) for name, manifest in run.corpora.items())
     return lines

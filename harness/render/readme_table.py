@@ -63,7 +63,7 @@ def markdown(found: Headline, run: Run, view: RunView) -> str:
             [
                 _escape(line.label),
                 *(_figure(figure) for figure in line.figures),
-                *("" if ratio is None else number(ratio) for ratio in line.ratios),
+                *("-" if ratio is None else number(ratio) for ratio in line.ratios),
             ]
         )
         for line in found.lines

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from render_fixtures import HOSTILE, catalogue, cell, record, records, run
 
-from harness.model import Status
+from harness.model import Record, Status
 from harness.render.html import render
 from harness.render.html.figures import Drawing, colours, drawings
 from harness.render.tables import RunView
@@ -45,9 +45,19 @@ class Page(HTMLParser):
         self.comments.append(data)
 
 
+def fewer() -> list[Record]:
+    """Every scenario, with fewer settings: a drawing takes its time."""
+    kept = {"cache": "warm", "mode": "threads"}
+    return [
+        one
+        for one in records()
+        if all(one.cell.params.get(name, value) == value for name, value in kept.items())
+    ]
+
+
 @pytest.fixture(scope="module")
 def text() -> str:
-    return render(run(), records(), catalogue(), MADE_BY)
+    return render(run(), fewer(), catalogue(), MADE_BY)
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +65,11 @@ def page(text: str) -> Page:
     return Page(text)
 
 
-def test_the_same_run_gives_the_same_bytes(text: str) -> None:
-    assert render(run(), records(), catalogue(), MADE_BY) == text
+def test_the_same_run_gives_the_same_bytes() -> None:
+    leaks = [one for one in records() if one.cell.scenario == "leak_scan"]
+    first, second = (render(run(), leaks, catalogue(), MADE_BY) for _ in range(2))
+    assert "<svg" in first
+    assert first == second
 
 
 def test_nothing_is_loaded_and_nothing_runs(page: Page, text: str) -> None:
@@ -131,7 +144,7 @@ def test_hostile_labels_are_shown_and_not_obeyed() -> None:
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, list[Drawing]]:
-    view = RunView(records(), catalogue())
+    view = RunView(fewer(), catalogue())
     return {scenario: drawings(view, scenario, "gettext") for scenario in view.scenarios()}
 
 
@@ -144,7 +157,7 @@ def test_drawings_are_well_formed_and_carry_no_comment(drawn: dict[str, list[Dra
 
 def test_each_kind_of_data_gets_its_drawing(drawn: dict[str, list[Drawing]]) -> None:
     titles = {scenario: [d.title for d in several] for scenario, several in drawn.items()}
-    assert "first byte, by part: cache=warm start=cold" in titles["time_to_first_byte"]
+    assert "first byte, by part: start=cold" in titles["time_to_first_byte"]
     assert "peak RssAnon, by part" in titles["full_scan"]
     assert "RssAnon after every repetition" in titles["leak_scan"]
     assert "rows per second by readers" in titles["concurrent_reads"]

@@ -13,7 +13,7 @@ from harness.analysis import frames
 from harness.api import Metric
 from harness.model import Cell, Param
 from harness.render.html import plots
-from harness.render.tables import RunView
+from harness.render.tables import WITHHELD, RunView
 from harness.render.units import title, unit_for
 
 WHOLES = {
@@ -64,7 +64,8 @@ def _scaling(view: RunView, scenario: str, corpus: str) -> Iterator[Drawing | No
     axis = _scaling_parameter(view, scenario)
     if axis is None:
         return
-    for metric in view.metrics(scenario):
+    # Figures that no scenario declares have no help and no direction: tables are enough for them.
+    for metric in [one for one in view.metrics(scenario) if one.help]:
         rows = _chosen(view.summary, scenario, corpus, metric.name)
         if rows.empty:
             continue
@@ -167,6 +168,8 @@ def _samples(view: RunView, scenario: str, corpus: str) -> Iterator[Drawing | No
 
 
 def _parts(view: RunView, scenario: str, corpus: str) -> Iterator[Drawing | None]:
+    if _scaling_parameter(view, scenario) is not None:
+        return
     for metric in view.metrics(scenario):
         for params in view.settings(scenario):
             if metric.name in WHOLES:
@@ -275,19 +278,31 @@ def _missing(
     """Who has no figure in a drawing, with the status: an absent row must not pass unnoticed."""
     settings = view.settings(scenario) if params is None else [params]
     instrument = view.instrument(scenario, metric.name)
-    found: dict[str, list[str]] = {}
-    for subject in view.subjects(scenario):
-        for setting in settings:
-            record = (
-                view.record(scenario, subject, corpus, setting, instrument) if instrument else None
-            )
-            if record is not None and not record.ok:
-                found.setdefault(f"{view.label(subject)} ({record.status})", []).append(setting)
-            elif record is not None and not view.has_figure(record, metric.name):
-                found.setdefault(f"{view.label(subject)} (withheld)", []).append(setting)
+    if instrument is None:
+        return ()
+    found: dict[str, int] = {}
+    tried: dict[str, int] = {}
+    for setting in settings:
+        records = {
+            view.label(subject): view.record(scenario, subject, corpus, setting, instrument)
+            for subject in view.subjects(scenario)
+        }
+        there = {k: r for k, r in records.items() if r is not None}
+        given = any(view.has_figure(record, metric.name) for record in there.values())
+        for label, record in there.items():
+            tried[label] = tried.get(label, 0) + 1
+            if not record.ok:
+                name = f"{label} ({record.status})"
+            elif given and not view.has_figure(record, metric.name):
+                name = f"{label} ({WITHHELD})"
+            else:  # drawn, or a figure that nobody gives at this setting
+                continue
+            found[name] = found.get(name, 0) + 1
     return tuple(
-        name if len(where) == len(settings) else f"{name} at {'; '.join(where)}"
-        for name, where in found.items()
+        name
+        if number == tried[name.rpartition(" (")[0]]
+        else f"{name} at {number} of {tried[name.rpartition(' (')[0]]} settings"
+        for name, number in found.items()
     )
 
 
