@@ -15,7 +15,7 @@ from harness.corpora.digest import ColumnDigests
 from harness.corpora.manifest import JsonScalar, ShardEntry
 from harness.errors import CorpusError
 
-_BATCH_ROWS = 4096
+_BATCH_ROWS = 1024
 
 
 def describe(path: Path, recorded_path: str, text_column: str) -> ShardEntry:

