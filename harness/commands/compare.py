@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
-    from rich.table import Table
 
     from harness.analysis.compare import Comparison, Uncompared
+
+_LINE = "  {:<24} {:>14} {:>14} {:>7}  {}"
 
 
 @click.command(short_help="Compare two runs.")
@@ -78,42 +79,36 @@ def command(
 
 
 def _print_rows(console: Console, rows: Sequence[Comparison]) -> None:
-    from harness.analysis.compare import CONFIDENCE
+    """The cell on a line of its own and its metrics below: cell names are too long for a column."""
+    from itertools import groupby
 
-    console.print(_table(rows))
+    from harness.analysis.compare import CONFIDENCE, NOT_POSITIVE, TOO_FEW
+
+    console.print(_LINE.format("", "before", "after", "ratio", "interval"), style="bold")
+    for key, members in groupby(rows, lambda row: row.cell.key):
+        console.print(key, markup=False, highlight=False, soft_wrap=True)
+        for row in members:
+            console.print(_line(row), markup=False, highlight=False, soft_wrap=True)
     console.print(
-        f"\nratio: median of all pairwise ratios after/before between processes; interval: exact,"
+        "\nratio: median of all pairwise ratios after/before between processes; interval: exact,"
         f" {CONFIDENCE:.0%} (Mann-Whitney). Where nothing changed, one interval in twenty still"
         " leaves out 1.",
         style="dim",
         highlight=False,
     )
+    for note in (TOO_FEW, NOT_POSITIVE):
+        if number := sum(row.note == note for row in rows):
+            console.print(f"-: {note} ({number} rows)", style="dim", highlight=False)
 
 
-def _table(rows: Sequence[Comparison]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
+def _line(row: Comparison) -> str:
     from harness.render.units import title, unit_for
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("cell", overflow="fold")
-    table.add_column("metric")
-    for name in ("before", "after"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("ratio", justify="right", no_wrap=True)
-    table.add_column("interval", no_wrap=True)
-    for row in rows:
-        unit = unit_for(row.metric, [row.before, row.after])
-        table.add_row(
-            Text(row.cell.key),
-            Text(title(row.metric)),
-            f"{unit.text(row.before)} {unit.symbol}",
-            f"{unit.text(row.after)} {unit.symbol}",
-            "-" if row.ratio is None else f"{row.ratio:.3f}",
-            row.note if row.interval is None else f"{row.interval[0]:.3f} to {row.interval[1]:.3f}",
-        )
-    return table
+    unit = unit_for(row.metric, [row.before, row.after])
+    figures = (f"{unit.text(value)} {unit.symbol}" for value in (row.before, row.after))
+    ratio = "-" if row.ratio is None else f"{row.ratio:.3f}"
+    interval = "-" if row.interval is None else "{:.3f} to {:.3f}".format(*row.interval)
+    return _LINE.format(title(row.metric), *figures, ratio, interval)
 
 
 def _uncompared(found: Sequence[Uncompared]) -> list[str]:

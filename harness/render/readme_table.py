@@ -53,7 +53,7 @@ def markdown(found: Headline, run: Run, view: RunView) -> str:
     units = [f" ({column.unit.symbol})" if column.unit.symbol else "" for column in found.columns]
     headings = [text + unit for text, unit in zip(found.headings, units, strict=True)]
     if found.baseline:
-        headings += [f"{text}, times better than {found.baseline}" for text in found.headings]
+        headings += [f"{text}, ratio" for text in found.headings]
     lines = [
         _row(["backend:variant", *headings]),
         _row(["---", *("---:" for _ in headings)]),
@@ -70,7 +70,10 @@ def markdown(found: Headline, run: Run, view: RunView) -> str:
     ]
     legend = f"Medians; bold is the best of a column; {DECIMAL_NOTE}."
     if found.baseline:
-        legend += f" The last columns are ratios to {_escape(found.baseline)}, above 1 is better."
+        legend += (
+            f" The last columns are ratios to {_escape(found.baseline)}: how many times better;"
+            " below 1 is worse."
+        )
     lines += ["", legend]
     lines += [f"- {_problem(problem)}" for problem in _relevant(found, view)]
     lines += ["", "How it was obtained:", ""]

@@ -36,9 +36,9 @@ def test_absolute_values_come_first_and_ratios_last() -> None:
         "First byte (ms)",
         "Rows per second (k rows/s)",
         "Peak RssAnon (MB)",
-        "First byte, times better than legacy:r1",
-        "Rows per second, times better than legacy:r1",
-        "Peak RssAnon, times better than legacy:r1",
+        "First byte, ratio",
+        "Rows per second, ratio",
+        "Peak RssAnon, ratio",
     ]
     assert table["legacy:r1"] == ["272", "59.7", "530", "1.00", "1.00", "1.00"]
     assert table["arrow_rs:sync"] == ["**88.0**", "**1,432**", "**70.0**", "3.09", "24.0", "7.57"]
