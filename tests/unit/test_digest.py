@@ -168,6 +168,9 @@ def test_units_of_time_and_widths_of_decimals_are_one() -> None:
         == digest(pa.array(moments, pa.timestamp("ms")))
         == digest(pa.array(moments, pa.timestamp("us")))
     )
+    ticks = pa.array([-1_500, 1_001, None])
+    for kind in (pa.timestamp, pa.duration):
+        assert digest(ticks.cast(kind("ms"))) == digest(ticks.cast(kind("ms")).cast(kind("ns")))
     zones = [pa.timestamp("us", tz=tz) for tz in ("UTC", "+02:00", "Asia/Kolkata")]
     ticks = pa.array([0, -1, None])
     assert len({digest(ticks.cast(zone)) for zone in zones}) == 1
@@ -179,6 +182,7 @@ def test_units_of_time_and_widths_of_decimals_are_one() -> None:
     amounts = [Decimal("-1.25"), None, Decimal("9.99"), Decimal("0")]
     kinds = [pa.decimal32(5, 2), pa.decimal64(9, 2), pa.decimal128(38, 2), pa.decimal256(76, 2)]
     assert len({digest(pa.array(amounts, kind)) for kind in kinds}) == 1
+    assert digest(pa.array(amounts, kinds[2])[2:]) == digest(pa.array(amounts[2:], kinds[2]))
     ticks = pa.array([100]).cast(pa.decimal128(21, 0))
     scaled = pa.Array.from_buffers(pa.decimal128(21, -2), 1, ticks.buffers())
     assert digest(scaled) != digest(ticks)
