@@ -52,16 +52,15 @@ def update(
     from harness.gate.workshop import default_baseline, new_baseline
 
     policy = narrowed(policy_file, corpus=corpus, scenarios=scenario, backends=backend)
-    baseline, left_out = new_baseline(policy, _progress)
+    baseline = new_baseline(policy, _progress)
     path = output or default_baseline()
-    if not baseline.cases:
-        raise click.ClickException(
-            f"no figure repeats, {path} was not written: {'; '.join(left_out)}"
-        )
-    baseline.save(path)
-    for line in left_out:
-        click.echo(f"left out: {line}")
     figures = sum(len(case.figures) for case in baseline.cases.values())
+    if not figures:
+        reasons = "; ".join(baseline.left_out) or "no chosen scenario gives one"
+        raise click.ClickException(f"no figure can be stored, {path} was not written: {reasons}")
+    baseline.save(path)
+    for line in baseline.left_out:
+        click.echo(f"left out: {line}")
     click.echo(f"{figures} figures of {len(baseline.cases)} cases in {path}")
 
 

@@ -22,6 +22,7 @@ from harness.errors import HarnessError
 from harness.gate.cases import Case
 from harness.gate.observe import Observation, Observer
 from harness.gate.result import EXIT_CODES
+from harness.gate.visibility import hidden
 from harness.model import Status
 
 SCHEMA = 1
@@ -60,6 +61,8 @@ class Baseline:
     """Digest of the corpus, so that other bytes under the same name are noticed."""
     host: Mapping[str, str]
     cases: Mapping[str, StoredCase]
+    left_out: tuple[str, ...] = ()
+    """What could not be stored, with the reason: the gate repeats it, as it cannot judge it."""
     schema: int = SCHEMA
 
     def save(self, path: Path) -> None:
@@ -86,7 +89,7 @@ def load(path: Path) -> Baseline:
                 f"{path} has schema {raw['schema']}, this version reads {SCHEMA}: run {UPDATE}"
             )
         stored = {name: StoredCase(**case) for name, case in raw.pop("cases").items()}
-        return Baseline(**raw, cases=stored)
+        return Baseline(**{**raw, "left_out": tuple(raw["left_out"])}, cases=stored)
     except FileNotFoundError:
         others = ", ".join(sorted(found.name for found in path.parent.glob("memory-*.json")))
         raise BaselineError(
@@ -131,17 +134,28 @@ def measure(
     metrics: Sequence[GatedMetric],
     manifest: Manifest,
     say: Callable[[str], None],
-) -> tuple[Baseline, list[str]]:
-    """A new baseline, and a line for each case or figure that could not be taken into it."""
+) -> Baseline:
+    """A new baseline. A case that is OK is in it even where none of its figures can be used."""
     stored: dict[str, StoredCase] = {}
     left_out: list[str] = []
+    observed: dict[str, list[Observation]] = {}
     for case in cases:
         say(f"measuring {case.name}")
-        seen: list[Observation] = []
+        seen = observed.setdefault(case.name, [])
         while len(seen) < PROCESSES and (not seen or seen[-1].status is Status.OK):
             seen.append(side.observe(case))
+    for case in cases:
+        seen = observed[case.name]
         if seen[-1].status is not Status.OK:
             left_out.append(f"{case.name}: {seen[-1].status}: {seen[-1].reason}")
+            continue
+        twin = observed.get(case.resident_twin, [])
+        peak = seen[0].figures.get("peak_heap_bytes")
+        if isinstance(peak, float | int) and (
+            reason := hidden(peak, twin[0].resident_growth_bytes if twin else None)
+        ):
+            left_out.append(f"{case.name}: {reason}")
+            stored[case.name] = StoredCase(dict(seen[0].versions), {})
             continue
         figures: dict[str, float] = {}
         for metric in metrics:
@@ -154,9 +168,8 @@ def measure(
                 left_out.append(f"{case.name}: {metric.name} does not repeat (spread {spread:.1%})")
             else:
                 figures[metric.name] = sorted(numbers)[len(numbers) // 2]
-        if figures:
-            stored[case.name] = StoredCase(dict(seen[0].versions), figures)
-    return Baseline(manifest.spec, corpus_content(manifest), host_facts(), stored), left_out
+        stored[case.name] = StoredCase(dict(seen[0].versions), figures)
+    return Baseline(manifest.spec, corpus_content(manifest), host_facts(), stored, tuple(left_out))
 
 
 class StoredSide:
@@ -170,7 +183,7 @@ class StoredSide:
         """The stored figures as if a process had given them."""
         stored = self._cases.get(case.name)
         if stored is None:
-            return Observation(Status.ERROR, f"not in the baseline: if it is new, run {UPDATE}")
+            return Observation(Status.SKIPPED, f"not in the baseline: if it is new, run {UPDATE}")
         return Observation(Status.OK, "", figures=stored.figures, versions=stored.versions)
 
 

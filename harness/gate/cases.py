@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from harness.analysis.gate_metrics import GATED_METRICS, GatedMetric, Kind, gated_metric
 from harness.corpora.manifest import Manifest
+from harness.errors import UnknownNameError
 from harness.gate.policy import Policy
 from harness.model import Cell, Environment, Limits
 from harness.plan import Axes, Planned, make_plan
-from harness.registry import Catalogue
+from harness.registry import Catalogue, ScenarioInfo
 
 TIMED_SAMPLES = 6
 """One warm-up and five that count, in each process."""
@@ -35,6 +36,16 @@ class Case:
     planned: Planned
     warm_up: bool
     """Whether a process's first sample is a warm-up."""
+
+    @property
+    def resident_twin(self) -> str:
+        """Name of the case that does the same work under the instrument that the kernel answers."""
+        return name_of(replace(self.planned.cell, instrument="proc_memory"))
+
+    def with_samples(self, samples: int) -> Case:
+        """The same case with another number of samples in each process."""
+        cell = replace(self.planned.cell, repetitions=samples)
+        return replace(self, planned=replace(self.planned, cell=cell))
 
     @property
     def scenario(self) -> str:
@@ -66,7 +77,7 @@ def cases(
         backends=policy.backends,
         instruments=sorted(wanted & offered) or sorted(wanted),
         corpora=(manifest.spec,),
-        params=policy.params,
+        params=_params(catalogue, scenarios, policy.params),
         limits=LIMITS,
     )
     plan = make_plan(catalogue, axes, Environment("gate", "", ""))
@@ -76,6 +87,18 @@ def cases(
 def name_of(cell: Cell) -> str:
     """Identity of a case: the cell without its environment, of which a gate has two."""
     return cell.key.replace(f"@{cell.environment}/", "/", 1)
+
+
+def _params(
+    catalogue: Catalogue, chosen: Sequence[ScenarioInfo], params: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """The parameters that the chosen scenarios have; the policy may name those of others."""
+    known = {name for info in catalogue.scenarios.values() for name in info.module.GRID}
+    for name in params:
+        if name not in known:
+            raise UnknownNameError("parameter", name, known)
+    own = {name for info in chosen for name in info.module.GRID}
+    return {name: values for name, values in params.items() if name in own}
 
 
 def _case(planned: Planned) -> Case:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +20,8 @@ from harness.model import Status
 from harness.order import MEASURE
 from harness.plan import Planned
 
+RESIDENT = "peak_rss_anon_above_base_bytes"
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -34,6 +35,8 @@ class Observation:
     cpu_ns: float = 0.0
     wait_ns: float | None = None
     """Sums over the process's timed samples; the wait is None where the kernel keeps none."""
+    resident_growth_bytes: float | None = None
+    """Peak RssAnon above its base, where the instrument says so."""
     seconds: float = 0.0
     """What the whole process took, verification included."""
 
@@ -50,7 +53,14 @@ class Observer(Protocol):
 class LiveSide:
     """A side whose processes are run. The first of each case is verified in full."""
 
-    def __init__(self, side: Side, manifest: Manifest, prepared: Path) -> None:
+    def __init__(
+        self,
+        side: Side,
+        manifest: Manifest,
+        prepared: Path,
+        memory_environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`memory_environment` is set for the workers of all instruments but the clock."""
         self._side = side
         self._manifest = manifest
         self._executor = Executor(
@@ -60,6 +70,7 @@ class LiveSide:
             manifests={manifest.spec: manifest},
             prepared_root=prepared / side.key / manifest.folder.name,
         )
+        self._memory_environment = dict(memory_environment or {})
         self._verified: dict[str, Outcome] = {}
 
     @property
@@ -71,9 +82,7 @@ class LiveSide:
         planned = self._own(case.planned)
         if planned.skipped:
             return Observation(Status.SKIPPED, planned.skipped)
-        # Without glibc's per-thread caches live bytes are exact, so that a slope means a leak.
-        variables = QUIET if planned.cell.instrument == "proc_memory" else None
-        with environment(variables) if variables else nullcontext():
+        with environment(self._variables(planned)):
             outcome = self._process(case.name, planned)
         status, reason = self._judge(case.name, outcome)
         if status is not Status.OK:
@@ -92,8 +101,19 @@ class LiveSide:
             wall_ns=sum(sample.values.get("wall_ns", 0.0) for sample in timed),
             cpu_ns=sum(sample.values.get("cpu_ns", 0.0) for sample in timed),
             wait_ns=sum(known) if len(known) == len(waits) else None,
+            resident_growth_bytes=max(
+                (sample.values[RESIDENT] for sample in timed if RESIDENT in sample.values),
+                default=None,
+            ),
             seconds=outcome.duration_s,
         )
+
+    def _variables(self, planned: Planned) -> dict[str, str]:
+        if planned.cell.instrument == "clock":
+            return {}
+        # Without glibc's per-thread caches live bytes are exact, so that a slope means a leak.
+        quiet = QUIET if planned.cell.repetitions > 1 else {}
+        return {**quiet, **self._memory_environment}
 
     def _own(self, planned: Planned) -> Planned:
         """The same cell as this side describes and installs it: its options, its libraries."""

@@ -10,6 +10,9 @@
     [tool.firstbyte.gate.params]
     cache = ["warm"]
 
+    [tool.firstbyte.gate.environment]      # for memory cells only, on both sides: variables that
+    ARROW_DEFAULT_MEMORY_POOL = "system"   # make a library allocate where the heap tracer sees it
+
     [tool.firstbyte.gate.tolerances]       # by metric, or by scenario and metric
     cpu_ns = 0.03
     "full_scan.net_wall_ns" = 0.05
@@ -91,6 +94,8 @@ class Policy:
     backends: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables for the workers of memory cells."""
     tolerances: Tolerances = field(default_factory=Tolerances)
     waivers: tuple[Waiver, ...] = ()
 
@@ -201,6 +206,7 @@ def _parse(table: Any, where: str, today: date) -> Policy:
             "backends",
             "metrics",
             "params",
+            "environment",
             "tolerance",
             "size_tolerance",
             "tolerances",
@@ -226,6 +232,7 @@ def _parse(table: Any, where: str, today: date) -> Policy:
             name: tuple(str(value) for value in values)
             for name, values in table.get("params", {}).items()
         },
+        environment=_variables(table, where),
         tolerances=Tolerances(
             time=_fraction(table.get("tolerance", defaults.time), where, f"{TABLE}.tolerance"),
             size=_fraction(
@@ -274,6 +281,13 @@ def _names(table: Mapping[str, Any], where: str, key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise PolicyError(f"{where}: {TABLE}.{key} must be a list of names")
     return tuple(value)
+
+
+def _variables(table: Mapping[str, Any], where: str) -> dict[str, str]:
+    variables = table.get("environment", {})
+    if not isinstance(variables, dict) or not all(isinstance(v, str) for v in variables.values()):
+        raise PolicyError(f"{where}: {TABLE}.environment must map names to texts")
+    return variables
 
 
 def _fraction(value: Any, where: str, key: str) -> float:

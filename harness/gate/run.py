@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import ceil
 
 from harness.analysis.gate import Gate
 from harness.analysis.gate_metrics import GATED_METRICS, GatedMetric, Tolerances, trial_for
@@ -17,12 +18,19 @@ from harness.gate.hostwatch import HostWatch
 from harness.gate.observe import Observation, Observer
 from harness.gate.policy import Policy
 from harness.gate.result import NOT_SELF_CHECKED, GateResult
+from harness.gate.visibility import hidden
 from harness.model import Status
 
 THREADED_CPU_PER_WALL = 1.1
 """Processor time per wall time from which on more than the calling thread is at work."""
 THREADED_WALL_TOLERANCE = 0.15
 """Wall time of several threads is noisy (and its run-queue wait is that of one thread only)."""
+
+TRACER = "heap"
+TRACED_PEAK = "peak_heap_bytes"
+SHORT_SPAN_NS = 50_000_000
+"""Timed spans in a process add up to about five of these: short ones are repeated more often."""
+MOST_SAMPLES = 31
 
 RULE_TEXT = (
     "Rule: interleaved pairs of fresh processes; {screen} pairs screen, suspects are confirmed on up to"
@@ -106,6 +114,7 @@ class GateRun:
         for reason, names in left_out.items():
             self.notes.append(f"{len(names)} cases left out, on both sides alike: {reason}")
         skipped = {name for names in left_out.values() for name in names}
+        self._withhold_hidden(probes)
         unseen = [
             case for case in self.cases if case.name not in probes and case.name not in skipped
         ]
@@ -126,11 +135,30 @@ class GateRun:
             self._fail_unless_comparable(gate, name, *probes[name])
         for case in unseen:
             gate.fail(case.name, Outcome.INCONCLUSIVE, f"not measured: {self._spent()}")
-        return gate, {case.name: case for case in self.cases if case.name in kept}
+        return gate, {
+            case.name: _sampled(case, *probes[case.name])
+            for case in self.cases
+            if case.name in kept
+        }
+
+    def _withhold_hidden(self, probes: dict[str, tuple[Observation, Observation]]) -> None:
+        """Take traced figures out of the probes where they disagree with what the kernel saw."""
+        withheld: dict[str, list[str]] = {}
+        for case in self.cases:
+            if case.planned.cell.instrument != TRACER or case.name not in probes:
+                continue
+            base, head = probes[case.name]
+            twins = probes.get(case.resident_twin, (None, None))
+            if reason := _hidden_on_a_side((base, head), twins):
+                withheld.setdefault(reason, []).append(f"{case.scenario} {case.backend}")
+                probes[case.name] = (replace(base, figures={}), replace(head, figures={}))
+        for reason, names in withheld.items():
+            self.notes.append(f"heap figures of {', '.join(names)} withheld: {reason}")
 
     def _trials(self, name: str, base: Observation, head: Observation) -> dict[str, Trial]:
         scenario = next(case.scenario for case in self.cases if case.name == name)
-        offered = {*base.figures, *head.figures}
+        # Against a baseline only what was stored counts: what does not repeat was left out of it.
+        offered = {*base.figures} if self.same_versions else {*base.figures, *head.figures}
         tolerances = self.policy.tolerances
         if any(_threaded(side) for side in (base, head)):
             tolerances = _with_threaded_wall(tolerances)
@@ -242,6 +270,27 @@ class GateRun:
 
     def _elapsed(self) -> float:
         return self.clock() - self._began
+
+
+def _hidden_on_a_side(sides: Sequence[Observation], twins: Sequence[Observation | None]) -> str:
+    """Why the traced figures of a pair of processes cannot be believed; empty where they can."""
+    for side, twin in zip(sides, twins, strict=True):
+        peak = side.figures.get(TRACED_PEAK)
+        if not side.seconds or not isinstance(peak, float | int):
+            continue  # a stored side was checked when it was stored
+        if reason := hidden(peak, twin.resident_growth_bytes if twin else None):
+            return reason
+    return ""
+
+
+def _sampled(case: Case, base: Observation, head: Observation) -> Case:
+    """The case with more samples a process where the timed span is short: they cost nothing."""
+    samples = case.planned.cell.repetitions
+    if not case.warm_up or not _both_ok(base, head):
+        return case
+    span_ns = max(base.wall_ns, head.wall_ns) / (samples - 1)
+    wanted = 1 + 5 * ceil(SHORT_SPAN_NS / span_ns)
+    return case.with_samples(min(MOST_SAMPLES, max(samples, wanted)))
 
 
 def _both_ok(base: Observation, head: Observation) -> bool:

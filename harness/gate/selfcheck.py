@@ -245,7 +245,9 @@ class SelfCheck:
         instruments = {"clock"} if kind is Kind.TIME else {"proc_memory"}
         chosen = [case for case in cases if case.planned.cell.instrument in instruments]
         base, head = (
-            LiveSide(plant(self._named(name), one), self.manifest, self.prepared)
+            LiveSide(
+                plant(self._named(name), one), self.manifest, self.prepared, self.policy.environment
+            )
             for name, one in (("base", Fault()), ("head", fault))
         )
         return GateRun(

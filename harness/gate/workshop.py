@@ -94,7 +94,7 @@ def paired_gate(
             side("base", base, comparison.base_requirements),
             side("head", head, comparison.head_requirements),
         )
-        live = [LiveSide(one, manifest, cache / "prepared") for one in both]
+        live = [LiveSide(one, manifest, cache / "prepared", policy.environment) for one in both]
         run = GateRun(
             live[0], live[1], chosen, metrics, policy, budget_seconds=budget_seconds, say=say
         )
@@ -116,9 +116,12 @@ def memory_gate(
     manifest = resolve(baseline.corpus)
     require_comparable(baseline, manifest)
     chosen = cases(discover(), policy, manifest, {Kind.SIZE})
-    live = LiveSide(_here(), manifest, places.cache() / "gate" / "prepared")
+    live = LiveSide(_here(), manifest, _prepared(), policy.environment)
     run = GateRun(
         StoredSide(baseline, label), live, chosen, metrics, policy, say=say, same_versions=True
+    )
+    run.notes.extend(
+        f"not gated, as it is not in the baseline: {line}" for line in baseline.left_out
     )
     if not (policy.scenarios or policy.backends or policy.params):
         present = {case.name for case in chosen}
@@ -126,11 +129,11 @@ def memory_gate(
     return run
 
 
-def new_baseline(policy: Policy, say: Callable[[str], None]) -> tuple[Baseline, list[str]]:
-    """Sizes of this program as it is now, and what could not be taken."""
+def new_baseline(policy: Policy, say: Callable[[str], None]) -> Baseline:
+    """Sizes of this program as it is now."""
     manifest = resolve(policy.corpus or DEFAULT_CORPUS)
     chosen = cases(discover(), policy, manifest, {Kind.SIZE})
-    live = LiveSide(_here(), manifest, places.cache() / "gate" / "prepared")
+    live = LiveSide(_here(), manifest, _prepared(), policy.environment)
     return measure(live, chosen, memory_metrics(policy.metrics), manifest, say)
 
 
@@ -138,7 +141,7 @@ def self_check(policy: Policy, say: Callable[[str], None]) -> SelfCheck:
     """The gate's check of itself, with this program on both sides."""
     manifest = resolve(policy.corpus or DEFAULT_CORPUS)
     chosen = cases(discover(), policy, manifest, {Kind.TIME, Kind.GROWTH})
-    return SelfCheck(_here(), manifest, places.cache() / "gate" / "prepared", chosen, policy, say)
+    return SelfCheck(_here(), manifest, _prepared(), chosen, policy, say)
 
 
 def certificate_path() -> Path:
@@ -154,6 +157,10 @@ def certificate() -> str:
 def default_baseline() -> Path:
     """The committed baseline for a host like this one."""
     return places.RESULTS / "baselines" / file_name()
+
+
+def _prepared() -> Path:
+    return places.cache() / "gate" / "prepared"
 
 
 def _here() -> Side:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -20,6 +22,15 @@ _STYLES = {
 }
 _LEFT = {"case", "metric", "verdict"}
 _QUIET = "dim"
+_WIDTHS = {
+    "metric": 14,
+    "base": 8,
+    "head": 8,
+    "change [interval]": 21,
+    "pairs": 5,
+    "would see": 9,
+    "verdict": 0,
+}
 _NARROWEST = 160
 """Columns below which cases stand above their figures instead of beside them."""
 
@@ -36,7 +47,7 @@ class GateTable:
         counts = ", ".join(f"{number} {outcome}" for outcome, number in result.counts().items())
         parts: list[RenderableType] = [
             Text(f"{result.head} against {result.base}", style="bold"),
-            _table(lines, wide=console.width >= _NARROWEST),
+            *_tables(lines, wide=console.width >= _NARROWEST),
         ]
         parts += [_reason(line) for line in lines if line.outcome is not Outcome.PASS]
         parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
@@ -53,16 +64,26 @@ class GateTable:
         return Group(*parts)
 
 
+def _tables(lines: list[Row], *, wide: bool) -> list[RenderableType]:
+    """One table, or where that is too wide, one under the name of each case."""
+    if wide:
+        return [_table(lines, wide=True)]
+    parts: list[RenderableType] = []
+    for case, group in groupby(lines, key=lambda line: line.case):
+        parts += [Text(case, style="underline"), _table(list(group), wide=False)]
+    return parts
+
+
 def _table(lines: list[Row], *, wide: bool) -> Table:
     headings = HEADINGS if wide else HEADINGS[1:]
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in _LEFT else "right", overflow="fold")
-    case = ""
+        table.add_column(
+            heading,
+            justify="left" if heading in _LEFT else "right",
+            min_width=0 if wide else _WIDTHS[heading],
+        )
     for line in lines:
-        if not wide and line.case != case:
-            table.add_row(Text(line.case, style=_QUIET))
-            case = line.case
         cells = [Text(cell) for cell in (line.cells if wide else line.cells[1:])]
         cells[-1].stylize(_STYLES[line.outcome])
         table.add_row(*cells)

@@ -1,0 +1,148 @@
+"""Baselines: what is stored, what is refused, and that the memory-only gate never passes blindly."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from gate_fixtures import FakeSide, case, constant, failed, gate, timed
+
+from harness.analysis.gate_trials import Outcome
+from harness.corpora.manifest import Manifest, ShardEntry
+from harness.gate.baselines import (
+    Baseline,
+    BaselineError,
+    IncomparableBaselineError,
+    StoredCase,
+    StoredSide,
+    corpus_content,
+    host_facts,
+    load,
+    measure,
+    memory_metrics,
+    require_comparable,
+)
+from harness.gate.observe import Observation
+from harness.model import Status
+
+SHARD = ShardEntry("0.parquet", 1, 1, 1, 1, "ab" * 32, {}, None)
+MANIFEST = Manifest("mt", "mt", {}, "", (), "text", (SHARD,), 1, Path())
+CASES = [case("heap"), case("proc_memory")]
+
+
+def script(peak: float = 50e6, versions: str = "1") -> FakeSide:
+    def observe(asked: object, _number: int) -> Observation:
+        if getattr(asked, "name", "").endswith("heap"):
+            figures = {"peak_heap_bytes": peak, "allocation_count": 1000.0}
+            return Observation(Status.OK, "", figures, {"fake": versions}, seconds=1.0)
+        return Observation(
+            Status.OK, "", {}, {"fake": versions}, resident_growth_bytes=55e6, seconds=1.0
+        )
+
+    return FakeSide("side", observe)
+
+
+def stored(side: FakeSide | None = None) -> Baseline:
+    return measure(side or script(), CASES, memory_metrics(()), MANIFEST, lambda _: None)
+
+
+def test_a_baseline_survives_the_disk(tmp_path: Path) -> None:
+    baseline = stored()
+    assert baseline.left_out == ()
+    assert baseline.cases[CASES[0].name].figures["allocation_count"] == 1000.0
+    path = tmp_path / "baselines" / "memory.json"
+    baseline.save(path)
+    assert load(path) == baseline
+
+
+def test_only_what_repeats_and_can_be_seen_is_stored() -> None:
+    def wobbling(asked: object, number: int) -> Observation:
+        return script(50e6 * (1 + number / 50)).observe(asked)  # type: ignore[arg-type]
+
+    baseline = stored(FakeSide("side", wobbling))
+    assert list(baseline.cases[CASES[0].name].figures) == ["allocation_count"]
+    assert "peak_heap_bytes does not repeat" in baseline.left_out[0]
+    blind = stored(script(peak=1e6))
+    assert {len(one.figures) for one in blind.cases.values()} == {0}
+    assert "hidden from the heap tracer" in blind.left_out[0]
+    broken = stored(constant("side", failed(Status.CRASHED, "SIGSEGV")))
+    assert broken.cases == {}
+    assert "CRASHED: SIGSEGV" in broken.left_out[0]
+
+
+@pytest.mark.parametrize(
+    ("peak", "outcome"),
+    [
+        (50e6, Outcome.PASS),
+        (50.2e6, Outcome.PASS),
+        (50.5e6, Outcome.REGRESSED),
+        (49e6, Outcome.IMPROVED),
+    ],
+)
+def test_the_memory_only_gate(peak: float, outcome: Outcome) -> None:
+    baseline = stored()
+    run = gate(StoredSide(baseline, "baseline"), script(peak), CASES, same_versions=True)  # type: ignore[arg-type]
+    run.metrics = memory_metrics(())
+    result = run.run()
+    assert result.outcome is outcome
+    assert result.base == "baseline"
+
+
+def test_a_new_case_a_new_version_and_a_lost_case_are_inconclusive() -> None:
+    baseline = stored()
+    metrics = memory_metrics(())
+
+    def outcome(base: Baseline, head: FakeSide, lost: list[str]) -> Outcome:
+        run = gate(StoredSide(base, "baseline"), head, CASES, same_versions=True)  # type: ignore[arg-type]
+        run.metrics = metrics
+        run.lost.extend(lost)
+        return run.run().outcome
+
+    assert outcome(baseline, script(), []) is Outcome.PASS
+    assert outcome(replace(baseline, cases={}), script(), []) is Outcome.INCONCLUSIVE
+    assert outcome(baseline, script(versions="2"), []) is Outcome.INCONCLUSIVE
+    assert outcome(baseline, script(), ["gone/b:v/mt/-/heap"]) is Outcome.INCONCLUSIVE
+
+
+def test_times_are_refused_with_the_reason() -> None:
+    with pytest.raises(BaselineError, match="says nothing about time") as caught:
+        memory_metrics(["net_wall_ns"])
+    assert "peak_heap_bytes" in str(caught.value)
+    assert [metric.name for metric in memory_metrics(["allocation_count"])] == ["allocation_count"]
+
+
+def test_another_host_or_corpus_is_incomparable_and_inconclusive() -> None:
+    baseline = stored()
+    require_comparable(baseline, MANIFEST)
+    assert corpus_content(MANIFEST) == baseline.content
+    other = replace(baseline, host={**host_facts(), "machine": "pdp11"})
+    with pytest.raises(IncomparableBaselineError, match="machine was pdp11") as caught:
+        require_comparable(other, MANIFEST)
+    assert caught.value.exit_code == 11
+    changed = replace(MANIFEST, shards=(replace(SHARD, sha256="cd" * 32),))
+    with pytest.raises(IncomparableBaselineError, match="corpus was"):
+        require_comparable(baseline, changed)
+
+
+def test_a_missing_or_damaged_baseline_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BaselineError, match="baseline update"):
+        load(tmp_path / "memory-none.json")
+    path = tmp_path / "memory-x.json"
+    path.write_text("{")
+    with pytest.raises(BaselineError, match="is damaged"):
+        load(path)
+    path.write_text(json.dumps({"schema": 99}))
+    with pytest.raises(BaselineError, match="schema 99"):
+        load(path)
+
+
+def test_a_stored_case_is_an_observation() -> None:
+    baseline = Baseline(
+        "mt", "", {}, {"known": StoredCase({"fake": "1"}, {"allocation_count": 1.0})}
+    )
+    side = StoredSide(baseline, "label")
+    unknown = side.observe(case())
+    assert unknown.status is Status.SKIPPED
+    assert timed(1.0).status is Status.OK

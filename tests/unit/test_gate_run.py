@@ -1,0 +1,235 @@
+"""The loop of the gate over scripted sides: every way in which it can end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from gate_fixtures import FakeSide, case, constant, failed, gate, ticking, timed
+
+from harness.analysis.gate_metrics import GATED_METRICS
+from harness.analysis.gate_trials import Outcome
+from harness.gate.observe import Observation
+from harness.gate.policy import Policy, Waiver
+from harness.gate.result import GateResult
+from harness.model import Status
+
+
+def found(result: GateResult) -> dict[str, tuple[Outcome, str]]:
+    return {v.metric: (v.finding.outcome, v.finding.rule) for v in result.verdicts}
+
+
+def test_equal_sides_pass_after_the_screen_and_the_probe_counts_for_nothing() -> None:
+    base, head = constant("base", timed(1e6)), constant("head", timed(1e6))
+    result = gate(base, head).run()
+    assert result.outcome is Outcome.PASS
+    assert set(found(result)) == {"cpu_ns", "net_wall_ns"}
+    assert result.pairs == 6
+    assert len(base.asked) == len(head.asked) == 1 + 6
+
+
+def test_a_slower_head_is_caught() -> None:
+    result = gate(constant("base", timed(1e6)), constant("head", timed(1.05e6))).run()
+    assert result.outcome is Outcome.REGRESSED
+    assert result.suspects == 2
+    assert result.pairs == 6 + 16
+
+
+def test_a_faster_head_is_an_improvement() -> None:
+    result = gate(constant("base", timed(1e6)), constant("head", timed(0.9e6))).run()
+    assert (result.outcome, result.exit_code) == (Outcome.IMPROVED, 12)
+
+
+def test_the_order_of_the_sides_is_drawn_for_every_pair() -> None:
+    order: list[str] = []
+
+    def noting(label: str) -> FakeSide:
+        def script(_case: object, _number: int) -> Observation:
+            order.append(label)
+            return timed(1e6)
+
+        return FakeSide(label, script)
+
+    gate(noting("base"), noting("head"), [case(backend=f"b{i}") for i in range(8)]).run()
+    firsts = order[16::2]
+    assert len(firsts) == 48
+    # 2^-48 each; a gate that always starts with one side fails here.
+    assert {"base", "head"} == set(firsts)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        Status.WRONG,
+        Status.ERROR,
+        Status.CRASHED,
+        Status.TIMEOUT,
+        Status.OUT_OF_MEMORY,
+        Status.SKIPPED,
+    ],
+)
+def test_a_head_that_stopped_being_ok_fails_at_once(status: Status) -> None:
+    head = constant("head", failed(status, "killed by SIGSEGV"))
+    result = gate(constant("base", timed(1e6)), head).run()
+    assert result.outcome is Outcome.REGRESSED
+    assert found(result)["status"] == (
+        Outcome.REGRESSED,
+        f"head is {status}: killed by SIGSEGV",
+    )
+    assert len(head.asked) == 1
+
+
+def test_a_head_that_fails_in_the_middle_fails_too() -> None:
+    def script(_case: object, number: int) -> Observation:
+        return timed(1e6) if number < 5 else failed(Status.CRASHED)
+
+    result = gate(constant("base", timed(1e6)), FakeSide("head", script)).run()
+    assert result.outcome is Outcome.REGRESSED
+
+
+def test_a_base_that_is_not_ok_is_inconclusive_never_a_pass() -> None:
+    result = gate(constant("base", failed(Status.ERROR)), constant("head", timed(1e6))).run()
+    assert result.outcome is Outcome.INCONCLUSIVE
+    both = gate(constant("b", failed(Status.ERROR)), constant("h", failed(Status.CRASHED))).run()
+    assert both.outcome is Outcome.INCONCLUSIVE
+    assert "head is CRASHED" in found(both)["status"][1]
+
+
+def test_what_both_sides_skip_is_left_out_and_said() -> None:
+    def script(asked: object, _number: int) -> Observation:
+        name = getattr(asked, "name", "")
+        return failed(Status.SKIPPED, "no Rust") if "rusty" in name else timed(1e6)
+
+    cases = [case(), case(backend="rusty")]
+    result = gate(FakeSide("base", script), FakeSide("head", script), cases).run()
+    assert result.outcome is Outcome.PASS
+    assert any("1 cases left out" in note and "no Rust" in note for note in result.notes)
+    nothing = gate(FakeSide("base", script), FakeSide("head", script), cases[1:]).run()
+    assert nothing.outcome is Outcome.INCONCLUSIVE, "nothing measured is never a pass"
+
+
+def test_a_budget_ends_the_gate_without_a_pass() -> None:
+    sides = constant("base", timed(1e6)), constant("head", timed(1e6))
+    result = gate(*sides, budget_seconds=8.0, clock=ticking(1.0)).run()
+    assert result.outcome is Outcome.INCONCLUSIVE
+    assert any("budget" in rule for _, rule in found(result).values())
+    unseen = gate(
+        *sides, [case(backend=f"b{i}") for i in range(9)], budget_seconds=3.0, clock=ticking(1.0)
+    ).run()
+    assert len({v.case for v in unseen.verdicts}) == 9, "cases that were not reached are named"
+    assert unseen.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_budget_says_what_is_left_for_the_suspects() -> None:
+    sides = constant("base", timed(1e6)), constant("head", timed(1.05e6))
+    result = gate(*sides, budget_seconds=1000.0, clock=ticking(0.1)).run()
+    assert any("the budget allows" in note and "look at 32" in note for note in result.notes)
+
+
+def test_a_metric_that_only_one_side_gives_is_inconclusive() -> None:
+    less = replace(timed(1e6), figures={"cpu_ns": 1e6})
+    result = gate(constant("base", timed(1e6)), constant("head", less)).run()
+    assert found(result)["net_wall_ns"][0] is Outcome.INCONCLUSIVE
+    assert found(result)["cpu_ns"][0] is Outcome.PASS
+
+
+def test_without_schedstat_plain_wall_is_gated_and_said() -> None:
+    plain = timed(1e6, wait_ns=None)
+    result = gate(constant("base", plain), constant("head", plain)).run()
+    assert "wall_ns" in found(result)
+    assert any("schedstat" in note for note in result.notes)
+
+
+def test_wall_of_several_threads_has_a_wider_tolerance_and_their_cpu_has_not() -> None:
+    base, head = timed(2e6, wall_ns=1e6), timed(2e6, wall_ns=1.1e6)
+    result = gate(constant("base", base), constant("head", head)).run()
+    assert result.outcome is Outcome.PASS
+    assert "15.0%" in found(result)["net_wall_ns"][1]
+    slower = gate(constant("base", base), constant("head", timed(2.2e6, wall_ns=1e6))).run()
+    assert found(slower)["cpu_ns"][0] is Outcome.REGRESSED
+
+
+def test_a_busy_host_and_a_drifting_one_are_reported() -> None:
+    waiting = timed(1e6, wait_ns=2e6)
+    busy = gate(constant("base", waiting), constant("head", waiting)).run()
+    assert any("the host was busy" in note and "40%" in note for note in busy.notes)
+
+    def slowing(_case: object, number: int) -> Observation:
+        return timed(1e6 * 1.03**number)
+
+    drift = gate(FakeSide("base", slowing), FakeSide("head", slowing), clock=ticking(1.0)).run()
+    assert any("the machine drifted" in note for note in drift.notes)
+    calm = gate(constant("base", timed(1e6)), constant("head", timed(1e6))).run()
+    assert not any("busy" in note or "drifted" in note for note in calm.notes)
+
+
+def memory(peak: float, resident: float) -> tuple[Observation, Observation]:
+    """What the tracer and the kernel say of the same work."""
+    traced = Observation(Status.OK, "", {"peak_heap_bytes": peak}, {"fake": "1"}, seconds=1.0)
+    return traced, Observation(
+        Status.OK, "", {}, {"fake": "1"}, resident_growth_bytes=resident, seconds=1.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("peak", "resident", "gated"),
+    [(100e6, 110e6, True), (5e6, 110e6, False), (1e9, 20e6, False), (1e6, 12e6, True)],
+)
+def test_heap_figures_are_withheld_where_the_tracer_is_blind(
+    peak: float, resident: float, gated: bool
+) -> None:
+    traced, kernel = memory(peak, resident)
+
+    def script(asked: object, _number: int) -> Observation:
+        return traced if getattr(asked, "name", "").endswith("heap") else kernel
+
+    cases = [case("heap"), case("proc_memory")]
+    result = gate(FakeSide("base", script), FakeSide("head", script), cases).run()
+    assert ("peak_heap_bytes" in found(result)) is gated
+    assert any("withheld" in note for note in result.notes) is not gated
+    if not gated:
+        assert result.outcome is Outcome.INCONCLUSIVE
+    alone = gate(FakeSide("base", script), FakeSide("head", script), cases[:1]).run()
+    assert any("no resident figure" in note for note in alone.notes)
+
+
+def test_metrics_that_nothing_gave_are_named() -> None:
+    result = gate(constant("base", timed(1e6)), constant("head", timed(1e6))).run()
+    (note,) = [note for note in result.notes if note.startswith("not gated")]
+    assert "peak_heap_bytes" in note
+    assert "cpu_ns" not in note
+
+
+def test_other_versions_than_in_a_baseline_are_inconclusive() -> None:
+    newer = replace(timed(1e6), versions={"fake": "2"})
+    result = gate(constant("base", timed(1e6)), constant("head", newer), same_versions=True).run()
+    assert result.outcome is Outcome.INCONCLUSIVE
+    assert "fake was 1, is 2" in found(result)["status"][1]
+
+
+def test_a_waived_regression_passes_and_stays_visible() -> None:
+    policy = Policy(waivers=(Waiver("known", date(2099, 1, 1), backend="fake"),))
+    sides = constant("base", timed(1e6)), constant("head", timed(1.2e6))
+    result = gate(*sides, policy=policy).run()
+    assert result.outcome is Outcome.PASS
+    assert {v.finding.outcome for v in result.verdicts} == {Outcome.REGRESSED}
+    assert {v.waived for v in result.verdicts} == {"known, until 2099-01-01"}
+
+
+def test_short_spans_are_repeated_more_often() -> None:
+    asked: list[int] = []
+
+    def script(one: object, _number: int) -> Observation:
+        asked.append(one.planned.cell.repetitions)  # type: ignore[attr-defined]
+        return timed(1e6)
+
+    gate(FakeSide("base", script), FakeSide("head", script)).run()
+    assert asked[0] == 6
+    assert set(asked[2:]) == {31}
+
+
+def test_only_the_chosen_metrics_are_gated() -> None:
+    run = gate(constant("base", timed(1e6)), constant("head", timed(1e6)))
+    run.metrics = (GATED_METRICS["cpu_ns"],)
+    assert set(found(run.run())) == {"cpu_ns"}

@@ -1,0 +1,172 @@
+"""Sources from git: what is exported, what is left alone, what is refused, in real repositories."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.gate import sides
+from harness.gate.budget import parse_seconds
+from harness.gate.sides import WORKING_TREE, Side, SideError
+from harness.model import Environment
+
+
+def git(repo: Path, *words: str) -> str:
+    command = [
+        "git",
+        "-C",
+        str(repo),
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.com",
+        *words,
+    ]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    (folder / ".gitignore").write_text("ignored\n")
+    (folder / "file.txt").write_text("one\n")
+    (folder / "pyproject.toml").write_text(
+        '[project]\nname = "x"\ndependencies = ["a>=1"]\n'
+        '[project.optional-dependencies]\ntiny = ["b"]\nother = ["c"]\nall = ["x[tiny,other]"]\n'
+    )
+    describe(folder, "tiny")
+    git(folder, "add", "--all")
+    git(folder, "commit", "-q", "-m", "one")
+    return folder
+
+
+def describe(repo: Path, name: str, *, native: bool = False) -> None:
+    folder = repo / "backends" / name
+    folder.mkdir(parents=True)
+    (folder / "backend.py").write_text("")
+    (folder / "backend.toml").write_text(
+        f'name = "{name}"\nlanguage = "Python"\nformat = "none"\nsummary = ""\n'
+        'module = "backend.py"\ncapabilities = []\n[[variants]]\nname = "v"\ndefault = true\n'
+    )
+    if native:
+        (folder / "pyproject.toml").write_text("")
+
+
+def test_a_revision_is_exported_once_and_named_by_its_content(repo: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    source = sides.export(repo, "main", cache)
+    assert (source.folder / "file.txt").read_text() == "one\n"
+    assert source.label.startswith("main (")
+    before = (source.folder / "file.txt").stat().st_mtime_ns
+    again = sides.export(repo, "HEAD", cache)
+    assert again.folder == source.folder
+    assert (again.folder / "file.txt").stat().st_mtime_ns == before
+
+
+def test_the_working_tree_is_taken_as_it_is_and_stays_as_it_is(repo: Path, tmp_path: Path) -> None:
+    (repo / "file.txt").write_text("two\n")
+    (repo / "new.txt").write_text("new\n")
+    (repo / "ignored").write_text("ignored\n")
+    status = git(repo, "status", "--porcelain")
+    source = sides.export(repo, WORKING_TREE, tmp_path / "cache")
+    assert (source.folder / "file.txt").read_text() == "two\n"
+    assert (source.folder / "new.txt").exists()
+    assert not (source.folder / "ignored").exists()
+    assert git(repo, "status", "--porcelain") == status
+    assert git(repo, "worktree", "list").count("\n") == 1, "nothing stays registered"
+    git(repo, "checkout", "-q", "--", "file.txt")
+    (repo / "new.txt").unlink()
+    clean = sides.export(repo, WORKING_TREE, tmp_path / "cache")
+    assert clean.tree == sides.export(repo, "HEAD", tmp_path / "cache").tree
+
+
+def test_a_half_exported_source_is_made_again(repo: Path, tmp_path: Path) -> None:
+    source = sides.export(repo, "main", tmp_path / "cache")
+    (source.folder / ".complete").unlink()
+    (source.folder / "file.txt").unlink()
+    assert (sides.export(repo, "main", tmp_path / "cache").folder / "file.txt").exists()
+
+
+def test_unknown_revisions_and_no_repository_are_one_clear_line(repo: Path, tmp_path: Path) -> None:
+    with pytest.raises(SideError, match=r"no revision 'nope' .*shallow clone") as caught:
+        sides.export(repo, "nope", tmp_path / "cache")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(SideError, match="no revision '--exec=x'"):
+        sides.export(repo, "--exec=x", tmp_path / "cache")
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(SideError, match="rev-parse"):
+        sides.repository(tmp_path / "bare")
+
+
+def test_an_interpreter_is_shared_only_where_nothing_but_python_differs(
+    repo: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    base = sides.export(repo, "main", cache)
+    (repo / "backends" / "tiny" / "backend.py").write_text("x = 1\n")
+    sides.require_same_environment(base, sides.export(repo, WORKING_TREE, cache), ["tiny"])
+    text = (repo / "pyproject.toml").read_text()
+    (repo / "pyproject.toml").write_text(text.replace('tiny = ["b"]', 'tiny = ["b>2"]'))
+    changed = sides.export(repo, WORKING_TREE, cache)
+    with pytest.raises(SideError, match="differ in dependencies"):
+        sides.require_same_environment(base, changed, ["tiny"])
+    sides.require_same_environment(base, changed, ["other"])
+    (repo / "pyproject.toml").write_text(text)
+    describe(repo, "rusty", native=True)
+    native = sides.export(repo, WORKING_TREE, cache)
+    with pytest.raises(SideError, match="differ in native code"):
+        sides.require_same_environment(base, native, ["rusty"])
+
+
+def test_a_side_describes_its_own_backends_before_the_plug_ins(repo: Path, tmp_path: Path) -> None:
+    source = sides.export(repo, "main", tmp_path / "cache")
+    plugin = tmp_path / "plugin"
+    describe(plugin, "tiny")
+    describe(plugin, "guest")
+    side = sides.make_side(
+        "head",
+        source,
+        ["tiny"],
+        installer=sides.this_interpreter,
+        ruler=tmp_path / "ruler",
+        plugins=[plugin],
+    )
+    assert side.backends["tiny"].folder.is_relative_to(source.folder)
+    assert side.backends["guest"].folder.is_relative_to(plugin)
+    assert side.environment.root == str(tmp_path / "ruler")
+    assert "pyarrow" in side.versions
+    with pytest.raises(SideError, match="cannot install"):
+        sides.this_interpreter(source, [], ["a==1"])
+
+
+def test_the_ruler_holds_the_harness_and_no_backend(tmp_path: Path) -> None:
+    ruler = sides.make_ruler(tmp_path / "gate")
+    assert sorted(path.name for path in ruler.iterdir()) == ["harness", "scenarios"]
+
+
+def test_versions_that_differ_are_named() -> None:
+    def side(**versions: str) -> Side:
+        return Side("", Environment("", "", ""), (), {}, versions, "")
+
+    assert sides.version_differences(side(a="1", b="1"), side(a="2", b="1", c="3")) == [
+        "a 1 -> 2",
+        "c absent -> 3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10m", 600), ("90s", 90), ("1h30m", 5400), ("45", 45), ("0.5m", 30)]
+)
+def test_budgets(text: str, seconds: float) -> None:
+    assert parse_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1m", "ten", "5x", "m"])
+def test_bad_budgets(text: str) -> None:
+    with pytest.raises(HarnessError, match="not a span of time"):
+        parse_seconds(text)
