@@ -120,6 +120,7 @@ class Metric:
     name: str
     help: str
     better: str = "lower"
+    """`lower`, `higher`, or empty for a figure that ranks nobody."""
     headline: bool = False
     scaling: tuple[str, str] | None = None
     """(metric, parameter) for an efficiency, which the analysis makes from other cells:
@@ -174,6 +175,12 @@ class Bench(Protocol):
         """Read the shard once more, unmeasured, and send its digests to the parent."""
         ...
 
+    def check_digests(self, shard: int, digests: Mapping[str, Any]) -> None:
+        """Send digests that the scenario had made by `harness.verify.shard_digests`, as where a
+        shard is to be verified in the thread or process that reads it.
+        """
+        ...
+
     def observe(self, pids: Sequence[int]) -> None:
         """Name the processes whose memory counts, instead of this one, from the next span on."""
         ...
@@ -182,6 +189,8 @@ class Bench(Protocol):
 class Scenario(Protocol):
     """The module of a scenario file, `scenarios/<name>.py`; its docstring is shown in reports."""
 
+    ORDER: int
+    """Place in plans, tables and reports; lower comes first."""
     INSTRUMENTS: tuple[str, ...]
     GRID: Mapping[str, tuple[Param, ...]]
     """Parameter -> its values; the cells are their product."""

@@ -66,7 +66,8 @@ def make_plan(catalogue: Catalogue, axes: Axes, environment: Environment) -> Pla
 
     Raises HarnessError where nothing is left to run.
     """
-    scenarios = [catalogue.scenario(name) for name in axes.scenarios or catalogue.scenarios]
+    names = dict.fromkeys(axes.scenarios or catalogue.scenarios)
+    scenarios = sorted(map(catalogue.scenario, names), key=lambda one: (one.module.ORDER, one.name))
     backends = _chosen_backends(catalogue, axes.backends)
     known_instruments = {i for s in catalogue.scenarios.values() for i in s.module.INSTRUMENTS}
     for instrument in axes.instruments:
@@ -75,7 +76,7 @@ def make_plan(catalogue: Catalogue, axes: Axes, environment: Environment) -> Pla
     _check_params(scenarios, axes.params)
     candidates = [
         _planned(scenario, backend, variant, environment, corpus, params, instrument, axes)
-        for corpus in axes.corpora
+        for corpus in dict.fromkeys(axes.corpora)
         for scenario in scenarios
         for instrument in scenario.module.INSTRUMENTS
         if not axes.instruments or instrument in axes.instruments

@@ -10,6 +10,9 @@ RssFile and not counted.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import sys
 import threading
 import time
 from array import array
@@ -18,10 +21,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness import pagecache
-from harness.api import Backend, Bench, Metric, Repetitions, Shard
+from harness.api import Backend, Bench, Metric, Repetitions, Shard, Unsupported
 from harness.instruments.proc_memory import own_rss_anon_bytes
 from harness.model import Param
+from harness.verify import shard_digests
 
+ORDER = 30
 INSTRUMENTS = ("clock", "proc_memory")
 GRID: Mapping[str, tuple[Param, ...]] = {"mode": ("threads", "processes"), "readers": (1, 2, 4, 8)}
 METRICS = (
@@ -34,7 +39,11 @@ METRICS = (
     ),
     Metric("wait_p50_ns", "median wait for a batch, over all readers"),
     Metric("wait_p99_ns", "99th percentile of the wait for a batch, over all readers"),
-    Metric("memory_per_reader_bytes", "peak RssAnon above the base, by number of readers"),
+    Metric(
+        "memory_per_reader_bytes",
+        "peak RssAnon above the base, by number of readers",
+        headline=True,
+    ),
     Metric("peak_rss_anon_bytes", "highest RssAnon of all readers together"),
 )
 _START_TIMEOUT_SECONDS = 60.0
@@ -59,7 +68,9 @@ class Pass:
     rows: int = 0
     ended_ns: int = 0
     waits_ns: array[int] = field(default_factory=lambda: array("q"))
-    error: BaseException | None = None
+
+
+Task = Callable[[Backend, Shard, int], Any]
 
 
 def run(bench: Bench) -> None:
@@ -67,18 +78,19 @@ def run(bench: Bench) -> None:
     shards = [index % len(bench.shards) for index in range(readers)]
     for index in set(shards):
         pagecache.warm(bench.shards[index].path)
-    start: type[_Crew] = _Threads if bench.params["mode"] == "threads" else _Processes
+    crew: type[_Crew] = _Threads if bench.params["mode"] == "threads" else _Processes
     for _ in range(bench.repetitions):
-        crew = start(bench, shards)
+        timed = crew(bench, shards, _read)
         with bench.span():
             began_ns = time.monotonic_ns()
-            passes = crew.go()
-        bench.emit(_figures(bench, crew, passes, began_ns))
+            passes: list[Pass] = timed.go()
+        bench.emit(_figures(bench, timed, passes, began_ns))
         for shard, done in zip(shards, passes, strict=True):
             bench.check_rows(shard, done.rows)
     if bench.final_process and bench.instrument == "clock":
-        for index in sorted(set(shards)):
-            bench.verify(index)
+        # By readers side by side again: a backend may be right alone and wrong in company.
+        for shard, digests in zip(shards, crew(bench, shards, shard_digests).go(), strict=True):
+            bench.check_digests(shard, digests)
 
 
 def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
@@ -92,13 +104,14 @@ def _figures(bench: Bench, crew: _Crew, passes: list[Pass], began_ns: int) -> di
     if bench.instrument != "clock":
         return {"readers_count": len(passes), **crew.base}
     wall_ns = max(done.ended_ns for done in passes) - began_ns
-    waits_ns = sorted(wait for done in passes for wait in done.waits_ns)
-    return {
+    figures = {
         "rows_per_s": sum(done.rows for done in passes) / wall_ns * 1e9,
-        "wait_p50_ns": waits_ns[(len(waits_ns) - 1) // 2] if waits_ns else 0,
-        "wait_p99_ns": waits_ns[-(-99 * len(waits_ns) // 100) - 1] if waits_ns else 0,
         "wall_ns": wall_ns,
     }
+    if waits_ns := sorted(wait for done in passes for wait in done.waits_ns):
+        figures["wait_p50_ns"] = waits_ns[(len(waits_ns) - 1) // 2]
+        figures["wait_p99_ns"] = waits_ns[-(-99 * len(waits_ns) // 100) - 1]
+    return figures
 
 
 def _read(backend: Backend, shard: Shard, batch_rows: int) -> Pass:
@@ -117,51 +130,57 @@ def _read(backend: Backend, shard: Shard, batch_rows: int) -> Pass:
 
 
 class _Crew(Protocol):
-    """Readers that stand ready; `go` lets them all read and gives their passes."""
+    """Readers that stand ready, one for each entry of `shards`; `go` lets them all do the task.
+
+    A task is a module's function of a backend, a shard and the rows of a batch; `go` gives what
+    each returned.
+    """
 
     base: dict[str, float]
     """RssAnon of the readers before they read, where they are not this process."""
 
-    def __init__(self, bench: Bench, shards: list[int]) -> None: ...
+    def __init__(self, bench: Bench, shards: list[int], task: Task) -> None: ...
 
-    def go(self) -> list[Pass]: ...
+    def go(self) -> list[Any]: ...
 
 
 class _Threads:
     """Readers as threads of this process, waiting at a barrier."""
 
-    def __init__(self, bench: Bench, shards: list[int]) -> None:
+    def __init__(self, bench: Bench, shards: list[int], task: Task) -> None:
         self.base: dict[str, float] = {}
-        self._passes = [Pass() for _ in shards]
+        self._results: list[Any] = [None] * len(shards)
+        self._errors: list[BaseException] = []
         self._barrier = threading.Barrier(len(shards) + 1)
         self._threads = [
-            threading.Thread(target=self._one, args=(bench, slot, bench.shards[shard]), daemon=True)
+            threading.Thread(
+                target=self._one, args=(bench, slot, bench.shards[shard], task), daemon=True
+            )
             for slot, shard in enumerate(shards)
         ]
         for thread in self._threads:
             thread.start()
 
-    def _one(self, bench: Bench, slot: int, shard: Shard) -> None:
+    def _one(self, bench: Bench, slot: int, shard: Shard, task: Task) -> None:
         self._barrier.wait()
         try:
-            self._passes[slot] = _read(bench.backend, shard, bench.batch_rows)
+            self._results[slot] = task(bench.backend, shard, bench.batch_rows)
         except BaseException as error:  # handed to the caller, who raises it
-            self._passes[slot].error = error
+            self._errors.append(error)
 
-    def go(self) -> list[Pass]:
+    def go(self) -> list[Any]:
         self._barrier.wait(_START_TIMEOUT_SECONDS)
         for thread in self._threads:
             thread.join()
-        for done in self._passes:
-            if done.error is not None:
-                raise done.error
-        return self._passes
+        if self._errors:
+            raise self._errors[0]
+        return self._results
 
 
 class _Processes:
     """Readers as spawned processes that have imported the library, each waiting for a word."""
 
-    def __init__(self, bench: Bench, shards: list[int]) -> None:
+    def __init__(self, bench: Bench, shards: list[int], task: Task) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipes = []
         self._processes = []
@@ -169,7 +188,7 @@ class _Processes:
             ours, theirs = context.Pipe()
             process = context.Process(
                 target=_reader_process,
-                args=(theirs, bench.create_backend, bench.shards[shard], bench.batch_rows),
+                args=(theirs, bench.create_backend, bench.shards[shard], bench.batch_rows, task),
             )
             process.start()
             theirs.close()
@@ -178,15 +197,15 @@ class _Processes:
         self.base = {"base_rss_anon_bytes": float(sum(self._answers("ready")))}
         bench.observe([process.pid for process in self._processes if process.pid])
 
-    def go(self) -> list[Pass]:
+    def go(self) -> list[Any]:
         for pipe in self._pipes:
             pipe.send("go")
-        passes = self._answers("pass")
+        results = self._answers("result")
         for pipe in self._pipes:
             pipe.send("end")
         for process in self._processes:
             process.join()
-        return passes
+        return results
 
     def _answers(self, kind: str) -> list[Any]:
         return [
@@ -196,11 +215,18 @@ class _Processes:
 
 
 def _answer(pipe: Any, process: Any, kind: str) -> Any:
-    """What the reader process sent. Raises what it raised, or RuntimeError that says how it died."""
+    """What the reader process sent. Raises what it raised, or RuntimeError with its exit code.
+
+    Where a signal ended it, this process dies of the same, so that the parent names the signal.
+    """
     try:
         name, payload = pipe.recv()
-    except EOFError:
+    except (EOFError, ConnectionResetError):
         process.join()
+        if process.exitcode < 0:
+            number = signal.Signals(-process.exitcode)
+            print(f"a reader process was killed by {number.name}", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), number)
         raise RuntimeError(f"a reader process ended with exit code {process.exitcode}") from None
     if name == "error":
         raise payload
@@ -210,13 +236,15 @@ def _answer(pipe: Any, process: Any, kind: str) -> Any:
 
 
 def _reader_process(
-    pipe: Any, create_backend: Callable[[], Backend], shard: Shard, batch_rows: int
+    pipe: Any, create_backend: Callable[[], Backend], shard: Shard, batch_rows: int, task: Task
 ) -> None:
     try:
         backend = create_backend()
         pipe.send(("ready", own_rss_anon_bytes()))
         pipe.recv()
-        pipe.send(("pass", _read(backend, shard, batch_rows)))
+        pipe.send(("result", task(backend, shard, batch_rows)))
         pipe.recv()
-    except Exception as error:
+    except (Unsupported, MemoryError) as error:  # decide the cell's status
+        pipe.send(("error", error))
+    except Exception as error:  # any other one may not survive the way through the pipe
         pipe.send(("error", RuntimeError(f"{type(error).__name__}: {error}")))

@@ -13,6 +13,7 @@ from harness import pagecache
 from harness.api import Bench, Metric, Repetitions
 from harness.model import Param
 
+ORDER = 20
 INSTRUMENTS = ("clock", "proc_memory", "heap")
 GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
@@ -21,14 +22,18 @@ METRICS = (
     Metric("wall_ns", "wall time of the whole scan"),
     Metric("cpu_ns", "CPU time of all threads of the process"),
     Metric("peak_rss_anon_bytes", "highest RssAnon during the scan", headline=True),
-    Metric("peak_rss_anon_above_base_bytes", "the same, less RssAnon before it (after the import)"),
-    Metric("base_rss_anon_bytes", "RssAnon after the import, before the scan"),
+    Metric(
+        "peak_rss_anon_above_base_bytes",
+        "the same, less RssAnon before it (after the import)",
+        headline=True,
+    ),
+    Metric("base_rss_anon_bytes", "RssAnon after the import, before the scan", better=""),
     Metric("end_rss_anon_bytes", "RssAnon just after the scan"),
     Metric("peak_rss_file_bytes", "highest RssFile (with shared memory) during the scan"),
     Metric("vm_hwm_bytes", "VmHWM, reset before the scan: counts file pages as well"),
     Metric("peak_heap_bytes", "highest heap in use as memray saw it"),
     Metric("total_allocated_bytes", "all bytes ever requested as memray saw it"),
-    Metric("allocation_count", "all allocations as memray saw them"),
+    Metric("allocation_count", "all allocations as memray saw them", better=""),
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from harness.api import Backend, Bench, Metric, Reader, Repetitions, Shard, Unsupported
 from harness.model import Param
 
+ORDER = 50
 INSTRUMENTS: tuple[str, ...] = ()
 """None of the worker's: the pytest-benchmark plug-in is the clock here (see `harness.micro`)."""
 GRID: Mapping[str, tuple[Param, ...]] = {

@@ -14,9 +14,10 @@ import time
 from collections.abc import Mapping
 
 from harness import pagecache
-from harness.api import Bench, Metric, Repetitions
+from harness.api import Bench, Metric, Repetitions, Unsupported
 from harness.model import Param
 
+ORDER = 10
 INSTRUMENTS = ("clock",)
 GRID: Mapping[str, tuple[Param, ...]] = {
     "start": ("cold", "reopened"),
@@ -29,8 +30,8 @@ METRICS = (
     Metric("open_ns", "making a reader over the shard"),
     Metric("first_batch_ns", "first batch out of the reader"),
     Metric("first_record_ns", "first record of that batch as a Python object"),
-    Metric("harness_ns", "the harness's own start-up work, left out of the total"),
-    Metric("resident_ratio", "part of the shard in the page cache before it was opened"),
+    Metric("harness_ns", "the harness's own start-up work, left out of the total", better=""),
+    Metric("resident_ratio", "part of the shard in the page cache before it was opened", better=""),
 )
 
 
@@ -50,6 +51,8 @@ def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str
 
 
 def run(bench: Bench) -> None:
+    if not bench.shards[0].rows:
+        raise Unsupported("the first shard has no rows, so there is no first record")
     cold = bench.params["start"] == "cold"
     if not cold:
         _first_byte(bench)
@@ -59,7 +62,8 @@ def run(bench: Bench) -> None:
         values, text = _first_byte(bench)
         if cold:
             values |= bench.startup
-            values["first_byte_ns"] += bench.startup["spawn_ns"] + bench.startup["import_ns"]
+            # A worker run by hand does not know when it was spawned.
+            values["first_byte_ns"] += bench.startup.get("spawn_ns", 0) + bench.startup["import_ns"]
         bench.emit(values | {"resident_ratio": resident_ratio})
         bench.check_first_value(0, text)
     if bench.final_process:
@@ -81,8 +85,10 @@ def _first_byte(bench: Bench) -> tuple[dict[str, float], object]:
             bench.shards[0].path, columns=bench.columns, batch_rows=bench.batch_rows
         ) as reader:
             opened_ns = time.monotonic_ns()
-            batch = next(reader)
+            batch = next(reader, None)
             batch_ns = time.monotonic_ns()
+            if batch is None:
+                raise RuntimeError("the reader ended before its first batch")
             text = reader.first_value(batch, bench.text_column)
             record_ns = time.monotonic_ns()
     return {
