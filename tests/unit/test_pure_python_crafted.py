@@ -10,10 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cramjam
 import pytest
 
 from backends.pure_python.backend import create
-from backends.pure_python.errors import CorruptParquetError
+from backends.pure_python.codecs import decompress
+from backends.pure_python.errors import CorruptParquetError, MalformedError
+from backends.pure_python.pages import FIRST_READ_BYTES
 from backends.pure_python.schema import Leaf, List, Struct, read_schema
 from harness.api import Unsupported
 from harness.errors import UnknownNameError
@@ -173,6 +176,14 @@ def test_a_checksum_that_matches_is_accepted_though_it_is_stored_signed(path: Pa
     assert crc >= 2**31, "pick other values: the sign must matter"
     parquet(path, {"a": page(body, 3, crc=crc - 2**32)}, rows=3)
     assert read(path) == {"a": [1, 2, 3]}
+
+
+def test_a_header_longer_than_the_first_read(path: Path) -> None:
+    """Statistics of long strings make long headers."""
+    statistics = {1: b"x" * (5 * FIRST_READ_BYTES)}
+    header = {1: 0, 2: 4, 3: 4, 5: {1: 1, 2: PLAIN, 3: RLE, 4: RLE, 5: statistics}}
+    parquet(path, {"a": thrift(header)[1] + ints(1) + page(ints(2), 1)}, rows=2)
+    assert read(path) == {"a": [1, 2]}
 
 
 def test_empty_pages_and_index_pages_are_passed_over(path: Path) -> None:
@@ -461,6 +472,28 @@ def test_forged_sizes_allocate_nothing(codec: int, path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 2_000_000
+
+
+COMPRESS: dict[int, Callable[[bytes], Any]] = {
+    1: cramjam.snappy.compress_raw,
+    2: cramjam.gzip.compress,
+    4: cramjam.brotli.compress,
+    6: cramjam.zstd.compress,
+    7: lambda data: cramjam.lz4.compress_block(data, store_size=False),
+}
+
+
+@pytest.mark.parametrize("codec", COMPRESS)
+def test_a_body_of_another_size_than_claimed(codec: int) -> None:
+    plain = b"some bytes " * 20
+    stored = bytes(COMPRESS[codec](plain))
+    assert decompress(codec, stored, len(plain), 0) == plain
+    with pytest.raises(
+        MalformedError, match=f"holds {len(plain)} bytes, expected {len(plain) + 1}"
+    ):
+        decompress(codec, stored, len(plain) + 1, 0)
+    with pytest.raises(MalformedError, match="does not decompress"):
+        decompress(codec, stored, len(plain) - 1, 0)
 
 
 def test_forged_counts_allocate_nothing(path: Path) -> None:
