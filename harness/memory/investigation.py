@@ -7,7 +7,6 @@ ordinary record; the verdict is a pure function of them (`harness.analysis.leaks
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,42 +14,25 @@ from pathlib import Path
 
 from harness.analysis.leak_stacks import LeakingStack
 from harness.analysis.leaks import (
-    CONFIRMING_PROCESSES,
-    LIVE_FLOOR_BYTES,
     LONGER,
     LeakClass,
     LeakVerdict,
     Observation,
+    SeriesFinding,
+    judge_process,
     verdict,
 )
-from harness.errors import HarnessError
 from harness.instruments.heap import CAPTURES_VARIABLE
 from harness.memory.captures import flamegraph, leaking_stacks
+from harness.memory.effort import BUDGET_SECONDS, PILOT_SCANS, Effort
 from harness.memory.laboratory import QUIET, Laboratory, scratch
 from harness.memory.observations import observation
-from harness.model import Param, Record, Sample, Status
+from harness.model import Record, Sample, Status
 from harness.registry import BackendInfo, Variant
 
 SCENARIO = "leak_scan"
-DEFAULT_SCANS = 200
-MIN_SCANS = 96
-BUDGET_SECONDS = 25.0
 HEAP_SCANS = 20
-DETECT_SHARE = 0.6
-"""The threshold stands at this share of the size that must be found, so that noise cannot hide
-it.
-"""
-RESIDENT_NOISE_BYTES = 256 * 1024
-"""Noise of RssAnon that a request for small leaks reckons with where nothing was measured yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How hard to look: scans in the first process, and the least slope that counts."""
-
-    scans: int = DEFAULT_SCANS
-    live_floor_bytes: float | None = None
-    budget_seconds: float = BUDGET_SECONDS
+"""Scans in the first capture of `leak_scan` under memray; the second has twice as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +51,16 @@ class Finding:
 Step = Callable[[str], None]
 
 
-def effort_for(detect_bytes: float, noise_bytes: float, scan_seconds: float) -> Effort:
-    """Scans that make a leak of `detect_bytes` per scan visible over noise of that range.
+def pilot(
+    laboratory: Laboratory, subject: tuple[BackendInfo, Variant]
+) -> tuple[dict[str, SeriesFinding], float]:
+    """Noise of every ledger and seconds per scan, from one short process.
 
-    The threshold of both rules falls with 2 R / n of the tail, two thirds of the series. Raises
-    HarnessError for less than a byte.
+    Raises EndedBadlyError where the worker does.
     """
-    if detect_bytes < 1:
-        raise HarnessError("--detect takes at least 1B per scan")
-    tail = 2.0 * noise_bytes / (DETECT_SHARE * detect_bytes)
-    scans = max(DEFAULT_SCANS, math.ceil(tail * 1.5))
-    floor = min(LIVE_FLOOR_BYTES, DETECT_SHARE * detect_bytes)
-    seconds = scans * scan_seconds * 2
-    return Effort(scans, floor, max(BUDGET_SECONDS, seconds))
+    case = _Case(laboratory, subject, Effort(scans=PILOT_SCANS), lambda _: None)
+    seen = case.observe("pilot", PILOT_SCANS, BUDGET_SECONDS)
+    return judge_process(seen), seen.values["scan_seconds"]
 
 
 def investigate(
@@ -95,7 +74,7 @@ def investigate(
     case = _Case(laboratory, subject, effort, step)
     try:
         settled = case.settle()
-    except _EndedBadlyError as error:
+    except EndedBadlyError as error:
         return Finding(backend.name, variant.name, None, tuple(case.observations), str(error))
     picture = None
     if settled.outcome is LeakClass.LEAK:
@@ -106,7 +85,7 @@ def investigate(
     return Finding(backend.name, variant.name, settled, tuple(case.observations), "", picture)
 
 
-class _EndedBadlyError(Exception):
+class EndedBadlyError(Exception):
     """A worker did not give a sample; the message is the record's status and reason."""
 
 
@@ -129,16 +108,17 @@ class _Case:
 
     def settle(self) -> LeakVerdict:
         self._step(f"{self._effort.scans} scans in one process")
-        self.observations.append(self._observe(self._effort.scans, self._effort.budget_seconds))
+        budget = self._effort.budget_seconds
+        self.observations.append(self.observe("first", self._effort.scans, budget))
         while (current := self._verdict()).wants == "processes":
             self._step(f"suspicion: {current.reason}; once more in a fresh process")
             # As long as the first, or the two could not be compared.
             scans = self.observations[0].scans
-            self.observations.append(self._observe(scans, self._effort.budget_seconds * 2))
+            self.observations.append(self.observe("again", scans, 2 * budget))
         if current.wants == "longer":
             scans = LONGER * self.observations[0].scans
             self._step(f"confirmed in fresh processes; {scans} scans in one")
-            self.longer = self._observe(scans, self._effort.budget_seconds * LONGER * 2)
+            self.longer = self.observe("longer", scans, 2 * LONGER * budget)
             current = self._verdict()
         return current
 
@@ -150,7 +130,7 @@ class _Case:
         shutil.rmtree(folder)
         environ = {**QUIET, CAPTURES_VARIABLE: str(folder)}
         record = self._laboratory.measure(
-            self._subject, SCENARIO, "heap", params=self._role("stacks"), environ=environ
+            self._subject, SCENARIO, "heap", params={"role": "stacks"}, environ=environ
         )
         if record.status is not Status.OK:
             return (), None
@@ -162,23 +142,20 @@ class _Case:
         floor = self._effort.live_floor_bytes
         return verdict(self.observations, self.longer, floor_bytes=floor)
 
-    def _observe(self, scans: int, budget_seconds: float) -> Observation:
-        role = "longer" if len(self.observations) >= CONFIRMING_PROCESSES else "first"
+    def observe(self, role: str, scans: int, budget_seconds: float) -> Observation:
+        """One process of the scenario. Raises EndedBadlyError where it gave no sample."""
         record = self._laboratory.measure(
             self._subject,
             SCENARIO,
             "proc_memory",
             repetitions=scans,
-            params={**self._role(role), "budget_s": budget_seconds},
+            params={"role": role, "budget_s": budget_seconds},
             environ=QUIET,
         )
         return observation(_only_sample(record))
 
-    def _role(self, role: str) -> dict[str, Param]:
-        return {"role": role}
-
 
 def _only_sample(record: Record) -> Sample:
     if record.status is not Status.OK:
-        raise _EndedBadlyError(f"{record.status}: {record.reason}")
+        raise EndedBadlyError(f"{record.status}: {record.reason}")
     return record.samples[0]

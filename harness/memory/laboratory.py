@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import places, registry
@@ -37,8 +37,8 @@ class Laboratory:
     catalogue: Catalogue
     run_id: str = "by-hand"
     limits: Limits = DEFAULT_LIMITS
-    records: list[Record] = field(default_factory=list)
-    """Every record that was made, oldest first."""
+    keep: Callable[[Record], None] = lambda _: None
+    """Told of every record as soon as it is made."""
 
     def __post_init__(self) -> None:
         self._executor = Executor(
@@ -87,7 +87,7 @@ class Laboratory:
         )
         with environment(environ or {}):
             record = self._executor.record(planned)
-        self.records.append(record)
+        self.keep(record)
         return record
 
 

@@ -1,0 +1,70 @@
+"""`firstbyte leaks`: leak or not, for every backend, with the smallest leak that could have been
+seen.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Say for each backend whether it leaks, and how sure that is.")
+@click.option(
+    "--backend",
+    "-b",
+    multiple=True,
+    help="Backend, as NAME or NAME:VARIANT; repeatable.  [default: all]",
+)
+@click.option(
+    "--corpus",
+    "-c",
+    default="gettext",
+    show_default=True,
+    help="Corpus from whose first shard the files of the check are made.",
+)
+@click.option(
+    "--detect",
+    metavar="SIZE",
+    help="Find leaks of this size per scan, such as 64B: chooses the number of scans and says "
+    "what that costs before it starts.  [default: what 200 scans can show]",
+)
+@click.option("--dry-run", is_flag=True, help="Print what it would cost; check nothing.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for run folders  [default: results/ of the project]",
+)
+def command(
+    backend: tuple[str, ...], corpus: str, detect: str | None, dry_run: bool, results: Path | None
+) -> None:
+    """Scan one small file over and over, in processes of their own, and judge what memory does.
+
+    The verdicts: LEAK, ACCUMULATION (within one scan), RETENTION (kept until trimmed),
+    FRAGMENTATION, CACHE, CLEAN, INCONCLUSIVE. Exit code 0 unless a backend leaks, is inconclusive
+    or could not be run: then 1.
+    """
+    from rich.console import Console
+
+    from harness import places
+    from harness.analysis.leaks import LeakClass
+    from harness.memory import leak_run
+    from harness.sizes import parse_bytes
+
+    run = leak_run.open_run(corpus, backend, results or places.RESULTS)
+    efforts = leak_run.plan(run, parse_bytes(detect) if detect else None, _say)
+    for line in leak_run.costs(run, efforts):
+        click.echo(line)
+    if dry_run:
+        return
+    findings = list(leak_run.check(run, efforts, _say))
+    Console().print(leak_run.table(findings))
+    click.echo(f"records: {leak_run.finish(run)}")
+    unsettled = (LeakClass.LEAK, LeakClass.INCONCLUSIVE)
+    if any(one.verdict is None or one.verdict.outcome in unsettled for one in findings):
+        sys.exit(1)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
