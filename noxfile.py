@@ -87,7 +87,7 @@ def rust(session: nox.Session) -> None:
             external=True,
         )
         runner = ("nextest", "run") if shutil.which("cargo-nextest") else ("test",)
-        session.run("cargo", *runner, "--locked", "-p", "firstbyte_core", external=True)
+        session.run("cargo", *runner, "--locked", "-p", "firstbyte-core", external=True)
 
 
 @nox.session
