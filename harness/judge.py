@@ -49,7 +49,7 @@ def _differences(outcome: Outcome, manifest: Manifest) -> list[str]:
             found.append(
                 f"shard {shard}: first value mismatch, expected {_short(first)}, got {_short(value)}"
             )
-    for shard, digest in outcome.digests.items():
+    for shard, digest in outcome.digests:
         found.extend(_digest_differences(shard, digest["rows"], digest["columns"], manifest))
     return found
 

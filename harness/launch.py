@@ -52,7 +52,8 @@ class Outcome:
     samples: list[Sample] = field(default_factory=list)
     rows: list[tuple[int, int]] = field(default_factory=list)
     first_values: list[tuple[int, object]] = field(default_factory=list)
-    digests: dict[int, dict[str, Any]] = field(default_factory=dict)
+    digests: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    """Shard and what was read of it; more than once where several readers read it."""
     versions: Mapping[str, str] = field(default_factory=dict)
     prepared: tuple[str, ...] = ()
     stderr_tail: str = ""
@@ -102,13 +103,20 @@ class _Watch:
             module.Observer(self._process.pid) if hasattr(module, "Observer") else None
         )
         self._poll_seconds = module.POLL_SECONDS if self._observer else GUARD_SECONDS
-        self._status = os.open(f"/proc/{self._process.pid}/status", os.O_RDONLY)
+        self._guarded: list[int] = []
+        """Open status files of the processes that the memory limit holds for."""
+        self._guard([self._process.pid])
         self._feed(replace(order, spawned_ns=self._began_ns))
 
     def _feed(self, order: Order) -> None:
         # One that died before it read the order says why by its exit status.
         with contextlib.suppress(BrokenPipeError):
             self._stdin.write(order.to_json().encode() + b"\n")
+
+    def _guard(self, pids: Sequence[int]) -> None:
+        for pid in pids:
+            with contextlib.suppress(FileNotFoundError):  # it has ended already
+                self._guarded.append(os.open(f"/proc/{pid}/status", os.O_RDONLY))
 
     def run(self) -> Outcome:
         try:
@@ -121,7 +129,8 @@ class _Watch:
             with contextlib.suppress(BrokenPipeError):
                 self._stdin.close()
             self._stdout.close()
-            os.close(self._status)
+            for status in self._guarded:
+                os.close(status)
             if self._observer:
                 self._observer.close()
         outcome = self._outcome
@@ -130,22 +139,27 @@ class _Watch:
         return outcome
 
     def _follow(self, selector: selectors.BaseSelector) -> None:
-        """Until the worker closes its end of the protocol, or breaks a limit."""
+        """Until the worker closes its end of the protocol, ends, or breaks a limit."""
         deadline_ns = self._began_ns + int(self._limits.timeout_s * 1e9)
         descriptor = self._stdout.fileno()
         guard_ns = 0
         while True:
+            # Asked before the pipe is looked at: what a worker wrote before it ended is there then.
+            ended = self._process.poll() is not None
             if selector.select(self._poll_seconds):
                 chunk = os.read(descriptor, 1 << 16)
                 if not chunk:
                     break
-                self._receive(chunk)
+                if not self._receive(chunk):
+                    return
+            elif ended:  # a process that it left behind holds the protocol open
+                break
             if self._observer:
                 self._observer.poll()
             now_ns = time.monotonic_ns()
             if now_ns > deadline_ns:
-                self._failed = (Status.TIMEOUT, f"no end after {self._limits.timeout_s:g} s")
-                os.kill(self._process.pid, signal.SIGUSR2)
+                self._failed = (Status.TIMEOUT, self._overdue())
+                self._process.send_signal(signal.SIGUSR2)
                 time.sleep(TRACEBACK_GRACE_SECONDS)
                 return
             if now_ns > guard_ns:
@@ -156,13 +170,18 @@ class _Watch:
         try:
             self._process.wait(timeout=max(0.1, (deadline_ns - time.monotonic_ns()) / 1e9))
         except subprocess.TimeoutExpired:
-            self._failed = (Status.TIMEOUT, f"did not exit within {self._limits.timeout_s:g} s")
+            self._failed = (Status.TIMEOUT, self._overdue())
+
+    def _overdue(self) -> str:
+        if self._done:
+            return f"work done, but no exit after {self._limits.timeout_s:g} s"
+        return f"no end after {self._limits.timeout_s:g} s"
 
     def _over_memory(self) -> bool:
-        try:
-            anon = read_status(self._status)[0]
-        except ProcessLookupError:
-            return False
+        anon = 0
+        for status in self._guarded:
+            with contextlib.suppress(ProcessLookupError):
+                anon = max(anon, read_status(status)[0])
         if anon <= self._limits.memory_bytes:
             return False
         self._failed = (
@@ -172,10 +191,18 @@ class _Watch:
         )
         return True
 
-    def _receive(self, chunk: bytes) -> None:
+    def _receive(self, chunk: bytes) -> bool:
+        """Take what came through the protocol; False where it is none."""
         *lines, self._pending = (self._pending + chunk).split(b"\n")
         for line in lines:
-            self._event(json.loads(line))
+            try:
+                self._event(json.loads(line))
+            except (ValueError, KeyError, TypeError) as error:
+                shown = line[:60].decode("utf-8", "replace")
+                problem = f"{type(error).__name__}: {error}"
+                self._failed = (Status.ERROR, f"broke the protocol with {shown!r} ({problem})")
+                return False
+        return True
 
     def _event(self, event: dict[str, Any]) -> None:
         outcome = self._outcome
@@ -190,8 +217,9 @@ class _Watch:
             case "first_value":
                 outcome.first_values.append((event["shard"], event["value"]))
             case "digest":
-                outcome.digests[event["shard"]] = event
+                outcome.digests.append((event["shard"], event))
             case "observe":
+                self._guard(event["pids"])
                 if self._observer:
                     self._observer.observe(event["pids"])
             case "prepared":

@@ -35,12 +35,13 @@ class RunFolder:
         folder = cls(results / run.run_id)
         try:
             folder.path.mkdir(parents=True)
+            # First, so that a folder with run.json, whenever it is looked at, has records to read.
+            (folder.path / RECORDS_FILE).touch()
+            folder.write_run(run)
         except OSError as error:
             raise StoreError(
                 f"cannot make the run folder {folder.path}: {error.strerror}"
             ) from error
-        folder.write_run(run)
-        (folder.path / RECORDS_FILE).touch()
         return folder
 
     def write_run(self, run: Run) -> None:
@@ -99,9 +100,12 @@ def load(path: Path) -> tuple[Run, list[Record]]:
 def read_records(path: Path) -> Iterator[Record]:
     """The records of a run folder, oldest first; a torn last line is passed over.
 
-    Raises StoreError for a damaged line elsewhere.
+    Raises StoreError for a damaged line elsewhere, and where the records cannot be read.
     """
-    content = (path / RECORDS_FILE).read_bytes()
+    try:
+        content = (path / RECORDS_FILE).read_bytes()
+    except OSError as error:
+        raise StoreError(f"no records in {path}: {error.strerror}") from error
     lines = content.split(b"\n")
     for number, line in enumerate(lines[:-1], 1):
         try:

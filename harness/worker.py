@@ -14,6 +14,7 @@ import fcntl  # noqa: E402
 import importlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
+import select  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable, Iterator, Mapping, Sequence  # noqa: E402
@@ -25,6 +26,7 @@ from typing import Any, cast  # noqa: E402
 from harness.api import Backend, BuildRefusedError, Scenario, Shard, Unsupported  # noqa: E402
 from harness.loading import create_backend  # noqa: E402
 from harness.order import PREPARE, Order  # noqa: E402
+from harness.verify import shard_digests  # noqa: E402
 
 TRACEBACK_SIGNAL = signal.SIGUSR2
 """The parent sends it before it kills a worker that takes too long: all stacks go to stderr."""
@@ -42,7 +44,8 @@ class Protocol:
 
     def send(self, event: str, **fields: Any) -> None:
         line = json.dumps({"event": event, **fields}, ensure_ascii=False, default=str)
-        remaining = memoryview(line.encode("utf-8", "surrogateescape") + b"\n")
+        # A lone surrogate (part of an undecodable file name in a message) becomes a question mark.
+        remaining = memoryview(line.encode("utf-8", "replace") + b"\n")
         while remaining:
             remaining = remaining[os.write(self._descriptor, remaining) :]
 
@@ -111,30 +114,17 @@ class WorkerBench:
     def check_first_value(self, shard: int, value: object) -> None:
         self._protocol.send("first_value", shard=shard, value=value)
 
+    def check_digests(self, shard: int, digests: Mapping[str, Any]) -> None:
+        self._protocol.send("digest", shard=shard, **digests)
+
     def verify(self, shard: int) -> None:
-        self._protocol.send("digest", shard=shard, **shard_digests(self.backend, self, shard))
+        digests = shard_digests(self.backend, self.shards[shard], self.batch_rows)
+        self.check_digests(shard, digests)
 
     def observe(self, pids: Sequence[int]) -> None:
         self._observing_others = True
         self._protocol.send("observe", pids=list(pids))
         time.sleep(OBSERVER_SWITCH_SECONDS)
-
-
-def shard_digests(backend: Backend, bench: WorkerBench, shard: int) -> dict[str, Any]:
-    """Rows and per-column digests of one shard as this backend delivers it."""
-    from harness.corpora.digest import ColumnDigests
-
-    digests: ColumnDigests | None = None
-    path = bench.shards[shard].path
-    with backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows) as reader:
-        for batch in reader:
-            canonical = reader.canonical(batch)
-            if digests is None:
-                digests = ColumnDigests(canonical.schema.names)
-            digests.update(canonical)
-    if digests is None:
-        return {"rows": 0, "columns": None}
-    return {"rows": digests.rows, "columns": digests.hexdigests()}
 
 
 def die_with_parent() -> None:
@@ -147,6 +137,8 @@ def die_with_parent() -> None:
         return  # run by hand: the shell's pipeline would be the owner
     fcntl.fcntl(0, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([0], [], [], 0)[0]:  # it died while this was set up: no signal will come
+        os.kill(0, signal.SIGIO)
 
 
 def main() -> int:
@@ -169,7 +161,9 @@ def main() -> int:
         protocol.send("failed", kind="refused", reason=str(error))
     except MemoryError as error:
         protocol.send("failed", kind="memory", reason=f"MemoryError: {error}".rstrip(": "))
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:  # a Rust panic is no Exception, and must be named all the same
         import traceback
 
         traceback.print_exc()

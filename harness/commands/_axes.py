@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -39,7 +40,8 @@ def axes_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--full", is_flag=True, help="Many more repetitions; takes much longer.")
     @click.option(
         "--timeout",
-        type=click.FloatRange(min=0.1),
+        type=click.FloatRange(min=0.1, max=1e6),
+        callback=_number,
         default=120.0,
         show_default=True,
         help="Seconds after which a worker process is killed.",
@@ -78,6 +80,12 @@ def axes_options(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(axes=axes, **others)
 
     return wrapper
+
+
+def _number(_: click.Context, option: click.Parameter, value: float) -> float:
+    if math.isnan(value):  # is within every range, as it is never smaller or greater
+        raise click.BadParameter("nan is not a number of seconds")
+    return value
 
 
 def _params(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

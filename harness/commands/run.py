@@ -50,10 +50,11 @@ def command(
     if dry_run:
         _print_plan(workshop, estimates)
         return
+    reports = _made(reports or places.REPORTS)
     run = (session.resume_run if resume else session.start_run)(workshop, results)
     _measure(workshop, run, estimates)
     run.seal()
-    report = _write_report(reports or places.REPORTS, workshop, run)
+    report = _write_report(reports, workshop, run)
     _print_summary(workshop, run, report)
     if any(record.status not in ("OK", "SKIPPED") for record in run.records):
         sys.exit(1)
@@ -88,10 +89,20 @@ def _measure(workshop: Session, run: OpenRun, estimates: Sequence[float | None])
             progress.finished(record)
 
 
+def _made(reports: Path) -> Path:
+    """The folder, made if need be; before the run, as nobody wants to hear of it an hour later."""
+    from harness.errors import HarnessError
+
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(f"cannot make the reports folder {reports}: {error.strerror}") from error
+    return reports
+
+
 def _write_report(reports: Path, workshop: Session, run: OpenRun) -> Path:
     from harness.render import html
 
-    reports.mkdir(parents=True, exist_ok=True)
     path = reports / f"{run.run.run_id}.html"
     html.write(path, run.run, run.records, workshop.catalogue)
     return path

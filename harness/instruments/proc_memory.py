@@ -7,6 +7,7 @@ value 5) and reads its own status once before and once after, so the sampler all
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import time
@@ -87,9 +88,13 @@ class Observer:
         self.observe([pid])
 
     def observe(self, pids: Sequence[int]) -> None:
-        """Watch these processes from now on, instead of those before."""
+        """Watch these processes from now on, instead of those before; one that has ended counts
+        as nothing.
+        """
         self.close()
-        self._statuses = [os.open(f"/proc/{pid}/status", os.O_RDONLY) for pid in pids]
+        for pid in pids:
+            with contextlib.suppress(FileNotFoundError):
+                self._statuses.append(os.open(f"/proc/{pid}/status", os.O_RDONLY))
 
     def poll(self) -> None:
         """Take one sample; processes that have ended count as nothing."""
@@ -115,14 +120,16 @@ class Observer:
                 anon.append(int(sample[f"{moment}_rss_anon_bytes"]))
             if f"{moment}_rss_file_bytes" in sample:
                 file.append(int(sample[f"{moment}_rss_file_bytes"]))
-        gaps = [self.at_ns[b] - self.at_ns[a] for a, b in pairwise(inside)]
+        # The edges count: a sampler that slept through the whole span must not look gapless.
+        moments = [begin_ns, *(self.at_ns[i] for i in inside), end_ns]
+        gaps = [after - before for before, after in pairwise(moments)]
         peak_anon = max(anon, default=0)
         return {
             "peak_rss_anon_bytes": peak_anon,
             "peak_rss_anon_above_base_bytes": peak_anon - sample["base_rss_anon_bytes"],
             "peak_rss_file_bytes": max(file, default=0),
             "memory_samples_count": len(inside),
-            "memory_sample_gap_max_ns": max(gaps, default=0),
+            "memory_sample_gap_max_ns": max(gaps),
         }
 
     def close(self) -> None:

@@ -1,0 +1,153 @@
+"""Each kind of difference is found, named, and makes the cell WRONG; nothing checked is no pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pipeline_fixtures import good_outcome, manifest
+
+from harness.judge import judge
+from harness.launch import Outcome
+from harness.model import Sample, Status
+
+CORPUS = manifest(rows=(3, 2), first_values=("one", "two"))
+GOOD = good_outcome(CORPUS)
+
+
+def test_what_agrees_is_ok() -> None:
+    assert judge([GOOD, GOOD], CORPUS) == (Status.OK, "")
+
+
+COLUMNS = {"text": "text-digest-1", "number": "number-digest-1"}
+
+DIFFERENCES: dict[str, tuple[dict[str, Any], str]] = {
+    "row count of a pass": (
+        {"rows": [(0, 3), (1, 3)]},
+        "shard 1: row count mismatch, expected 2, got 3",
+    ),
+    "row count of one of two readers of a shard": (
+        {"rows": [(0, 3), (0, 2)]},
+        "shard 0: row count mismatch, expected 3, got 2",
+    ),
+    "first value": (
+        {"first_values": [(1, "three")]},
+        "shard 1: first value mismatch, expected 'two', got 'three'",
+    ),
+    "type of the first value": (
+        {"first_values": [(0, ["one"])]},
+        "shard 0: first value mismatch, expected 'one', got ['one']",
+    ),
+    "missing first value": (
+        {"first_values": [(0, None)]},
+        "shard 0: first value mismatch, expected 'one', got None",
+    ),
+    "row count of the digests": (
+        {"digests": [(1, {"rows": 1, "columns": COLUMNS})]},
+        "shard 1: row count mismatch, expected 2, got 1",
+    ),
+    "no batch where rows were due": (
+        {"digests": [(1, {"rows": 0, "columns": None})]},
+        "shard 1: row count mismatch, expected 2, got 0",
+    ),
+    "order of the columns": (
+        {"digests": [(1, {"rows": 2, "columns": dict(reversed(COLUMNS.items()))})]},
+        "shard 1: column mismatch, expected text, number, got number, text",
+    ),
+    "name of a column": (
+        {"digests": [(1, {"rows": 2, "columns": {"text": "text-digest-1", "n": "x"}})]},
+        "shard 1: column mismatch, expected text, number, got text, n",
+    ),
+    "column left out": (
+        {"digests": [(1, {"rows": 2, "columns": {"text": "text-digest-1"}})]},
+        "shard 1: column mismatch, expected text, number, got text",
+    ),
+    "digest": (
+        {"digests": [(1, {"rows": 2, "columns": COLUMNS | {"number": "other-digest-of-it"}})]},
+        "shard 1, column 'number': digest mismatch, expected number-diges, got other-digest",
+    ),
+    "digest of one of two readers of a shard": (
+        {
+            "digests": [
+                (1, {"rows": 2, "columns": COLUMNS | {"text": "wrong"}}),
+                (1, {"rows": 2, "columns": COLUMNS}),
+            ]
+        },
+        "shard 1, column 'text': digest mismatch, expected text-digest-, got wrong",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DIFFERENCES)
+def test_a_difference_is_wrong(kind: str) -> None:
+    changes, reason = DIFFERENCES[kind]
+    wrong = replace(GOOD, **changes)
+    assert judge([wrong], CORPUS) == (Status.WRONG, reason)
+    assert judge([GOOD, wrong, GOOD], CORPUS) == (Status.WRONG, reason)
+
+
+def test_a_long_value_is_shortened() -> None:
+    status, reason = judge([replace(GOOD, first_values=[(0, "x" * 10_000)])], CORPUS)
+    assert status is Status.WRONG
+    assert len(reason) < 200
+
+
+def test_no_rows_and_no_batch_agree() -> None:
+    empty = manifest(rows=(0,), first_values=(None,))
+    outcome = good_outcome(empty, digests=[(0, {"rows": 0, "columns": None})], first_values=[])
+    assert judge([outcome], empty) == (Status.OK, "")
+
+
+def test_a_first_value_that_json_cannot_hold_is_not_compared() -> None:
+    unknown = manifest(rows=(1,), first_values=(None,))
+    outcome = good_outcome(unknown, first_values=[(0, "anything")])
+    assert judge([outcome], unknown) == (Status.OK, "")
+
+
+def test_nothing_checked_is_an_error() -> None:
+    unchecked = replace(GOOD, rows=[], digests=[], first_values=[])
+    status, reason = judge([unchecked, unchecked], CORPUS)
+    assert (status, reason) == (Status.ERROR, "the scenario checked neither rows nor digests")
+    assert judge([unchecked, GOOD], CORPUS)[0] is Status.OK
+
+
+def test_a_first_value_alone_is_not_enough() -> None:
+    status, _ = judge([replace(GOOD, rows=[], digests=[])], CORPUS)
+    assert status is Status.ERROR
+
+
+def test_no_version_is_an_error() -> None:
+    status, reason = judge([GOOD, replace(GOOD, versions={})], CORPUS)
+    assert (status, "no version, no measurement" in reason) == (Status.ERROR, True)
+
+
+def test_no_sample_is_an_error() -> None:
+    status, reason = judge([replace(GOOD, samples=[])], CORPUS)
+    assert (status, reason) == (Status.ERROR, "the workers ended without a single sample")
+
+
+BAD = [status for status in Status if status is not Status.OK]
+
+
+@given(st.lists(st.sampled_from([None, *BAD]), min_size=1, max_size=6))
+def test_the_first_process_that_did_not_end_well_decides(ends: list[Status | None]) -> None:
+    outcomes = [
+        GOOD if end is None else Outcome(status=end, reason=f"reason {number}")
+        for number, end in enumerate(ends)
+    ]
+    status, reason = judge(outcomes, CORPUS)
+    first = next((number for number, end in enumerate(ends) if end is not None), None)
+    if first is None:
+        assert (status, reason) == (Status.OK, "")
+    else:
+        where = f" (process {first + 1} of {len(ends)})" if len(ends) > 1 else ""
+        assert (status, reason) == (ends[first], f"reason {first}{where}")
+
+
+def test_failures_come_before_differences() -> None:
+    wrong = replace(GOOD, rows=[(0, 99)])
+    crashed = Outcome(status=Status.CRASHED, reason="killed by SIGSEGV", samples=[Sample({})])
+    assert judge([wrong, crashed], CORPUS)[0] is Status.CRASHED
