@@ -17,6 +17,8 @@ TIMED_SAMPLES = 6
 """One warm-up and five that count, in each process."""
 SCANS = 100
 """Repeated scans in a process whose slope is gated; the first third is dropped."""
+SCANS_BUDGET_SECONDS = 10.0
+"""Repeated scans stop after this long; a reader that slow has no slope to gate."""
 DEFAULT_CORPUS = "mt"
 """Made on the spot and the same everywhere: a gate must not depend on a network."""
 LIMITS = Limits(timeout_s=180.0, memory_bytes=8_000_000_000)
@@ -111,6 +113,8 @@ def _case(planned: Planned) -> Case:
         samples = SCANS
     else:
         samples = 1
+    if samples == SCANS:
+        cell = replace(cell, params={**cell.params, "budget_s": SCANS_BUDGET_SECONDS})
     gated = replace(cell, processes=1, repetitions=samples)
     return Case(
         name=name_of(cell),
