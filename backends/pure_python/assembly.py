@@ -82,8 +82,6 @@ def _lists(node: List, streams: Streams) -> list[Any]:
         elif repetition == node.repetition:
             row += items[used : used + 1]
             used += 1
-    if used != len(items):
-        raise MalformedError(f"{len(items)} items for {used} places in list '{node.name}'")
     return rows
 
 
