@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow
+
 from harness.api import BuildRefusedError
 
 ARROW_DEFAULTS: dict[str, Any] = {"pre_buffer": True, "buffer_size_bytes": 0, "use_threads": True}

@@ -1,0 +1,1 @@
+"""arro3 as a backend: see backend.toml and README.md."""

@@ -1,0 +1,1 @@
+"""DuckDB as a backend: see backend.toml and README.md."""
