@@ -16,6 +16,7 @@ import pytest
 from backends.pure_python.backend import create
 from backends.pure_python.codecs import decompress
 from backends.pure_python.errors import CorruptParquetError, MalformedError
+from backends.pure_python.footer import TAIL_BYTES
 from backends.pure_python.pages import FIRST_READ_BYTES
 from backends.pure_python.schema import Leaf, List, Struct, read_schema
 from harness.api import Unsupported
@@ -184,6 +185,23 @@ def test_a_header_longer_than_the_first_read(path: Path) -> None:
     header = {1: 0, 2: 4, 3: 4, 5: {1: 1, 2: PLAIN, 3: RLE, 4: RLE, 5: statistics}}
     parquet(path, {"a": thrift(header)[1] + ints(1) + page(ints(2), 1)}, rows=2)
     assert read(path) == {"a": [1, 2]}
+
+
+def test_a_footer_longer_than_the_first_read(path: Path) -> None:
+    note = [{1: "note", 2: "x" * (2 * TAIL_BYTES)}]
+    parquet(path, {"a": page(ints(1), 1)}, rows=1, edit=lambda footer: footer.update({5: note}))
+    assert read(path) == {"a": [1]}
+
+
+@pytest.mark.parametrize("offset", [0, 10**9])
+def test_a_dictionary_offset_that_is_none_of_the_chunk(offset: int, path: Path) -> None:
+    parquet(
+        path,
+        {"a": page(ints(1), 1)},
+        rows=1,
+        edit=lambda footer: first_chunk(footer).update({11: offset}),
+    )
+    assert read(path) == {"a": [1]}
 
 
 def test_empty_pages_and_index_pages_are_passed_over(path: Path) -> None:
