@@ -53,7 +53,7 @@ class DuckdbBackend:
         import pyarrow  # noqa: F401  (the batches are pyarrow's: its import belongs to the cost)
 
         self._duckdb = duckdb
-        self._config = {} if threads is None else {"threads": threads}
+        self._config: dict[str, Any] = {} if threads is None else {"threads": threads}
 
     def versions(self) -> dict[str, str]:
         import pyarrow
