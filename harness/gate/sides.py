@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import tomllib
 import venv
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,7 @@ from harness.registry import PROJECT, BackendInfo, read_backend
 
 WORKING_TREE = "working tree"
 _COMPLETE = ".complete"
+RULER_LIFE_SECONDS = 86_400.0
 _LOG_LINES = 12
 
 
@@ -113,6 +115,8 @@ def make_side(
     Raises SideError where installing fails.
     """
     python = installer(source, backends, requirements)
+    # Whether workers may write bytecode is the user's setting; neither side should pay for it.
+    _run([python, "-m", "compileall", "-q", str(ruler), str(source.folder / "backends")])
     label = " with ".join((source.label, ", ".join(requirements))) if requirements else source.label
     return Side(
         label=label,
@@ -129,7 +133,11 @@ def make_ruler(cache: Path) -> Path:
 
     A copy, so that an edit made while the gate runs cannot reach one side only.
     """
-    ruler = Path(tempfile.mkdtemp(prefix="ruler-", dir=_made(cache)))
+    rulers = _made(cache / "rulers")
+    for old in rulers.iterdir():  # left by gates that were killed
+        if old.stat().st_mtime < time.time() - RULER_LIFE_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    ruler = Path(tempfile.mkdtemp(dir=rulers))
     for package in ("harness", "scenarios"):
         shutil.copytree(
             PROJECT / package, ruler / package, ignore=shutil.ignore_patterns("__pycache__")
