@@ -14,7 +14,7 @@ from backends.planted.native import load
 BURST_BLOCK_BYTES = 16 * 1024
 PAGE_BYTES = 4096
 PEAK_SECONDS = 0.010
-BATCH_COPY_BYTES = 256 * 1024
+BATCH_COPY_BYTES = 8 << 20
 
 
 @dataclass

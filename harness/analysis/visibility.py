@@ -1,0 +1,125 @@
+"""Visibility: does a ledger account for the memory that the kernel says a piece of work took?
+
+On work that holds on to what it reads, every byte that RssAnon gains is held by somebody. A
+ledger that reports about as much sees this backend's allocations; one that reports far less is
+blind to them (an allocator linked into a library), and one that reports far more counts address
+space that nobody touched. Either way its figures for this backend are withheld. Nothing here
+knows a library by name: a plugged-in backend is certified by the same work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+MIN_TAKEN_BYTES = 24 << 20
+"""Work that took less proves nothing: what was free in the heap before it would do."""
+PARTIAL_SHARE = 0.4
+"""From here on a counter is named as the one that shows the memory."""
+MIN_SHARE = 0.8
+MAX_SHARE = 1.25
+"""Requests may exceed what was touched by spare capacity, or fall short by allocator overhead."""
+
+HEAP = "heap_bytes"
+"""The ledger of memray."""
+GLIBC = "glibc_live_bytes"
+
+
+class Sight(StrEnum):
+    """What a ledger sees of a backend's memory."""
+
+    SEEN = "SEEN"
+    PARTIAL = "PARTIAL"
+    HIDDEN = "HIDDEN"
+    OVERCOUNTED = "OVERCOUNTED"
+    UNDECIDED = "UNDECIDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One ledger's account of the work."""
+
+    ledger: str
+    accounted_bytes: float
+    share: float
+    sight: Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What each ledger sees of one backend and variant."""
+
+    taken_bytes: float
+    coverages: tuple[Coverage, ...]
+    reason: str
+
+    def sight(self, ledger: str) -> Sight:
+        """UNDECIDED for a ledger that was not there."""
+        for one in self.coverages:
+            if one.ledger == ledger:
+                return one.sight
+        return Sight.UNDECIDED
+
+    @property
+    def heap_certified(self) -> bool:
+        """Whether memray's figures for this backend may be shown."""
+        return self.sight(HEAP) is Sight.SEEN
+
+
+def certify(
+    taken_bytes: float, accounted_bytes: Mapping[str, float], allocators: tuple[str, ...] = ()
+) -> Certificate:
+    """Judge every ledger against the growth of RssAnon over the same work.
+
+    `accounted_bytes` is what each ledger gained. `allocators` are names found inside the backend's
+    libraries: they are quoted where no counter names the one that hides the memory, and decide
+    nothing.
+    """
+    coverages = tuple(
+        _coverage(ledger, size, taken_bytes) for ledger, size in sorted(accounted_bytes.items())
+    )
+    return Certificate(taken_bytes, coverages, _reason(taken_bytes, coverages, allocators))
+
+
+def _coverage(ledger: str, accounted: float, taken: float) -> Coverage:
+    if taken < MIN_TAKEN_BYTES:
+        return Coverage(ledger, accounted, 0.0, Sight.UNDECIDED)
+    share = accounted / taken
+    return Coverage(ledger, accounted, share, _sight(share))
+
+
+def _sight(share: float) -> Sight:
+    if share < PARTIAL_SHARE:
+        return Sight.HIDDEN
+    if share < MIN_SHARE:
+        return Sight.PARTIAL
+    if share > MAX_SHARE:
+        return Sight.OVERCOUNTED
+    return Sight.SEEN
+
+
+def _reason(taken: float, coverages: tuple[Coverage, ...], allocators: tuple[str, ...]) -> str:
+    if taken < MIN_TAKEN_BYTES:
+        return (
+            f"the work took {taken / 1e6:,.1f} MB of anonymous memory, "
+            f"at least {MIN_TAKEN_BYTES / 1e6:,.0f} MB are needed to tell"
+        )
+    heap = next((one for one in coverages if one.ledger == HEAP), None)
+    if heap is None:
+        return "memray was not run"
+    account = f"memray accounts for {heap.share:.0%} of {taken / 1e6:,.0f} MB"
+    if heap.sight is Sight.SEEN:
+        return account
+    counted = [
+        f"{one.ledger.removesuffix('_live_bytes')} ({one.share:.0%} by its own counter)"
+        for one in coverages
+        if one.share >= PARTIAL_SHARE and one.ledger not in (HEAP, GLIBC)
+    ]
+    if heap.sight is Sight.OVERCOUNTED:
+        return f"{account}: it counts address space that was never touched"
+    if counted:
+        return f"{account}: hidden by {', '.join(counted)}"
+    if allocators:
+        return f"{account}: hidden by an allocator inside the library ({', '.join(allocators)})"
+    return f"{account}: hidden by an allocator that nothing here can ask"

@@ -1,0 +1,103 @@
+"""Holds on to batches, twice the same, and asks every ledger what that took.
+
+The first round says what it costs: RssAnon gains it, and somebody holds it. The second round is
+the same work once the first was dropped, and is what the ledgers are judged by: a ledger that
+sees this backend's allocations accounts for as much again, while one that only sees an
+allocator's arenas being mapped sees little, as the arenas are there already. Some batches are
+held all the time, to fill what the heap had free. Without `visibility` in a run its heap figures
+are not certified.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from harness.api import Bench, Metric, Repetitions
+from harness.instruments.allocators import RESIDENT, Ledgers
+from harness.model import Param
+
+INSTRUMENTS = ("heap",)
+GRID: Mapping[str, tuple[Param, ...]] = {}
+METRICS = (
+    Metric("taken_rss_anon_bytes", "RssAnon gained while batches were held", headline=True),
+    Metric("leaked_heap_bytes", "what memray saw of it", better="higher", headline=True),
+    Metric("held_glibc_live_bytes", "what glibc's statistics saw of it", better="higher"),
+)
+
+FILL_BYTES = 32 << 20
+HOLD_BYTES = 96 << 20
+LIMIT_SECONDS = 20.0
+
+
+def needs(params: Mapping[str, Param]) -> frozenset[str]:
+    return frozenset({"reopen"})
+
+
+def repetitions(params: Mapping[str, Param], profile: str) -> Repetitions:
+    return Repetitions(processes=1, per_process=1)
+
+
+def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
+    return {}
+
+
+def run(bench: Bench) -> None:
+    ledgers = Ledgers(bench.backend)
+    filling: list[Any] = []
+    _hold(bench, ledgers, filling, FILL_BYTES)
+    start = _settled(ledgers)
+    first: list[Any] = []
+    count = _hold(bench, ledgers, first, HOLD_BYTES)
+    taken = _settled(ledgers)[RESIDENT] - start[RESIDENT]
+    first.clear()
+    before = _settled(ledgers)
+    second: list[Any] = []
+    with bench.span():
+        _hold(bench, ledgers, second, None, count)
+        after = _settled(ledgers)
+    gained = {name: float(after[name] - before[name]) for name in after if name != RESIDENT}
+    values = {f"held_{name}": size for name, size in gained.items()}
+    bench.emit({**values, "taken_rss_anon_bytes": float(taken), "held_batches_count": float(count)})
+    ledgers.close()
+    second.clear()
+    filling.clear()
+    bench.verify(0)
+
+
+def _settled(ledgers: Ledgers) -> dict[str, int]:
+    gc.collect()
+    return ledgers.settle()
+
+
+def _batches(bench: Bench, kept: list[Any]) -> Generator[Any, None, None]:
+    """Batches of all shards over and over; readers are kept as well as what they delivered."""
+    while True:
+        for shard in bench.shards:
+            reader = bench.backend.open(
+                shard.path, columns=bench.columns, batch_rows=bench.batch_rows
+            )
+            kept.append(reader)
+            yield from reader
+
+
+def _hold(
+    bench: Bench, ledgers: Ledgers, kept: list[Any], grow_bytes: int | None, count: int = 0
+) -> int:
+    """Keep batches until RssAnon has grown by `grow_bytes`, or `count` of them. Returns how many.
+
+    A backend whose memory does not grow ends after LIMIT_SECONDS.
+    """
+    start = ledgers.read()[RESIDENT]
+    deadline = time.monotonic() + LIMIT_SECONDS
+    held = 0
+    for batch in _batches(bench, kept):
+        kept.append(batch)
+        held += 1
+        grown = ledgers.read()[RESIDENT] - start
+        enough = held >= count if grow_bytes is None else grown >= grow_bytes
+        if enough or time.monotonic() > deadline:
+            break
+    return held
