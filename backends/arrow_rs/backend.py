@@ -51,7 +51,12 @@ class ArrowRsReader:
 
 
 class ArrowRsBackend:
-    """Parquet shards read by `firstbyte_arrow`."""
+    """Parquet shards read by `firstbyte_arrow`; options are those of `Dataset.scan`."""
+
+    def __init__(self, *, threads: int = 0) -> None:
+        if threads < 0:
+            raise ValueError(f"threads must not be negative, got {threads}")
+        self._threads = threads
 
     def versions(self) -> dict[str, str]:
         if firstbyte_arrow.build_profile != "release":
@@ -75,6 +80,7 @@ class ArrowRsBackend:
             dataset.scan(
                 columns=None if columns is None else list(columns),
                 batch_size=batch_rows,
+                threads=self._threads,
             )
         )
 
@@ -88,6 +94,6 @@ class ArrowRsBackend:
         firstbyte_arrow.reset_peak()
 
 
-def create() -> ArrowRsBackend:
-    """The backend: decodes in the calling thread."""
-    return ArrowRsBackend()
+def create(*, threads: int = 0) -> ArrowRsBackend:
+    """The backend with `threads` decoding threads per reader; 0 decodes in the calling thread."""
+    return ArrowRsBackend(threads=threads)

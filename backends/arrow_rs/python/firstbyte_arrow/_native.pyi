@@ -1,7 +1,7 @@
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Self, final
+from typing import Any, Literal, Self, TypedDict, final
 
 __version__: str
 build_profile: Literal["release", "debug"]
@@ -68,20 +68,48 @@ class Batch:
     ) -> tuple[object, object]: ...
     def __arrow_c_schema__(self) -> object: ...
 
+class Position(TypedDict):
+    """Where a pass is: plain values, so that it goes through pickle and JSON."""
+
+    version: int
+    rows: int
+    """Rows of the plan that are behind."""
+    block_rows: int
+    """Rows delivered of the shuffled block that begins there."""
+    plan: str
+    """Digest of the file's layout and of the options that decide which rows come in which order."""
+
 @final
 class Reader(Iterator[Batch]):
+    """One pass over a file. Other Python threads run while it reads and decodes.
+
+    Every step can raise `ParquetError` and its children; after an error the reader is at its end.
+    """
+
     @property
     def schema(self) -> Schema: ...
+    @property
+    def position(self) -> Position:
+        """Where the next row is. Raises ValueError once closed."""
+
+    @property
+    def most_bytes(self) -> int | None:
+        """The most bytes that threads and queues held at once; None without threads."""
+
     def __iter__(self) -> Self: ...
     def __next__(self) -> Batch: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc_info: object) -> None: ...
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End all threads and release everything; idempotent. Batches handed out stay valid."""
+
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def __arrow_c_schema__(self) -> object: ...
 
 @final
 class Dataset:
+    """One Parquet file: its footer and an open descriptor. Picklable by path; starts no thread."""
+
     @property
     def path(self) -> Path: ...
     @property
@@ -89,15 +117,67 @@ class Dataset:
     @property
     def num_rows(self) -> int: ...
     @property
-    def row_groups(self) -> list[int]: ...
+    def row_groups(self) -> list[int]:
+        """Rows of each row group, in file order."""
+
     def scan(
         self,
         *,
         columns: Sequence[str] | None = None,
         row_groups: Sequence[int] | None = None,
+        shard: tuple[int, int] | None = None,
         batch_size: int = 1024,
-    ) -> Reader: ...
+        threads: int = 0,
+        memory_budget: int = 67108864,
+        strings: Literal["utf8", "view", "dictionary"] = "utf8",
+        max_page_bytes: int = 268435456,
+        seed: int | None = None,
+        epoch: int = 0,
+        shuffle_rows: int = 0,
+        where: Sequence[tuple[str, str, bool | int | float | str]] | None = None,
+        resume: Position | None = None,
+    ) -> Reader:
+        """One pass over the file.
 
-def open(source: str | PathLike[str]) -> Dataset: ...  # noqa: A001  as in the package
-def memory() -> MemoryStats: ...
-def reset_peak() -> None: ...
+        columns: top-level names, None for all; batches have them in file order.
+        row_groups: which ones, in the order to read them.
+        shard: (rank, world), an equal share of the rows for each of `world` readers.
+        batch_size: rows of a batch; only the last one is smaller, or any where rows are dropped.
+        threads: how many decode row groups ahead; 0 decodes in the calling thread and starts none.
+        memory_budget: bytes that threads and queues may hold, besides the next pages and batch.
+        strings: "utf8" as the file declares, "view" points into pages, "dictionary" stores what
+        repeats once per batch.
+        max_page_bytes: larger pages raise LimitError before anything is allocated for them.
+        seed, epoch: shuffle the row groups; the same pair gives the same order everywhere.
+        shuffle_rows: rows held to be shuffled among each other, rounded up to whole batches.
+        where: (column, operator, value) with ==, !=, <, <=, > or >=; all must hold. A null matches
+        nothing. Row groups whose statistics exclude a match are not read.
+        resume: the `position` of a pass with the same options; goes on with exactly the next row.
+
+        Raises ValueError for arguments that do not fit the file.
+        """
+
+    def take(
+        self,
+        indices: Sequence[int],
+        *,
+        columns: Sequence[str] | None = None,
+        strings: Literal["utf8", "view", "dictionary"] = "utf8",
+    ) -> Batch:
+        """The rows with these numbers, counted from 0, in the order asked for, as one batch.
+
+        Only pages that hold them are decompressed. Raises ValueError for a row that is not there.
+        """
+
+def open(source: str | PathLike[str]) -> Dataset:  # noqa: A001  as in the package
+    """Read and check the footer, or take it from the cache where the file is unchanged.
+
+    Raises StoreError (an OSError) where the file cannot be read, CorruptFileError where it is not
+    sound Parquet.
+    """
+
+def memory() -> MemoryStats:
+    """Bytes that the package holds now and held at most, counted exactly."""
+
+def reset_peak() -> None:
+    """Start a new peak at what is live now."""

@@ -2,16 +2,35 @@
 //!
 //! Nothing here knows Python; `crates/py` is a thin layer over [`Dataset`] and [`Scan`].
 
+mod ahead;
 pub mod alloc;
+mod budget;
+mod codec;
+mod decoder;
+mod early;
 pub mod error;
+mod footer;
 pub mod guard;
-pub mod meta;
-pub mod scan;
+mod hybrid;
+mod lengths;
+mod meta;
+mod page_header;
+mod pages;
+mod plan;
+mod pool;
+mod predicate;
+mod scan;
+mod shuffle;
 pub mod source;
+mod take;
+mod thrift;
+mod window;
 
+pub use ahead::Step;
 pub use error::{Error, Kind, Place, Result};
-pub use meta::Dataset;
-pub use scan::{Scan, ScanOptions};
+pub use meta::{Dataset, Strings};
+pub use predicate::{Comparison, Literal, Operator};
+pub use scan::{Position, Scan, ScanOptions};
 
 /// Name and version of the libraries inside that decide speed and memory.
 pub fn library_versions() -> Vec<(&'static str, &'static str)> {

@@ -1,13 +1,19 @@
 //! One pass over a file, batch by batch.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use crate::error::{Error, Kind, Place, Result};
-use crate::guard::guard;
-use crate::meta::Dataset;
+use crate::ahead::{Ahead, Step};
+use crate::decoder::{Decoder, Recipe};
+use crate::error::{Error, Place, Result};
+use crate::meta::{Dataset, Strings};
+use crate::plan::{self, Piece, Random};
+use crate::pool::Pool;
+use crate::predicate::{Comparison, Predicate};
+use crate::shuffle::Shuffle;
 
 #[derive(Clone, Debug)]
 pub struct ScanOptions {
@@ -15,20 +21,75 @@ pub struct ScanOptions {
     pub columns: Option<Vec<String>>,
     /// Row groups in the order in which to read them, `None` for all.
     pub row_groups: Option<Vec<usize>>,
+    /// Rank and world: an equal share of the rows for each of `world` readers.
+    pub shard: Option<(u64, u64)>,
     /// Rows of a batch; the last one may be smaller.
     pub batch_rows: usize,
+    /// Threads that decode ahead; 0 decodes in the calling thread and starts none.
+    pub threads: usize,
+    /// What threads and queues may hold, on top of the pages and the batch that are next.
+    pub memory_budget_bytes: usize,
+    pub strings: Strings,
+    /// Larger pages are an error.
+    pub max_page_bytes: usize,
+    /// Shuffle row groups, and rows where `shuffle_rows` is set, differently for each seed and epoch.
+    pub seed: Option<u64>,
+    pub epoch: u64,
+    /// Rows held to be shuffled among each other; 0 leaves the order within row groups.
+    pub shuffle_rows: usize,
+    /// All must hold for a row to be delivered.
+    pub predicate: Vec<Comparison>,
+    /// Go on where a pass with the same options was.
+    pub resume: Option<Position>,
 }
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self { columns: None, row_groups: None, batch_rows: 1024 }
+        Self {
+            columns: None,
+            row_groups: None,
+            shard: None,
+            batch_rows: 1024,
+            threads: 0,
+            memory_budget_bytes: 64 << 20,
+            strings: Strings::AsStored,
+            max_page_bytes: 256 << 20,
+            seed: None,
+            epoch: 0,
+            shuffle_rows: 0,
+            predicate: Vec::new(),
+            resume: None,
+        }
     }
+}
+
+/// How far a pass has come: enough to go on with exactly the next row in another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Rows of the plan that are behind.
+    pub rows: u64,
+    /// Rows delivered of the shuffled block that begins there.
+    pub block_rows: u64,
+    /// Digest of the file's layout and of the options that decide which rows come in which order.
+    pub plan: u64,
+}
+
+enum Source {
+    Direct(Box<Decoder>),
+    /// Threads start with the first batch, so that a scan that is only made costs none.
+    Waiting(Box<Recipe>, Vec<Piece>),
+    Ahead(Ahead),
 }
 
 /// An iterator of batches. After an error or the end it stays at its end.
 pub struct Scan {
-    reader: Option<ParquetRecordBatchReader>,
+    source: Option<Source>,
+    predicate: Option<Predicate>,
+    shuffle: Option<Shuffle>,
     schema: SchemaRef,
+    position: Position,
+    threads: usize,
+    memory_budget_bytes: usize,
     place: Place,
 }
 
@@ -37,32 +98,66 @@ impl Scan {
         if options.batch_rows == 0 {
             return Err(Error::usage("batch_size must be at least 1"));
         }
-        let groups = dataset.row_group_rows().len();
-        if let Some(bad) = options.row_groups.iter().flatten().find(|&&group| group >= groups) {
-            return Err(Error::usage(format!("no row group {bad} (the file has {groups})")));
+        if options.shuffle_rows > 0 && options.seed.is_none() {
+            return Err(Error::usage("shuffle_rows needs a seed"));
         }
-        let metadata = dataset.metadata().clone();
-        let mut schema = metadata.schema().clone();
-        let mask = match &options.columns {
-            None => ProjectionMask::all(),
-            Some(names) => {
-                let mut roots = dataset.column_indices(names)?;
-                roots.sort_unstable();
-                schema = schema.project(&roots).map_err(|e| Error::usage(e.to_string()))?.into();
-                ProjectionMask::roots(metadata.parquet_schema(), roots)
-            }
+        let roots = dataset.roots(options.columns.as_deref())?;
+        let schema = dataset.batch_schema(&roots, options.strings);
+        let mut read = roots.clone();
+        let mut predicate = None;
+        let mut pieces = plan::groups(&dataset.row_group_rows(), options.row_groups.as_deref())?;
+        if !options.predicate.is_empty() {
+            let made = Predicate::new(dataset, &options.predicate, &roots, schema.clone())?;
+            read.clone_from(&made.roots);
+            pieces = made.prune(dataset, &pieces)?;
+            predicate = Some(made);
+        }
+        if let Some(seed) = options.seed {
+            Random::new(&[seed, options.epoch]).shuffle(&mut pieces);
+        }
+        if let Some((rank, world)) = options.shard {
+            pieces = plan::shard(&pieces, rank, world)?;
+        }
+        let mut position = Position { rows: 0, block_rows: 0, plan: digest(dataset, options, &pieces) };
+        if let Some(resume) = options.resume {
+            check_resume(resume, position.plan, plan::total(&pieces))?;
+            position = resume;
+        }
+        let rest = plan::slice(&pieces, position.rows, u64::MAX);
+        let shuffle = options.seed.filter(|_| options.shuffle_rows > 0);
+        let shuffle = shuffle.map(|seed| {
+            let block_batches = options.shuffle_rows.div_ceil(options.batch_rows);
+            Shuffle::new(&[seed, options.epoch], block_batches, options.batch_rows, position)
+        });
+        let recipe = Recipe {
+            dataset: dataset.clone(),
+            schema: dataset.batch_schema(&read, options.strings),
+            roots: read,
+            strings: options.strings,
+            batch_rows: options.batch_rows,
+            max_page_bytes: options.max_page_bytes,
         };
-        let reader = guard(|| {
-            let mut builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(dataset.file().clone(), metadata)
-                    .with_batch_size(options.batch_rows)
-                    .with_projection(mask);
-            if let Some(row_groups) = &options.row_groups {
-                builder = builder.with_row_groups(row_groups.clone());
-            }
-            Ok(builder.build()?)
-        })?;
-        Ok(Self { reader: Some(reader), schema, place: dataset.place() })
+        let source = if options.threads == 0 {
+            Source::Direct(Box::new(Decoder::new(
+                &recipe,
+                &rest,
+                true,
+                Arc::default(),
+                Arc::new(Pool::default()),
+            )?))
+        } else {
+            Source::Waiting(Box::new(recipe), rest)
+        };
+        Ok(Self {
+            source: Some(source),
+            predicate,
+            shuffle,
+            schema,
+            position,
+            threads: options.threads,
+            memory_budget_bytes: options.memory_budget_bytes,
+            place: dataset.place(),
+        })
     }
 
     /// The schema of the batches.
@@ -70,9 +165,79 @@ impl Scan {
         &self.schema
     }
 
-    /// Let go of everything; later calls of `next` return `None`.
+    /// Where the next row is.
+    pub fn progress(&self) -> Position {
+        let (rows, block_rows) = match &self.shuffle {
+            Some(shuffle) => shuffle.progress(),
+            None => (self.position.rows, self.position.block_rows),
+        };
+        Position { rows, block_rows, ..self.position }
+    }
+
+    /// The most bytes that threads and queues held at once; None without threads.
+    pub fn most_bytes(&self) -> Option<usize> {
+        match &self.source {
+            Some(Source::Ahead(ahead)) => Some(ahead.most_bytes()),
+            _ => None,
+        }
+    }
+
+    /// Let go of everything and end all threads; later calls of `next` return `None`.
     pub fn close(&mut self) {
-        self.reader = None;
+        self.position = self.progress();
+        self.source = None;
+        self.shuffle = None;
+    }
+
+    /// Wait at most about `patience` for the next batch. Without threads the work is done here and now.
+    pub fn next_within(&mut self, patience: Duration) -> Result<Step> {
+        let step = self.step(patience);
+        if !matches!(step, Ok(Step::Batch(_) | Step::Pending)) {
+            self.close();
+        }
+        step.map_err(|error| error.within(&self.place))
+    }
+
+    fn step(&mut self, patience: Duration) -> Result<Step> {
+        loop {
+            if let Some(batch) = self.shuffle.as_mut().and_then(Shuffle::next) {
+                return batch.map(Step::Batch);
+            }
+            let batch = match self.decoded(patience)? {
+                Step::Batch(batch) => batch,
+                Step::Pending => return Ok(Step::Pending),
+                Step::End if self.shuffle.as_mut().is_some_and(Shuffle::finish) => continue,
+                Step::End => return Ok(Step::End),
+            };
+            let rows = batch.num_rows() as u64;
+            let batch = match &self.predicate {
+                None => batch,
+                Some(predicate) => predicate.filter(&batch)?,
+            };
+            if let Some(shuffle) = &mut self.shuffle {
+                shuffle.push(batch, rows);
+                continue;
+            }
+            self.position.rows += rows;
+            if batch.num_rows() > 0 {
+                return Ok(Step::Batch(batch));
+            }
+        }
+    }
+
+    /// The next batch as it is in the file.
+    fn decoded(&mut self, patience: Duration) -> Result<Step> {
+        if matches!(self.source, Some(Source::Waiting(..)))
+            && let Some(Source::Waiting(recipe, pieces)) = self.source.take()
+        {
+            let ahead = Ahead::start(*recipe, pieces, self.threads, self.memory_budget_bytes)?;
+            self.source = Some(Source::Ahead(ahead));
+        }
+        match &mut self.source {
+            Some(Source::Direct(decoder)) => Ok(decoder.next()?.map_or(Step::End, Step::Batch)),
+            Some(Source::Ahead(ahead)) => ahead.next(patience),
+            _ => Ok(Step::End),
+        }
     }
 }
 
@@ -80,19 +245,41 @@ impl Iterator for Scan {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut reader = self.reader.take()?;
-        let step = guard(|| {
-            let batch = reader.next().transpose();
-            let batch = batch.map_err(|error| Error::new(Kind::Corrupt, error.to_string()))?;
-            Ok(batch.map(|batch| (batch, reader)))
-        });
-        match step {
-            Ok(None) => None,
-            Ok(Some((batch, reader))) => {
-                self.reader = Some(reader);
-                Some(Ok(batch))
+        loop {
+            match self.next_within(Duration::from_secs(1)) {
+                Ok(Step::Batch(batch)) => return Some(Ok(batch)),
+                Ok(Step::End) => return None,
+                Ok(Step::Pending) => {}
+                Err(error) => return Some(Err(error)),
             }
-            Err(error) => Some(Err(error.within(&self.place))),
         }
     }
+}
+
+fn check_resume(resume: Position, plan: u64, rows: u64) -> Result<()> {
+    if resume.plan != plan {
+        return Err(Error::usage(
+            "resume: the position belongs to another file or to other options (row_groups, shard, batch_size, \
+             seed, epoch, shuffle_rows and where must be the same)",
+        ));
+    }
+    if resume.rows > rows {
+        return Err(Error::usage(format!("resume: row {} of {rows}", resume.rows)));
+    }
+    Ok(())
+}
+
+/// A digest of all that decides which rows come in which order. Stable across processes and machines.
+fn digest(dataset: &Dataset, options: &ScanOptions, pieces: &[Piece]) -> u64 {
+    let mut words = dataset.row_group_rows();
+    words.extend(pieces.iter().flat_map(|piece| [piece.group as u64, piece.start, piece.rows]));
+    words.extend([dataset.file().stamp().bytes, options.epoch, options.shuffle_rows as u64]);
+    words.push(options.seed.map_or(0, |seed| seed.wrapping_add(1)));
+    if options.shuffle_rows > 0 {
+        words.push(options.batch_rows as u64);
+    }
+    for comparison in &options.predicate {
+        words.extend(format!("{comparison:?}").bytes().map(u64::from));
+    }
+    Random::new(&words).next()
 }

@@ -1,9 +1,13 @@
 use std::path::PathBuf;
 
-use firstbyte_core::{Dataset as CoreDataset, ScanOptions};
+use firstbyte_core::{
+    Comparison, Dataset as CoreDataset, Error, Literal, Operator, Position, ScanOptions, Strings,
+};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
+use crate::batch::Batch;
 use crate::errors::raise;
 use crate::reader::Reader;
 use crate::schema::Schema;
@@ -19,6 +23,63 @@ pub struct Dataset(CoreDataset);
 pub fn open(py: Python<'_>, source: PathBuf) -> PyResult<Dataset> {
     let opened = py.detach(|| CoreDataset::open(source));
     opened.map(Dataset).map_err(|error| raise(py, &error))
+}
+
+/// A Python value that a column is compared with.
+#[derive(FromPyObject)]
+enum Value {
+    Boolean(bool),
+    Integer(i64),
+    Float(f64),
+    Text(String),
+}
+
+fn comparison((column, operator, value): (String, String, Value)) -> Result<Comparison, Error> {
+    let literal = match value {
+        Value::Boolean(value) => Literal::Boolean(value),
+        Value::Integer(value) => Literal::Integer(value),
+        Value::Float(value) => Literal::Float(value),
+        Value::Text(value) => Literal::Text(value),
+    };
+    Ok(Comparison { column, operator: Operator::parse(&operator)?, literal })
+}
+
+fn strings(text: &str) -> Result<Strings, Error> {
+    Ok(match text {
+        "utf8" => Strings::AsStored,
+        "view" => Strings::View,
+        "dictionary" => Strings::Dictionary,
+        _ => return Err(Error::usage(format!("no strings '{text}' (allowed: utf8, view, dictionary)"))),
+    })
+}
+
+const POSITION_VERSION: u64 = 1;
+
+/// A position as plain numbers, so that it survives pickle, JSON and the next version.
+pub fn position_to_dict<'py>(py: Python<'py>, position: Position) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("version", POSITION_VERSION)?;
+    dict.set_item("rows", position.rows)?;
+    dict.set_item("block_rows", position.block_rows)?;
+    // As text: other JSON readers take large numbers for floating point.
+    dict.set_item("plan", format!("{:016x}", position.plan))?;
+    Ok(dict)
+}
+
+fn position_from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Position> {
+    let item = |name: &str| {
+        dict.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("resume: a position has '{name}'")))
+    };
+    let version: u64 = item("version")?.extract()?;
+    if version != POSITION_VERSION {
+        return Err(PyValueError::new_err(format!(
+            "resume: a position of version {version} (this release reads {POSITION_VERSION})"
+        )));
+    }
+    let plan: String = item("plan")?.extract()?;
+    let plan = u64::from_str_radix(&plan, 16)
+        .map_err(|_| PyValueError::new_err(format!("resume: the plan '{plan}' is no hexadecimal number")))?;
+    Ok(Position { rows: item("rows")?.extract()?, block_rows: item("block_rows")?.extract()?, plan })
 }
 
 #[pymethods]
@@ -44,22 +105,66 @@ impl Dataset {
         self.0.row_group_rows()
     }
 
-    /// One pass over the file.
-    ///
-    /// columns: top-level names; batches have them in file order. row_groups: which, in the order to read
-    /// them. batch_size: rows of a batch; the last one may be smaller.
-    /// Raises ValueError for a column or row group that does not exist.
-    #[pyo3(signature = (*, columns=None, row_groups=None, batch_size=1024))]
+    /// One pass over the file. The stub file describes each argument.
+    #[pyo3(signature = (*, columns=None, row_groups=None, shard=None, batch_size=1024, threads=0,
+                        memory_budget=64 << 20, strings="utf8", max_page_bytes=256 << 20, seed=None, epoch=0,
+                        shuffle_rows=0, r#where=None, resume=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python method")]
     fn scan(
         &self,
         py: Python<'_>,
         columns: Option<Vec<String>>,
         row_groups: Option<Vec<usize>>,
+        shard: Option<(u64, u64)>,
         batch_size: usize,
+        threads: usize,
+        memory_budget: usize,
+        strings: &str,
+        max_page_bytes: usize,
+        seed: Option<u64>,
+        epoch: u64,
+        shuffle_rows: usize,
+        r#where: Option<Vec<(String, String, Value)>>,
+        resume: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Reader> {
-        let options = ScanOptions { columns, row_groups, batch_rows: batch_size };
+        let options = ScanOptions {
+            columns,
+            row_groups,
+            shard,
+            batch_rows: batch_size,
+            threads,
+            memory_budget_bytes: memory_budget,
+            strings: self::strings(strings).map_err(|error| raise(py, &error))?,
+            max_page_bytes,
+            seed,
+            epoch,
+            shuffle_rows,
+            predicate: r#where
+                .unwrap_or_default()
+                .into_iter()
+                .map(comparison)
+                .collect::<Result<_, _>>()
+                .map_err(|error| raise(py, &error))?,
+            resume: resume.map(position_from_dict).transpose()?,
+        };
         let scan = py.detach(|| self.0.scan(&options));
         scan.map(Reader::new).map_err(|error| raise(py, &error))
+    }
+
+    /// The rows with these numbers, counted from 0 through the file, in the order asked for, as one batch.
+    ///
+    /// Raises ValueError for a row or column that does not exist.
+    #[pyo3(signature = (indices, *, columns=None, strings="utf8"))]
+    fn take(
+        &self,
+        py: Python<'_>,
+        indices: Vec<u64>,
+        columns: Option<Vec<String>>,
+        strings: &str,
+    ) -> PyResult<Batch> {
+        let strings = self::strings(strings).map_err(|error| raise(py, &error))?;
+        let taken = py.detach(|| self.0.take(&indices, columns.as_deref(), strings));
+        taken.map(Batch).map_err(|error| raise(py, &error))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {

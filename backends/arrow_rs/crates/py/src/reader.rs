@@ -2,14 +2,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
-use firstbyte_core::{Error, Kind, Scan};
+use std::time::Duration;
+
+use firstbyte_core::{Error, Kind, Scan, Step};
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
+use pyo3::types::{PyCapsule, PyDict};
 
 use crate::batch::Batch;
 use crate::capsule;
+use crate::dataset::position_to_dict;
 use crate::errors::raise;
 use crate::schema::Schema;
+
+/// How long to wait for threads before looking for signals.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// One pass over a file: an iterator of `Batch` and a context manager. Other Python threads run while it
 /// reads and decodes. Exports `__arrow_c_stream__`, which hands the rest of the pass to the consumer.
@@ -43,11 +49,31 @@ impl Reader {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Batch>> {
-        let batch = py.detach(|| match self.lock().as_mut() {
-            Some(scan) => scan.next().transpose(),
-            None => Err(closed()),
-        });
-        batch.map(|batch| batch.map(Batch)).map_err(|error| raise(py, &error))
+        loop {
+            let step = py.detach(|| match self.lock().as_mut() {
+                Some(scan) => scan.next_within(PATIENCE),
+                None => Err(closed()),
+            });
+            match step.map_err(|error| raise(py, &error))? {
+                Step::Batch(batch) => return Ok(Some(Batch(batch))),
+                Step::End => return Ok(None),
+                // Ctrl-C is answered while threads are at work, too.
+                Step::Pending => py.check_signals()?,
+            }
+        }
+    }
+
+    /// Where the next row is: a dict of plain values for `scan(resume=...)`.
+    #[getter]
+    fn position<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let position = py.detach(|| self.lock().as_ref().map(Scan::progress));
+        position_to_dict(py, position.ok_or_else(|| raise(py, &closed()))?)
+    }
+
+    /// The most bytes that threads and queues held at once; None without threads.
+    #[getter]
+    fn most_bytes(&self, py: Python<'_>) -> PyResult<Option<usize>> {
+        py.detach(|| self.lock().as_ref().map(Scan::most_bytes)).ok_or_else(|| raise(py, &closed()))
     }
 
     /// Release what the reader holds; idempotent. Batches handed out stay valid.

@@ -1,0 +1,189 @@
+//! Decompression into a buffer of known size, with contexts that are made once and used for every page.
+
+use std::ffi::CStr;
+use std::io::Read;
+use std::ptr::NonNull;
+
+use parquet::basic::Compression;
+
+use crate::error::{Error, Kind, Result};
+
+/// One set per decoding thread.
+#[derive(Default)]
+pub struct Codecs {
+    zstd: Option<Zstd>,
+}
+
+impl Codecs {
+    /// Fill `output` exactly from `input`.
+    pub fn decompress(&mut self, codec: Compression, input: &[u8], output: &mut [u8]) -> Result<()> {
+        let written = match codec {
+            Compression::UNCOMPRESSED => copy(input, output)?,
+            Compression::ZSTD(_) => self.zstd.get_or_insert_with(Zstd::new).decompress(input, output)?,
+            Compression::SNAPPY => {
+                // The decoder writes what the input declares: that must be what the page has.
+                let declared = snap::raw::decompress_len(input).map_err(bad)?;
+                if declared != output.len() {
+                    return Err(wrong_size(declared, output.len()));
+                }
+                snap::raw::Decoder::new().decompress(input, output).map_err(bad)?
+            }
+            Compression::GZIP(_) => fill(flate2::read::MultiGzDecoder::new(input), output)?,
+            Compression::BROTLI(_) => fill(brotli_decompressor::Decompressor::new(input, 4096), output)?,
+            Compression::LZ4_RAW => lz4_flex::block::decompress_into(input, output).map_err(bad)?,
+            Compression::LZ4 => lz4_hadoop(input, output)
+                .or_else(|_| fill(lz4_flex::frame::FrameDecoder::new(input), output))
+                .or_else(|_| lz4_flex::block::decompress_into(input, output).map_err(bad))?,
+            Compression::LZO => return Err(Error::new(Kind::Unsupported, "LZO compression")),
+        };
+        if written == output.len() { Ok(()) } else { Err(wrong_size(written, output.len())) }
+    }
+}
+
+fn bad(error: impl std::fmt::Display) -> Error {
+    Error::corrupt(format!("a page does not decompress: {error}"))
+}
+
+fn wrong_size(got: usize, expected: usize) -> Error {
+    Error::corrupt(format!("a page decompresses to {got} bytes, its header says {expected}"))
+}
+
+fn copy(input: &[u8], output: &mut [u8]) -> Result<usize> {
+    if input.len() != output.len() {
+        return Err(wrong_size(input.len(), output.len()));
+    }
+    output.copy_from_slice(input);
+    Ok(input.len())
+}
+
+/// Read until `output` is full, and see that nothing is left.
+fn fill(mut from: impl Read, output: &mut [u8]) -> Result<usize> {
+    from.read_exact(output).map_err(bad)?;
+    match from.read(&mut [0]) {
+        Ok(0) => Ok(output.len()),
+        Ok(_) => Err(Error::corrupt("a page decompresses to more bytes than its header says")),
+        Err(error) => Err(bad(error)),
+    }
+}
+
+/// The framing of Hadoop's LZ4: blocks with both sizes in front, big-endian.
+fn lz4_hadoop(mut input: &[u8], output: &mut [u8]) -> Result<usize> {
+    let mut written = 0;
+    while let Some((sizes, rest)) = input.split_at_checked(8) {
+        let word = |at: usize| u32::from_be_bytes([sizes[at], sizes[at + 1], sizes[at + 2], sizes[at + 3]]);
+        let (plain, packed) = (word(0) as usize, word(4) as usize);
+        let (block, rest) = rest.split_at_checked(packed).ok_or_else(|| bad("a block ends early"))?;
+        let room = output[written..].get_mut(..plain).ok_or_else(|| bad("a block is too large"))?;
+        if lz4_flex::block::decompress_into(block, room).map_err(bad)? != plain {
+            return Err(bad("a block is too short"));
+        }
+        written += plain;
+        input = rest;
+    }
+    if input.is_empty() { Ok(written) } else { Err(bad("bytes are left over")) }
+}
+
+/// A zstd context in memory of our own, so that it is counted with everything else.
+pub struct Zstd {
+    /// Words, because the context must be aligned to eight bytes.
+    _memory: Vec<u64>,
+    context: NonNull<zstd_sys::ZSTD_DCtx>,
+}
+
+// SAFETY: the context points into `_memory`, which moves with it; nothing in it is tied to a thread.
+unsafe impl Send for Zstd {}
+
+impl Zstd {
+    pub fn new() -> Self {
+        // SAFETY: a pure function.
+        let bytes = unsafe { zstd_sys::ZSTD_estimateDCtxSize() };
+        let mut memory = vec![0_u64; bytes.div_ceil(8)];
+        // SAFETY: the workspace is aligned to eight bytes, at least `bytes` long, and lives as long as the
+        // context: a Vec's block does not move when the Vec does.
+        let context = unsafe { zstd_sys::ZSTD_initStaticDCtx(memory.as_mut_ptr().cast(), memory.len() * 8) };
+        let context = NonNull::new(context).expect("the workspace is as large as zstd asked for");
+        Self { _memory: memory, context }
+    }
+
+    /// A context at the start of a frame, to be decompressed block by block.
+    pub fn begin() -> Result<Self> {
+        let mut zstd = Self::new();
+        zstd.restart()?;
+        Ok(zstd)
+    }
+
+    pub fn restart(&mut self) -> Result<()> {
+        // SAFETY: the context is valid and ours alone.
+        checked(unsafe { zstd_sys::ZSTD_decompressBegin(self.context.as_ptr()) }).map(drop)
+    }
+
+    /// How many bytes the next step takes; 0 at the end of a frame.
+    pub fn next_input_bytes(&mut self) -> usize {
+        // SAFETY: as above.
+        unsafe { zstd_sys::ZSTD_nextSrcSizeToDecompress(self.context.as_ptr()) }
+    }
+
+    /// Decompress whole blocks of `input` into `output` from `done` on, until `target` bytes are done or the
+    /// next block is incomplete. Returns how much of the input was used.
+    ///
+    /// # Safety
+    ///
+    /// From the start of a frame to its end `output` must be the same memory, with what was written to it
+    /// left as it is: blocks refer back to it through pointers that the context keeps.
+    pub unsafe fn advance(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+        done: &mut usize,
+        target: usize,
+    ) -> Result<usize> {
+        let mut used = 0;
+        while *done < target {
+            let need = self.next_input_bytes();
+            let Some(block) = input.get(used..used + need).filter(|_| need > 0) else { break };
+            let room = &mut output[*done..];
+            // SAFETY: `block` and `room` are valid for their lengths, and zstd writes no more than the room.
+            // The caller vouches for what was written before.
+            *done += checked(unsafe {
+                zstd_sys::ZSTD_decompressContinue(
+                    self.context.as_ptr(),
+                    room.as_mut_ptr().cast(),
+                    room.len(),
+                    block.as_ptr().cast(),
+                    block.len(),
+                )
+            })?;
+            used += need;
+        }
+        Ok(used)
+    }
+
+    fn decompress(&mut self, input: &[u8], output: &mut [u8]) -> Result<usize> {
+        // SAFETY: both slices are valid for their lengths; zstd writes no more than the output's length.
+        checked(unsafe {
+            zstd_sys::ZSTD_decompressDCtx(
+                self.context.as_ptr(),
+                output.as_mut_ptr().cast(),
+                output.len(),
+                input.as_ptr().cast(),
+                input.len(),
+            )
+        })
+    }
+}
+
+impl Default for Zstd {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn checked(code: usize) -> Result<usize> {
+    // SAFETY: pure functions of the code; the name is a static string.
+    unsafe {
+        if zstd_sys::ZSTD_isError(code) == 0 {
+            return Ok(code);
+        }
+        Err(bad(CStr::from_ptr(zstd_sys::ZSTD_getErrorName(code)).to_string_lossy()))
+    }
+}

@@ -1,0 +1,208 @@
+//! Pages to batches, in the calling thread.
+//!
+//! Each top-level column has a decoder of its own, so that an error names its column, and so that a column
+//! with fewer rows than promised is noticed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::SchemaRef;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector};
+use parquet::column::page::{PageIterator, PageReader};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+
+use crate::error::{Error, Place, Result};
+use crate::guard::guard;
+use crate::meta::{Dataset, Strings};
+use crate::pages::{ChunkPages, Marker, Workbench};
+use crate::plan::{self, Piece};
+use crate::pool::Pool;
+
+/// What to decode and how; shared by all decoders of a scan.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    pub dataset: Dataset,
+    /// Top-level columns in file order.
+    pub roots: Vec<usize>,
+    pub schema: SchemaRef,
+    pub strings: Strings,
+    pub batch_rows: usize,
+    pub max_page_bytes: usize,
+}
+
+/// The batches of some pieces, one after another.
+pub struct Decoder {
+    columns: Vec<Column>,
+    schema: SchemaRef,
+    bench: Arc<Workbench>,
+    batch_rows: usize,
+    rows_left: u64,
+}
+
+struct Column {
+    name: String,
+    reader: ParquetRecordBatchReader,
+    marker: Arc<Marker>,
+}
+
+impl Decoder {
+    /// `early` asks for the first batch before whole pages are decompressed.
+    pub fn new(
+        recipe: &Recipe,
+        pieces: &[Piece],
+        early: bool,
+        cancelled: Arc<AtomicBool>,
+        pool: Arc<Pool>,
+    ) -> Result<Self> {
+        let dataset = &recipe.dataset;
+        let file = dataset.file().clone();
+        let bench = Arc::new(Workbench::new(file, recipe.max_page_bytes, cancelled, pool));
+        let rows_left = plan::total(pieces);
+        // Decoders reserve room for a whole batch.
+        let batch_rows = recipe.batch_rows.min(usize::try_from(rows_left).unwrap_or(usize::MAX)).max(1);
+        let selection = selection(dataset, pieces);
+        let columns = recipe.roots.iter().map(|&root| {
+            let name = dataset.schema().field(root).name().clone();
+            let marker = Arc::new(Marker::default());
+            let place = Place { column: Some(name.clone()), ..Place::default() };
+            let chunks = Chunks {
+                metadata: dataset.meta().parquet.clone(),
+                groups: pieces.iter().map(|piece| piece.group).collect(),
+                bench: bench.clone(),
+                marker: marker.clone(),
+                // Rows are only left out by a selection, and a dictionary array needs its dictionary.
+                early_rows: (early && recipe.strings != Strings::Dictionary && selection.is_none())
+                    .then_some(batch_rows),
+            };
+            let made = guard(|| {
+                let levels = dataset.meta().levels(root, recipe.strings)?;
+                let rows = selection.clone();
+                Ok(ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, rows)?)
+            });
+            let reader = made.map_err(|error| error.within(&place))?;
+            Ok(Column { name, reader, marker })
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        Ok(Self { columns, schema: recipe.schema.clone(), bench, batch_rows, rows_left })
+    }
+
+    /// The next batch: `batch_rows` rows, or what is left. After an error the decoder must not be used.
+    pub fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let rows = (self.batch_rows as u64).min(self.rows_left) as usize;
+        if rows == 0 {
+            return Ok(None);
+        }
+        let bench = &self.bench;
+        let arrays =
+            self.columns.iter_mut().map(|column| column.next(bench, rows)).collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
+            .map_err(|error| Error::corrupt(error.to_string()))?;
+        self.rows_left -= rows as u64;
+        Ok(Some(batch))
+    }
+}
+
+impl Column {
+    fn next(&mut self, bench: &Workbench, rows: usize) -> Result<ArrayRef> {
+        let reader = &mut self.reader;
+        let step = guard(|| match reader.next() {
+            None => Ok(None),
+            Some(Ok(batch)) => Ok(Some(batch.column(0).clone())),
+            Some(Err(error)) => Err(Error::corrupt(error.to_string())),
+        });
+        let outcome = match step {
+            Ok(Some(array)) if array.len() == rows => return Ok(array),
+            Ok(Some(array)) => Error::corrupt(format!("{} rows where {rows} were promised", array.len())),
+            Ok(None) => Error::corrupt(format!("no rows where {rows} were promised")),
+            // A page that failed knows more than the text that the decoder passed on.
+            Err(error) => bench.take_failure().unwrap_or(error),
+        };
+        Err(outcome.within(&Place {
+            column: Some(self.name.clone()),
+            row_group: Some(self.marker.group.load(Relaxed)),
+            offset: Some(self.marker.offset.load(Relaxed)),
+            ..Place::default()
+        }))
+    }
+}
+
+/// Which rows of the pieces' row groups are wanted; None for all.
+fn selection(dataset: &Dataset, pieces: &[Piece]) -> Option<RowSelection> {
+    let groups = dataset.meta().parquet.row_groups();
+    let rows_of = |piece: &Piece| groups[piece.group].num_rows() as u64;
+    if pieces.iter().all(|piece| piece.start == 0 && piece.rows == rows_of(piece)) {
+        return None;
+    }
+    let mut selectors = Vec::new();
+    let mut after = 0;
+    for piece in pieces {
+        let skipped = after + piece.start;
+        if skipped > 0 {
+            selectors.push(RowSelector::skip(skipped as usize));
+        }
+        selectors.push(RowSelector::select(piece.rows as usize));
+        after = rows_of(piece) - piece.start - piece.rows;
+    }
+    Some(selectors.into())
+}
+
+/// The column chunks of some row groups, as the decoders ask for them.
+struct Chunks {
+    metadata: Arc<ParquetMetaData>,
+    groups: Vec<usize>,
+    bench: Arc<Workbench>,
+    marker: Arc<Marker>,
+    /// Rows of the first page of the first chunk: see `ChunkPages::new`.
+    early_rows: Option<usize>,
+}
+
+impl RowGroups for Chunks {
+    fn num_rows(&self) -> usize {
+        self.row_groups().map(|group| group.num_rows() as usize).sum()
+    }
+
+    fn column_chunks(&self, leaf: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
+        Ok(Box::new(LeafChunks {
+            metadata: self.metadata.clone(),
+            groups: self.groups.clone().into_iter(),
+            leaf,
+            bench: self.bench.clone(),
+            marker: self.marker.clone(),
+            early_rows: self.early_rows,
+        }))
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(self.groups.iter().map(|&group| self.metadata.row_group(group)))
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
+    }
+}
+
+/// The chunks of one leaf column, one row group after another.
+struct LeafChunks {
+    metadata: Arc<ParquetMetaData>,
+    groups: std::vec::IntoIter<usize>,
+    leaf: usize,
+    bench: Arc<Workbench>,
+    marker: Arc<Marker>,
+    early_rows: Option<usize>,
+}
+
+impl Iterator for LeafChunks {
+    type Item = parquet::errors::Result<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let group = self.groups.next()?;
+        let chunk = self.metadata.row_group(group).column(self.leaf);
+        let early_rows = self.early_rows.take();
+        let pages = ChunkPages::new(self.bench.clone(), self.marker.clone(), group, chunk, early_rows);
+        Some(Ok(Box::new(pages)))
+    }
+}
+
+impl PageIterator for LeafChunks {}

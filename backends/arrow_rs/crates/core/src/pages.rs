@@ -1,0 +1,538 @@
+//! The pages of one column chunk, checked, read and decompressed one at a time.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use parquet::basic::{Compression, Encoding, Type};
+use parquet::column::page::{Page, PageMetadata, PageReader};
+use parquet::file::metadata::ColumnChunkMetaData;
+
+use crate::codec::Codecs;
+use crate::early::{self, Layout, OpenDictionary, Partial, Rest};
+use crate::error::{Error, Kind, Result};
+use crate::lengths;
+use crate::page_header::{Body, PageHeader};
+use crate::pool::{PageBuffer, Pool};
+use crate::source::LocalFile;
+use crate::thrift::Stop;
+use crate::window::Window;
+
+/// What the first read of a chunk fetches: a header and a good part of its page.
+const FIRST_READ_BYTES: usize = 64 << 10;
+/// What is fetched to see a header alone.
+const PEEK_BYTES: usize = 1 << 10;
+/// A page header holds at most a few statistics.
+const MAX_HEADER_BYTES: usize = 8 << 20;
+
+/// What all columns of one decoding thread share.
+#[derive(Debug)]
+pub struct Workbench {
+    pub file: LocalFile,
+    pub max_page_bytes: usize,
+    /// Set when nobody wants the rows any more.
+    pub cancelled: Arc<AtomicBool>,
+    pool: Arc<Pool>,
+    tools: Mutex<Tools>,
+    /// The error behind a failed step of a decoder, which passes on only its text.
+    failure: Mutex<Option<Error>>,
+}
+
+#[derive(Default)]
+struct Tools {
+    window: Window,
+    codecs: Codecs,
+}
+
+impl std::fmt::Debug for Tools {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.window.fmt(out)
+    }
+}
+
+impl Workbench {
+    pub fn new(file: LocalFile, max_page_bytes: usize, cancelled: Arc<AtomicBool>, pool: Arc<Pool>) -> Self {
+        Self { file, max_page_bytes, cancelled, pool, tools: Mutex::default(), failure: Mutex::default() }
+    }
+
+    fn tools(&self) -> MutexGuard<'_, Tools> {
+        // After a panic the window says itself what of it is valid.
+        self.tools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn take_buffer(&self, bytes: usize) -> PageBuffer {
+        self.pool.take(bytes)
+    }
+
+    /// Give `use_them` at least `need` bytes of the file from `at` on, as `Window::get` does.
+    pub fn with_bytes<T>(
+        &self,
+        at: u64,
+        need: usize,
+        ahead: usize,
+        end: u64,
+        use_them: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<T> {
+        use_them(self.tools().window.get(&self.file, &self.pool, at, need, ahead, end)?)
+    }
+
+    pub fn take_failure(&self) -> Option<Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn note(&self, error: Error) -> parquet::errors::ParquetError {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        error.into()
+    }
+}
+
+impl Drop for Workbench {
+    fn drop(&mut self) {
+        self.pool.discharge(self.tools().window.bytes());
+    }
+}
+
+/// Where a column's decoder is, for error messages.
+#[derive(Debug, Default)]
+pub struct Marker {
+    pub group: AtomicUsize,
+    pub offset: AtomicU64,
+}
+
+/// What of a column chunk's metadata is needed to read its pages.
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    codec: Compression,
+    physical: Type,
+    nested: bool,
+    max_def: i16,
+    max_rep: i16,
+    uncompressed_bytes: u64,
+}
+
+pub struct ChunkPages {
+    bench: Arc<Workbench>,
+    marker: Arc<Marker>,
+    chunk: Chunk,
+    at: u64,
+    end: u64,
+    /// Values that the footer promises and that have not come yet.
+    values_left: u64,
+    /// A header that was looked at; `at` is then the start of its page's body.
+    peeked: Option<PageHeader>,
+    /// A dictionary page that was stepped over, to be read when a page needs it.
+    deferred: Option<(PageHeader, u64)>,
+    /// Rows of a first batch that is to come early, before whole pages are decompressed.
+    early_rows: Option<usize>,
+    /// What is left of a page that was cut.
+    rest: Option<Rest>,
+    /// Bytes of the page before, header included: the next is likely to be as large.
+    page_bytes: usize,
+}
+
+impl ChunkPages {
+    /// The footer has been checked: the chunk lies within the file.
+    ///
+    /// `early_rows` asks for the first page in two parts, the first with so many rows, where that is
+    /// possible. Then pages must be taken one after another, none skipped.
+    pub fn new(
+        bench: Arc<Workbench>,
+        marker: Arc<Marker>,
+        group: usize,
+        meta: &ColumnChunkMetaData,
+        early_rows: Option<usize>,
+    ) -> Self {
+        let (start, length) = meta.byte_range();
+        marker.group.store(group, Relaxed);
+        marker.offset.store(start, Relaxed);
+        let column = meta.column_descr();
+        Self {
+            bench,
+            marker,
+            chunk: Chunk {
+                codec: meta.compression(),
+                physical: meta.column_type(),
+                nested: column.max_rep_level() > 0,
+                max_def: column.max_def_level(),
+                max_rep: column.max_rep_level(),
+                uncompressed_bytes: meta.uncompressed_size() as u64,
+            },
+            at: start,
+            end: start + length,
+            values_left: meta.num_values() as u64,
+            peeked: None,
+            deferred: None,
+            early_rows,
+            rest: None,
+            page_bytes: FIRST_READ_BYTES,
+        }
+    }
+
+    /// The next page's header, which is then in `peeked`; None at the end of the chunk.
+    fn header(&mut self, ahead: usize) -> Result<Option<&PageHeader>> {
+        while self.peeked.is_none() {
+            if self.bench.cancelled.load(Relaxed) {
+                return Err(Error::new(Kind::Closed, "the reader was closed"));
+            }
+            if self.at == self.end {
+                if self.values_left > 0 {
+                    return Err(Error::corrupt(format!(
+                        "the column chunk ends {} values early",
+                        self.values_left
+                    )));
+                }
+                return Ok(None);
+            }
+            self.marker.offset.store(self.at, Relaxed);
+            let (header, length) = self.read_header(ahead)?;
+            self.at += length as u64;
+            self.admit(&header)?;
+            if header.body == Body::Other {
+                self.at += header.compressed_bytes as u64;
+            } else {
+                self.page_bytes = length + header.compressed_bytes;
+                self.peeked = Some(header);
+            }
+        }
+        Ok(self.peeked.as_ref())
+    }
+
+    fn read_header(&self, ahead: usize) -> Result<(PageHeader, usize)> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let mut need = left.min(64);
+        loop {
+            let mut tools = self.bench.tools();
+            let bytes =
+                tools.window.get(&self.bench.file, &self.bench.pool, self.at, need, ahead, self.end)?;
+            match PageHeader::parse(bytes) {
+                Ok(found) => return Ok(found),
+                Err(Stop::More) if bytes.len() < left && bytes.len() < MAX_HEADER_BYTES => {
+                    need = bytes.len().saturating_mul(2).min(left);
+                }
+                Err(stop) => return Err(stop.into()),
+            }
+        }
+    }
+
+    /// Refuse a page before a byte is allocated for it.
+    fn admit(&self, header: &PageHeader) -> Result<()> {
+        if header.compressed_bytes as u64 > self.end - self.at {
+            return Err(Error::corrupt(format!(
+                "a page of {} bytes in a column chunk that has {} left",
+                header.compressed_bytes,
+                self.end - self.at
+            )));
+        }
+        if header.uncompressed_bytes > self.bench.max_page_bytes {
+            return Err(Error::limit(format!(
+                "a page of {} bytes, more than max_page_bytes={}",
+                header.uncompressed_bytes, self.bench.max_page_bytes
+            )));
+        }
+        if header.uncompressed_bytes as u64 > self.chunk.uncompressed_bytes {
+            return Err(Error::corrupt(format!(
+                "a page of {} bytes in a column chunk of {}",
+                header.uncompressed_bytes, self.chunk.uncompressed_bytes
+            )));
+        }
+        let values = match header.body {
+            Body::Data { values, .. } => values,
+            Body::DataV2 { values, nulls, rows, def_bytes, rep_bytes, .. } => {
+                let levels = u64::from(def_bytes) + u64::from(rep_bytes);
+                if levels > header.uncompressed_bytes.min(header.compressed_bytes) as u64 {
+                    return Err(Error::corrupt("a page's levels are larger than the page"));
+                }
+                if nulls > values || rows > values || (!self.chunk.nested && rows != values) {
+                    return Err(Error::corrupt("a page's counts contradict each other"));
+                }
+                values
+            }
+            Body::Dictionary { values, .. } => {
+                // Each entry of a dictionary takes at least a bit.
+                if u64::from(values) > header.uncompressed_bytes as u64 * 8 {
+                    return Err(Error::corrupt("a dictionary has more entries than bits"));
+                }
+                0
+            }
+            Body::Other => 0,
+        };
+        if u64::from(values) > self.values_left {
+            return Err(Error::corrupt(format!(
+                "a page of {values} values in a column chunk that has {} left",
+                self.values_left
+            )));
+        }
+        if self.chunk.nested && values as usize > self.bench.max_page_bytes / 4 {
+            // Levels of nested values are kept as 16-bit integers, two for each.
+            return Err(Error::limit(format!("a page of {values} nested values")));
+        }
+        Ok(())
+    }
+
+    fn next_page(&mut self) -> Result<Option<Page>> {
+        if let Some(rest) = self.rest.take() {
+            let (page, rest) = rest.deliver(&self.bench)?;
+            self.rest = rest;
+            return Ok(Some(page));
+        }
+        if let Some(rows) = self.early_rows.take()
+            && let Some(page) = self.first_rows(rows)?
+        {
+            return Ok(Some(page));
+        }
+        if self.header(self.page_bytes)?.is_none() {
+            return Ok(None);
+        }
+        let Some(header) = self.peeked.take() else { return Ok(None) };
+        let start = self.at;
+        self.at += header.compressed_bytes as u64;
+        self.values_left -= u64::from(data_values(&header.body));
+        self.load(&header, start).map(Some)
+    }
+
+    /// A page of the first `rows` rows where the chunk begins with pages that can be cut; `rest` has what
+    /// follows. Otherwise None, and the pages are all still to come.
+    fn first_rows(&mut self, rows: usize) -> Result<Option<Page>> {
+        let chunk = self.chunk;
+        let able = matches!(chunk.codec, Compression::ZSTD(_))
+            && !chunk.nested
+            && chunk.max_def <= 1
+            && Layout::is_supported(chunk.physical);
+        let Some(header) = self.header(FIRST_READ_BYTES)?.filter(|_| able).cloned() else { return Ok(None) };
+        let start = self.at;
+        match header.body {
+            Body::Dictionary { values, encoding, sorted }
+                if header.crc.is_none()
+                    && matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) =>
+            {
+                self.peeked = None;
+                self.at += header.compressed_bytes as u64;
+                let data = self.header(FIRST_READ_BYTES)?.cloned();
+                match data.filter(|data| can_cut(data, rows, true)) {
+                    Some(data) => {
+                        let partial = Partial::new(&self.bench, &header, start)?;
+                        let dictionary = OpenDictionary { partial, values, encoding, sorted };
+                        self.cut(&data, rows, Some(dictionary)).map(Some)
+                    }
+                    // The header of the data page is known; the dictionary goes first as usual.
+                    None => self.load(&header, start).map(Some),
+                }
+            }
+            _ if can_cut(&header, rows, false) => self.cut(&header, rows, None).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn cut(&mut self, header: &PageHeader, rows: usize, dictionary: Option<OpenDictionary>) -> Result<Page> {
+        let start = self.at;
+        self.peeked = None;
+        self.at += header.compressed_bytes as u64;
+        self.values_left -= u64::from(data_values(&header.body));
+        let layout = Layout { physical: self.chunk.physical, optional: self.chunk.max_def > 0 };
+        let (page, rest) = early::cut(&self.bench, layout, header, start, rows, dictionary)?;
+        self.rest = Some(rest);
+        Ok(page)
+    }
+
+    /// Read and decompress the page whose body starts at `start`.
+    fn load(&self, header: &PageHeader, start: u64) -> Result<Page> {
+        self.marker.offset.store(start, Relaxed);
+        let buffer = self.body(header, start)?;
+        self.check_values(&header.body, &buffer)?;
+        Ok(match header.body {
+            Body::Data { values, encoding, def_levels, rep_levels } => Page::DataPage {
+                buf: buffer,
+                num_values: values,
+                encoding,
+                def_level_encoding: def_levels,
+                rep_level_encoding: rep_levels,
+                statistics: None,
+            },
+            Body::DataV2 { values, nulls, rows, encoding, def_bytes, rep_bytes, compressed } => {
+                Page::DataPageV2 {
+                    buf: buffer,
+                    num_values: values,
+                    encoding,
+                    num_nulls: nulls,
+                    num_rows: rows,
+                    def_levels_byte_len: def_bytes,
+                    rep_levels_byte_len: rep_bytes,
+                    is_compressed: compressed,
+                    statistics: None,
+                }
+            }
+            Body::Dictionary { values, encoding, sorted } => {
+                Page::DictionaryPage { buf: buffer, num_values: values, encoding, is_sorted: sorted }
+            }
+            Body::Other => return Err(Error::corrupt("a page of unknown type")),
+        })
+    }
+
+    fn body(&self, header: &PageHeader, start: u64) -> Result<Bytes> {
+        let bench = &self.bench;
+        // Levels of a V2 page are never compressed; its values may be left as they are, too.
+        let (plain_bytes, codec) = match header.body {
+            Body::DataV2 { compressed: false, .. } => (0, Compression::UNCOMPRESSED),
+            Body::DataV2 { def_bytes, rep_bytes, .. } => ((def_bytes + rep_bytes) as usize, self.chunk.codec),
+            _ => (0, self.chunk.codec),
+        };
+        let mut page = bench.pool.take(header.uncompressed_bytes);
+        let mut tools = bench.tools();
+        let Tools { window, codecs } = &mut *tools;
+        let packed = window.get(&bench.file, &bench.pool, start, header.compressed_bytes, 0, self.end)?;
+        let packed = &packed[..header.compressed_bytes];
+        if let Some(expected) = header.crc {
+            let found = crc32fast::hash(packed);
+            if found != expected {
+                return Err(Error::corrupt(format!(
+                    "checksum {found:08x} of a page, expected {expected:08x}"
+                )));
+            }
+        }
+        let (plain, rest) = page.as_mut().split_at_mut(plain_bytes);
+        plain.copy_from_slice(&packed[..plain_bytes]);
+        // A page without values may have an empty body, which is no valid frame for some codecs.
+        if !rest.is_empty() {
+            codecs.decompress(codec, &packed[plain_bytes..], rest)?;
+        }
+        Ok(page.freeze())
+    }
+
+    /// Delta encodings declare lengths of their own: see `lengths`.
+    fn check_values(&self, body: &Body, page: &[u8]) -> Result<()> {
+        let short = || Error::corrupt("a page's levels are larger than the page");
+        let (values, encoding, levels) = match *body {
+            Body::Data { values, encoding, def_levels, rep_levels } if is_delta(encoding) => {
+                let mut at = 0;
+                for (max, levels) in [(self.chunk.max_rep, rep_levels), (self.chunk.max_def, def_levels)] {
+                    if max == 0 {
+                        continue;
+                    }
+                    at += if levels == Encoding::RLE {
+                        let size = page.get(at..at + 4).ok_or_else(short)?;
+                        4 + u32::from_le_bytes([size[0], size[1], size[2], size[3]]) as usize
+                    } else {
+                        let bits = 16 - max.leading_zeros() as usize;
+                        (values as usize * bits).div_ceil(8)
+                    };
+                    if at > page.len() {
+                        return Err(short());
+                    }
+                }
+                (values, encoding, at)
+            }
+            Body::DataV2 { values, encoding, def_bytes, rep_bytes, .. } if is_delta(encoding) => {
+                (values, encoding, (def_bytes + rep_bytes) as usize)
+            }
+            _ => return Ok(()),
+        };
+        lengths::check(
+            encoding,
+            self.chunk.physical,
+            &page[levels..],
+            values as usize,
+            self.bench.max_page_bytes,
+        )
+    }
+
+    fn peek(&mut self) -> Result<Option<PageMetadata>> {
+        if self.rest.is_some() {
+            return Err(Error::usage("pages that were asked for early must be taken one after another"));
+        }
+        self.early_rows = None;
+        let nested = self.chunk.nested;
+        Ok(self.header(PEEK_BYTES)?.map(|header| match header.body {
+            Body::Data { values, .. } => PageMetadata {
+                num_rows: (!nested).then_some(values as usize),
+                num_levels: Some(values as usize),
+                is_dict: false,
+            },
+            Body::DataV2 { values, rows, .. } => PageMetadata {
+                num_rows: Some(rows as usize),
+                num_levels: Some(values as usize),
+                is_dict: false,
+            },
+            Body::Dictionary { .. } | Body::Other => {
+                PageMetadata { num_rows: None, num_levels: None, is_dict: true }
+            }
+        }))
+    }
+
+    fn step_over(&mut self) -> Result<()> {
+        if self.rest.is_some() {
+            return Err(Error::usage("pages that were asked for early must be taken one after another"));
+        }
+        self.early_rows = None;
+        self.header(PEEK_BYTES)?;
+        if let Some(header) = self.peeked.take() {
+            let start = self.at;
+            self.at += header.compressed_bytes as u64;
+            self.values_left -= u64::from(data_values(&header.body));
+            if matches!(header.body, Body::Dictionary { .. }) {
+                self.deferred = Some((header, start));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a data page has more rows than wanted, and is of a kind that `early` takes apart.
+fn can_cut(header: &PageHeader, rows: usize, has_dictionary: bool) -> bool {
+    let Body::Data { values, encoding, def_levels, .. } = header.body else { return false };
+    let known = match encoding {
+        Encoding::PLAIN => !has_dictionary,
+        Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => has_dictionary,
+        _ => false,
+    };
+    // A checksum can only be checked on the whole page.
+    known && values as usize > rows && header.crc.is_none() && def_levels == Encoding::RLE
+}
+
+fn data_values(body: &Body) -> u32 {
+    match *body {
+        Body::Data { values, .. } | Body::DataV2 { values, .. } => values,
+        Body::Dictionary { .. } | Body::Other => 0,
+    }
+}
+
+fn is_delta(encoding: Encoding) -> bool {
+    matches!(
+        encoding,
+        Encoding::DELTA_BINARY_PACKED | Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY
+    )
+}
+
+impl Iterator for ChunkPages {
+    type Item = parquet::errors::Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl PageReader for ChunkPages {
+    fn get_next_page(&mut self) -> parquet::errors::Result<Option<Page>> {
+        self.next_page().map_err(|error| self.bench.note(error))
+    }
+
+    fn peek_next_page(&mut self) -> parquet::errors::Result<Option<PageMetadata>> {
+        self.peek().map_err(|error| self.bench.note(error))
+    }
+
+    fn skip_next_page(&mut self) -> parquet::errors::Result<()> {
+        self.step_over().map_err(|error| self.bench.note(error))
+    }
+
+    fn supports_deferred_dictionary(&self) -> bool {
+        true
+    }
+
+    fn take_deferred_dictionary(&mut self) -> parquet::errors::Result<Option<Page>> {
+        match self.deferred.take() {
+            None => Ok(None),
+            Some((header, start)) => {
+                self.load(&header, start).map(Some).map_err(|error| self.bench.note(error))
+            }
+        }
+    }
+}
