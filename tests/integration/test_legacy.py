@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -215,6 +216,9 @@ def test_prepare_notices_another_source(parquet: Path, tmp_path: Path) -> None:
         folder.mkdir()
         pq.write_table(pa.table({"n": [number]}), folder / "same.parquet")
     sources = [folder / "same.parquet" for folder in folders]
+    for source in sources:
+        os.utime(source, ns=(1, 1))
+    assert sources[0].stat().st_size == sources[1].stat().st_size
     backend = backend_of("r1")
 
     def values(shards: list[Path]) -> list[object]:

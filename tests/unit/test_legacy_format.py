@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import struct
+import weakref
 import zlib
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,10 @@ def by_hand(
     created: int = 0,
     target: int = 64 << 20,
     crc_change: int = 0,
+    raw_len_change: int = 0,
+    n_records_change: int = 0,
+    cut_stream: int = 0,
+    stream_tail: bytes = b"",
 ) -> bytes:
     """The byte specification, written down a second time; shares no code with the writer."""
     head = magic + struct.pack("<HHIIQI", version, flags, len(schema), target, created, 0)
@@ -48,12 +53,14 @@ def by_hand(
     for records in blocks:
         raw = b"".join(records)
         comp = zlib.compress(raw, 6)
+        comp = comp[: len(comp) - cut_stream] + stream_tail
         index.append([len(out), len(records), first])
         crc = zlib.crc32(raw) ^ crc_change
-        out += b"BLK1" + struct.pack("<IIII", len(records), len(raw), len(comp), crc) + comp
+        raw_len = len(raw) + raw_len_change
+        out += b"BLK1" + struct.pack("<IIII", len(records), raw_len, len(comp), crc) + comp
         first += len(records)
     packed = zlib.compress(msgpack.packb(index), 6)
-    tail = struct.pack("<QIQ", len(out), len(packed), first)
+    tail = struct.pack("<QIQ", len(out), len(packed), first + n_records_change)
     out += packed
     tail += hashlib.sha1(out).digest() + struct.pack("<I", len(blocks))
     assert len(tail) == 44
@@ -214,7 +221,64 @@ def test_every_flipped_byte_is_an_error_or_harmless(rung: str, flip: int, tmp_pa
         assert rows == ROWS
 
 
-@settings(max_examples=300, deadline=None)
+@RUNG_NAMES
+def test_header_and_schema_are_guarded_on_every_rung(rung: str, tmp_path: Path) -> None:
+    data = by_hand([RECORDS])
+    for position in range(32 + len(SCHEMA)):
+        damaged = bytearray(data)
+        damaged[position] ^= 0x01
+        with pytest.raises(errors.LshdError):
+            read_all(rung, save(tmp_path, bytes(damaged)))
+
+
+@RUNG_NAMES
+@pytest.mark.parametrize("change", [-1, 1])
+def test_trailer_and_index_must_agree_on_the_records(
+    rung: str, change: int, tmp_path: Path
+) -> None:
+    path = save(tmp_path, by_hand([RECORDS], n_records_change=change))
+    with pytest.raises(errors.StructureError, match=f"trailer {5 + change}, index 5"):
+        read_all(rung, path)
+
+
+@RUNG_NAMES
+@pytest.mark.parametrize("change", [{"cut_stream": 4}, {"raw_len_change": 1}])
+def test_a_block_must_be_as_long_as_it_says(
+    rung: str, change: dict[str, int], tmp_path: Path
+) -> None:
+    """Every record can be had from the block, so only its end gives the damage away."""
+    with pytest.raises((errors.StructureError, errors.DecodeError)):
+        read_all(rung, save(tmp_path, by_hand([RECORDS], **change)))
+
+
+def test_the_streaming_rung_sees_bytes_behind_the_stream(tmp_path: Path) -> None:
+    with pytest.raises(errors.StructureError, match="block 0"):
+        read_all("r3", save(tmp_path, by_hand([RECORDS], stream_tail=b"more")))
+
+
+@pytest.mark.parametrize("rung", ["r1", "r2"])
+def test_one_block_at_a_time_is_alive(
+    rung: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watched(list[Any]):
+        """A list that can be referred to weakly."""
+
+    alive: list[weakref.ref[Watched]] = []
+    decode = LshdFile.rows
+
+    def rows(self: LshdFile, number: int, *, check_crc: bool) -> Watched:
+        assert [ref() for ref in alive] == [None] * number
+        decoded = Watched(decode(self, number, check_crc=check_crc))
+        alive.append(weakref.ref(decoded))
+        return decoded
+
+    monkeypatch.setattr(LshdFile, "rows", rows)
+    path = save(tmp_path, by_hand([RECORDS[:2], RECORDS[2:4], RECORDS[4:]]))
+    assert read_all(rung, path) == ROWS
+    assert len(alive) == 3
+
+
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_a_resealed_trailer_cannot_lead_a_reader_astray(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
