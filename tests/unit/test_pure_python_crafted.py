@@ -15,10 +15,11 @@ import pytest
 
 from backends.pure_python.backend import create
 from backends.pure_python.codecs import decompress
-from backends.pure_python.errors import CorruptParquetError, MalformedError
+from backends.pure_python.errors import CorruptParquetError, MalformedError, TruncatedError
 from backends.pure_python.footer import TAIL_BYTES
 from backends.pure_python.pages import FIRST_READ_BYTES
 from backends.pure_python.schema import Leaf, List, Struct, read_schema
+from backends.pure_python.source import Source
 from harness.api import Unsupported
 from harness.errors import UnknownNameError
 
@@ -455,6 +456,27 @@ def test_level_forgeries(fault: str, path: Path) -> None:
     schema = [leaf("n", repetition=REPEATED)]
     parquet(path, {"n": page(LEVEL_FORGERIES[fault], 2)}, rows=2, values=2, schema=schema)
     assert_corrupt(path, "n", fault)
+
+
+def test_text_that_is_not_utf8(path: Path) -> None:
+    parquet(
+        path,
+        {"t": page(b"\1\0\0\0\xff", 1)},
+        rows=1,
+        schema=[leaf("t", BYTE_ARRAY, converted=0)],
+        edit=lambda footer: first_chunk(footer).update({1: BYTE_ARRAY}),
+    )
+    assert_corrupt(path, "t", "'utf-8' codec can't decode byte 0xff")
+
+
+def test_a_read_beyond_the_end(path: Path) -> None:
+    path.write_bytes(b"abc")
+    source = Source(path)
+    assert source.read(1, 2) == b"bc"
+    for offset, size in ((2, 2), (-1, 1), (0, 2**62)):
+        with pytest.raises(TruncatedError, match="lie outside the file"):
+            source.read(offset, size)
+    source.close()
 
 
 def test_a_level_deeper_than_the_column(path: Path) -> None:
