@@ -21,6 +21,10 @@ from harness.model import SCHEMA_VERSION, Record, Run
 RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
 SEALED_FILE = "records.parquet"
+_TEXT_COLUMNS = (
+    *("run_id", "cell", "scenario", "backend", "variant", "environment", "corpus", "params"),
+    *("instrument", "status", "reason", "versions", "started", "metric"),
+)
 
 
 class RunFolder:
@@ -72,11 +76,21 @@ class RunFolder:
 
     def seal(self, run: Run) -> None:
         """Write the records as Parquet, one row a sample, and mark the run as finished."""
-        import pandas
+        import pyarrow
+        import pyarrow.parquet
 
         rows = [row for record in read_records(self.path) for row in _flat(record)]
         partial = self.path / f".{SEALED_FILE}"
-        pandas.DataFrame(rows).to_parquet(partial, index=False)
+        # The types are stated, as a run without figures, or of whole numbers only, would change them.
+        text = dict.fromkeys(_TEXT_COLUMNS, pyarrow.string())
+        whole = {"sample": pyarrow.int64(), "process": pyarrow.int64()}
+        real = {
+            "duration_s": pyarrow.float64(),
+            "value": pyarrow.float64(),
+            "series": pyarrow.list_(pyarrow.float64()),
+        }
+        table = pyarrow.Table.from_pylist(rows, pyarrow.schema(text | whole | real))
+        pyarrow.parquet.write_table(table, partial)
         partial.replace(self.path / SEALED_FILE)
         self.write_run(run)
 
@@ -167,8 +181,8 @@ def _flat(record: Record) -> Iterator[dict[str, Any]]:
         "started": record.started,
         "duration_s": record.duration_s,
     }
-    if not record.samples:
-        yield {**common, "sample": -1, "metric": None, "value": None, "series": None}
+    if not any(sample.values or sample.series for sample in record.samples):
+        yield {**common, "sample": -1}
     for number, sample in enumerate(record.samples):
         for metric, value in sample.values.items():
             yield {
@@ -176,7 +190,7 @@ def _flat(record: Record) -> Iterator[dict[str, Any]]:
                 "sample": number,
                 "process": sample.process,
                 "metric": metric,
-                "value": value,
+                "value": float(value),
             }
         for metric, series in sample.series.items():
             yield {
@@ -184,5 +198,5 @@ def _flat(record: Record) -> Iterator[dict[str, Any]]:
                 "sample": number,
                 "process": sample.process,
                 "metric": metric,
-                "series": series,
+                "series": [float(figure) for figure in series],
             }

@@ -102,6 +102,7 @@ def fake_scenario(
     return cast(
         Scenario,
         SimpleNamespace(
+            ORDER=1,
             INSTRUMENTS=instruments,
             GRID=grid or {},
             METRICS=(Metric("part_ns", "a part", headline=True), Metric("total_ns", "all")),
