@@ -27,6 +27,7 @@ from harness.api import Bench, Metric, Repetitions
 from harness.instruments.allocators import Ledgers, Series, aftermath
 from harness.model import Param
 
+ORDER = 40
 INSTRUMENTS = ("proc_memory", "heap")
 GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (

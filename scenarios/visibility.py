@@ -19,6 +19,7 @@ from harness.api import Bench, Metric, Repetitions
 from harness.instruments.allocators import RESIDENT, Ledgers
 from harness.model import Param
 
+ORDER = 60
 INSTRUMENTS = ("heap",)
 GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
@@ -36,7 +37,7 @@ def needs(params: Mapping[str, Param]) -> frozenset[str]:
     return frozenset({"reopen"})
 
 
-def repetitions(params: Mapping[str, Param], profile: str) -> Repetitions:
+def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
     return Repetitions(processes=1, per_process=1)
 
 
