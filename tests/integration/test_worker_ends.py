@@ -1,0 +1,196 @@
+"""Workers die with their parent; a run that was killed goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Cli
+
+from harness import store
+from harness.model import Status
+
+PATIENCE_SECONDS = 60.0
+ONE_CELL = ("-b", "sound", "-s", "full_scan", "-i", "clock")
+
+
+def workers_of(cache_home: Path) -> list[int]:
+    """Processes of this test's cache: workers, and the readers that they started."""
+    mark = f"XDG_CACHE_HOME={cache_home}".encode()
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdecimal() or int(process.name) == os.getpid():
+            continue
+        try:
+            command = (process / "cmdline").read_bytes()
+            environ = (process / "environ").read_bytes().split(b"\0")
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        worker = b"harness.worker" in command or b"multiprocessing" in command
+        if worker and mark in environ and state != "Z":
+            found.append(int(process.name))
+    return found
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def cache_of_its_own(tmp_path: Path) -> Path:
+    return tmp_path / "cache-of-its-own"
+
+
+@pytest.fixture
+def start(
+    cli_environ: dict[str, str], cache_of_its_own: Path
+) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `firstbyte`; whatever is left of it is ended after the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness", *arguments],
+            env=cli_environ | {"XDG_CACHE_HOME": str(cache_of_its_own)},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+    for pid in workers_of(cache_of_its_own):
+        os.kill(pid, signal.SIGKILL)
+
+
+HANGING = {
+    "a worker": (["-b", "faulty:hang_in_next", "-s", "full_scan", "-i", "clock"], 1),
+    "reader processes": (
+        [
+            *("-b", "faulty:reader_hang_in_next", "-s", "concurrent_reads", "-i", "clock"),
+            *("-p", "mode=processes", "-p", "readers=2"),
+        ],
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HANGING)
+def test_no_worker_outlives_its_parent(
+    start: Callable[..., subprocess.Popen[str]],
+    cache_of_its_own: Path,
+    tiny_corpus: str,
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    options, at_least = HANGING[kind]
+    folders = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
+    parent = start("run", "-c", tiny_corpus, *options, *folders)
+    wait_for(lambda: len(workers_of(cache_of_its_own)) >= at_least, f"{kind} at work")
+    time.sleep(0.5)  # some are at work, some are still starting: both must go
+    assert len(workers_of(cache_of_its_own)) >= at_least
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not workers_of(cache_of_its_own), f"{kind} gone")
+
+
+def test_ctrl_c_is_one_line(
+    start: Callable[..., subprocess.Popen[str]],
+    cache_of_its_own: Path,
+    tiny_corpus: str,
+    tmp_path: Path,
+) -> None:
+    options, _ = HANGING["a worker"]
+    folders = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
+    parent = start("run", "-c", tiny_corpus, *options, *folders)
+    wait_for(lambda: bool(workers_of(cache_of_its_own)), "a worker")
+    parent.send_signal(signal.SIGINT)
+    _, stderr = parent.communicate(timeout=PATIENCE_SECONDS)
+    assert stderr.strip() == "firstbyte: interrupted; `--resume` goes on with a run"
+    assert parent.returncode == 130
+    assert not workers_of(cache_of_its_own)
+
+
+def test_a_killed_run_goes_on_and_has_every_cell_once(
+    start: Callable[..., subprocess.Popen[str]], tiny_corpus: str, tmp_path: Path
+) -> None:
+    results = tmp_path / "results"
+    arguments = [
+        *("run", "-c", tiny_corpus, "-b", "sound", "-s", "concurrent_reads", "-i", "clock"),
+        *("-p", "mode=threads", "-s", "time_to_first_byte", "-p", "start=reopened"),
+        *("--results", str(results), "--reports", str(tmp_path / "reports")),
+    ]
+    resume: list[str] = []
+    kept: list[int] = []
+    chance = random.Random(2)
+    while True:
+        parent = start(*arguments, *resume)
+        delay = 0.3 + 2.5 * chance.random()
+        if len(kept) < 3:
+            wait_for(lambda: bool(list(results.glob("*/run.json"))), "the run folder")
+            time.sleep(delay)
+            parent.kill()
+            parent.communicate()
+            (folder,) = store.run_folders(results)
+            _, records = store.load(folder)
+            assert len(records) >= (kept[-1] if kept else 0), "a record once made is never lost"
+            kept.append(len(records))
+            resume = ["--resume"]
+            continue
+        stdout, stderr = parent.communicate(timeout=240)
+        break
+    assert (parent.returncode, stderr) == (0, ""), stderr
+    (folder,) = store.run_folders(results)
+    run, records = store.load(folder)
+    assert run.finished
+    keys = [record.cell.key for record in records]
+    assert len(keys) == len(set(keys)) == 6
+    assert {record.status for record in records} == {Status.OK}
+    assert (folder / store.SEALED_FILE).is_file()
+    lines = [line for line in stdout.splitlines() if line.startswith("[")]
+    assert len(lines) == 6 - kept[-1], "the last command measured only what was left"
+
+
+def test_resume_without_a_run_says_so(cli: Cli, tiny_corpus: str, tmp_path: Path) -> None:
+    done = cli("run", "-c", tiny_corpus, *ONE_CELL, "--resume", "--results", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"firstbyte: no unfinished run of these cells in {tmp_path};"
+        " run the command without --resume\n"
+    )
+
+
+def test_resume_on_another_host_or_library_is_refused(
+    cli: Cli, tiny_corpus: str, tmp_path: Path
+) -> None:
+    folders = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
+    arguments = ["run", "-c", tiny_corpus, *ONE_CELL, *folders]
+    assert cli(*arguments).returncode == 0
+    (folder,) = store.run_folders(tmp_path / "results")
+    whole = json.loads((folder / "run.json").read_text())
+    for field, name, reason in (
+        ("versions", "click", "installed versions differ (click)"),
+        ("host", "cores", "cores was changed, is"),
+    ):
+        changed = {**whole, "finished": "", field: {**whole[field], name: "changed"}}
+        (folder / "run.json").write_text(json.dumps(changed))
+        done = cli(*arguments, "--resume")
+        assert (done.returncode, reason in done.stderr) == (2, True), done.stderr
+        assert done.stderr.count("\n") == 1
