@@ -98,6 +98,27 @@ def microbench(session: nox.Session) -> None:
 
 
 @nox.session
+def gate(session: nox.Session) -> None:
+    """Compare a base with this checkout: PASS, REGRESSED, IMPROVED or INCONCLUSIVE."""
+    install(session)
+    session.run("firstbyte", "gate", *session.posargs)
+
+
+@nox.session
+def leaks(session: nox.Session) -> None:
+    """Say for each backend whether it leaks, and how small a leak would have been seen."""
+    install(session)
+    session.run("firstbyte", "leaks", *session.posargs)
+
+
+@nox.session
+def selfcheck(session: nox.Session) -> None:
+    """Try the harness itself on planted faults of known size, and print its certificate."""
+    install(session, *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.run("firstbyte", "selfcheck", *session.posargs)
+
+
+@nox.session
 def report(session: nox.Session) -> None:
     """Write the HTML report of a run again; the newest, or the one that is named."""
     install(session)
