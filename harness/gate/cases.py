@@ -23,7 +23,7 @@ DEFAULT_CORPUS = "mt"
 """Made on the spot and the same everywhere: a gate must not depend on a network."""
 LIMITS = Limits(timeout_s=180.0, memory_bytes=8_000_000_000)
 
-_INSTRUMENTS: Mapping[Kind, tuple[str, ...]] = {
+INSTRUMENTS: Mapping[Kind, tuple[str, ...]] = {
     Kind.TIME: ("clock",),
     Kind.SIZE: ("heap", "proc_memory"),
     Kind.GROWTH: ("proc_memory",),
@@ -71,7 +71,7 @@ def cases(
 
     Raises UnknownNameError for a name that does not exist, HarnessError where nothing is left.
     """
-    wanted = {instrument for kind in kinds for instrument in _INSTRUMENTS[kind]}
+    wanted = {instrument for kind in kinds for instrument in INSTRUMENTS[kind]}
     scenarios = [catalogue.scenario(name) for name in policy.scenarios or catalogue.scenarios]
     offered = {name for scenario in scenarios for name in scenario.module.INSTRUMENTS}
     axes = Axes(

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from math import log
+from math import ceil, log
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,19 @@ from harness.analysis.gate_trials import Figure, Outcome, PairedRule
 from harness.corpora.manifest import Manifest
 from harness.environment import differences, host
 from harness.errors import HarnessError
-from harness.gate.cases import Case
+from harness.gate.cases import INSTRUMENTS, Case
 from harness.gate.observe import LiveSide
 from harness.gate.planted import Fault
 from harness.gate.policy import Policy
 from harness.gate.result import NOT_SELF_CHECKED
-from harness.gate.run import GateRun
+from harness.gate.run import TRACED_PEAK, TRACER, GateRun
 from harness.gate.sides import Side
 
 EFFECTS = (0.02, 0.05, 0.10)
 SIMULATED_METRICS = 40
 SIMULATED_GATES = 20_000
 POWER_GATES = 1_000
+HELD = "held +1% of peak"
 SCHEMA = 1
 
 PLANTED: Mapping[str, tuple[Kind, Fault]] = {
@@ -187,6 +188,8 @@ class SelfCheck:
             for name, (kind, fault) in PLANTED.items()
             if planted_gates
         )
+        if planted_gates:
+            planted += (self._planted_bytes(planted_gates),)
         rng = np.random.default_rng(self.seed)
         self.say(f"simulating {SIMULATED_GATES:,} gates")
         alarms = false_alarms(
@@ -240,28 +243,40 @@ class SelfCheck:
             total += len(judged)
         return PlantedResult(name, found, total, gates)
 
+    def _planted_bytes(self, gates: int) -> PlantedResult:
+        """One per cent of each case's own traced peak, held while a reader is open."""
+        found = total = 0
+        traced = [case for case in self.cases if case.planned.cell.instrument == TRACER]
+        for case in traced:
+            self.say(f"planted {HELD}, {case.name}")
+            twins = [one for one in self.cases if one.name in (case.name, case.resident_twin)]
+            probe = self._live("base", Fault()).observe(case)
+            peak = probe.figures.get(TRACED_PEAK)
+            if not isinstance(peak, float | int):
+                continue
+            fault = Fault(held_bytes=ceil(peak / 100))
+            for _ in range(gates):
+                verdicts = self._gate(fault, Kind.SIZE, twins).run().verdicts
+                judged = [v for v in verdicts if v.metric == TRACED_PEAK]
+                found += any(v.outcome is Outcome.REGRESSED for v in judged)
+                total += bool(judged)  # none where the figure is withheld
+        return PlantedResult(HELD, found, total, gates)
+
+    def _live(self, name: str, fault: Fault) -> LiveSide:
+        side = replace(self.side, environment=replace(self.side.environment, name=name))
+        return LiveSide(plant(side, fault), self.manifest, self.prepared, self.policy.environment)
+
     def _gate(self, fault: Fault, kind: Kind, cases: Sequence[Case]) -> GateRun:
         metrics: list[GatedMetric] = [m for m in GATED_METRICS.values() if m.kind is kind]
-        instruments = {"clock"} if kind is Kind.TIME else {"proc_memory"}
-        chosen = [case for case in cases if case.planned.cell.instrument in instruments]
-        base, head = (
-            LiveSide(
-                plant(self._named(name), one), self.manifest, self.prepared, self.policy.environment
-            )
-            for name, one in (("base", Fault()), ("head", fault))
-        )
+        chosen = [case for case in cases if case.planned.cell.instrument in INSTRUMENTS[kind]]
         return GateRun(
-            base,
-            head,
+            self._live("base", Fault()),
+            self._live("head", fault),
             chosen,
             metrics,
             replace(self.policy, waivers=()),
             rule=self.rule,
-            say=_silent,
         )
-
-    def _named(self, name: str) -> Side:
-        return replace(self.side, environment=replace(self.side.environment, name=name))
 
     def _powers(
         self, recorded: Mapping[str, Sequence[float]], rng: np.random.Generator
@@ -281,7 +296,3 @@ class SelfCheck:
                     )
                 )
         return found
-
-
-def _silent(_: str) -> None:
-    pass

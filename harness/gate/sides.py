@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from harness.model import Environment
 from harness.registry import PROJECT, BackendInfo, read_backend
 
 WORKING_TREE = "working tree"
+CONSTRAINTS = "constraints.txt"
 _COMPLETE = ".complete"
 RULER_LIFE_SECONDS = 86_400.0
 _LOG_LINES = 12
@@ -168,11 +170,13 @@ class VirtualEnvironments:
     def __call__(self, source: Source, backends: Sequence[str], requirements: Sequence[str]) -> str:
         dependencies = [*_dependencies(source.folder, backends), *requirements]
         native = _native(source.folder, backends)
+        constraints = _constraints(source.folder, requirements)
         key = _digest(
             [
                 sys.version,
                 str(Path(sys.executable).resolve()),
                 dependencies,
+                constraints,
                 [_content(folder) for folder in native],
             ]
         )
@@ -181,16 +185,24 @@ class VirtualEnvironments:
         with locked(self.cache / "environments", key, lambda: self.say("waiting for its builder")):
             if not (folder / _COMPLETE).exists():
                 self.say(f"installing {source.label}")
-                self._build(folder, python, dependencies, native)
+                self._build(folder, python, dependencies, native, constraints)
                 (folder / _COMPLETE).touch()
         return str(python)
 
     def _build(
-        self, folder: Path, python: Path, dependencies: Sequence[str], native: Sequence[Path]
+        self,
+        folder: Path,
+        python: Path,
+        dependencies: Sequence[str],
+        native: Sequence[Path],
+        constraints: Sequence[str],
     ) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder, with_pip=True, symlinks=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        locked_versions = folder / CONSTRAINTS
+        locked_versions.write_text("\n".join(constraints) + "\n", encoding="utf-8")
+        install += ["-c", str(locked_versions)]
         environ = {**os.environ, "CARGO_TARGET_DIR": str(self.cache / "cargo-target")}
         environ.pop("PYTHONPATH", None)
         if dependencies:
@@ -258,6 +270,22 @@ def _dependencies(folder: Path, backends: Sequence[str]) -> list[str]:
     names = set(describe([folder])) if not backends else set(backends)
     chosen = [line for extra, lines in extras.items() if extra in names for line in lines]
     return sorted({*project.get("dependencies", ()), *chosen})
+
+
+def _constraints(folder: Path, requirements: Sequence[str]) -> list[str]:
+    """The source's locked versions, but for the libraries that the user asked for by name."""
+    path = folder / CONSTRAINTS
+    if not path.exists():
+        return []
+    asked = {_distribution(requirement) for requirement in requirements}
+    lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and _distribution(line) not in asked]
+
+
+def _distribution(requirement: str) -> str:
+    """Normalised name at the start of a requirement (PEP 508, PEP 503)."""
+    name = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", requirement)
+    return re.sub(r"[-_.]+", "-", name[1]).lower() if name else ""
 
 
 def _native(folder: Path, backends: Sequence[str]) -> list[Path]:

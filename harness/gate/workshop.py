@@ -140,7 +140,7 @@ def new_baseline(policy: Policy, say: Callable[[str], None]) -> Baseline:
 def self_check(policy: Policy, say: Callable[[str], None]) -> SelfCheck:
     """The gate's check of itself, with this program on both sides."""
     manifest = resolve(policy.corpus or DEFAULT_CORPUS)
-    chosen = cases(discover(), policy, manifest, {Kind.TIME, Kind.GROWTH})
+    chosen = cases(discover(), policy, manifest, set(Kind))
     return SelfCheck(_here(), manifest, _prepared(), chosen, policy, say)
 
 

@@ -159,6 +159,13 @@ def test_versions_that_differ_are_named() -> None:
     ]
 
 
+def test_locked_versions_hold_but_for_what_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "constraints.txt").write_text("# locked\nPyArrow==26.0.1\nnumpy==2.4.6  # why\n\n")
+    assert sides._constraints(tmp_path, []) == ["PyArrow==26.0.1", "numpy==2.4.6"]
+    assert sides._constraints(tmp_path, ["pyarrow[x] >= 25"]) == ["numpy==2.4.6"]
+    assert sides._constraints(tmp_path / "none", []) == []
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("10m", 600), ("90s", 90), ("1h30m", 5400), ("45", 45), ("0.5m", 30)]
 )
