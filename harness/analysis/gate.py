@@ -76,6 +76,16 @@ class Gate:
             wanted = self._pairs_wanted()
         return wanted
 
+    def foreseen_effect(self, pairs: int) -> float:
+        """The worst forecast over what is being confirmed, as a relative change; 0 if nothing is."""
+        confirmed = (
+            trial
+            for case in self._trials
+            for trial in self._live(case).values()
+            if self._suspects is not None and trial.wanted
+        )
+        return max((trial.foreseen_effect(pairs) for trial in confirmed), default=0.0)
+
     def add(self, case: str, pair: Mapping[str, tuple[Figure, Figure]]) -> None:
         """Feed one pair of the case: base and head figure of each metric that both sides gave.
 

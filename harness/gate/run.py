@@ -239,8 +239,14 @@ class GateRun:
 
     def _say_cost(self, gate: Gate) -> None:
         seconds = sum(pairs * self._pair_seconds[name] for name, pairs in gate.wanted().items())
-        budget = f" of a budget of {self.budget_seconds:.0f} s" if self.budget_seconds else ""
-        self.say(f"screening {len(gate.wanted())} cases takes about {seconds:.0f} s{budget}")
+        text = f"screening {len(gate.wanted())} cases takes about {seconds:.0f} s"
+        if self.budget_seconds is not None:
+            left = self.budget_seconds - self._elapsed()
+            text += f", {left:.0f} s of the budget are left"
+            if seconds > left:
+                text += ": too little to screen everything, the rest will be INCONCLUSIVE"
+                self.notes.append(text)
+        self.say(text)
 
     def _say_confirmation(self, gate: Gate, wanted: Mapping[str, int]) -> None:
         """What is left to do, and within a budget, what it can still see."""
@@ -255,7 +261,13 @@ class GateRun:
             rounds = min(last, int(left / round_seconds))
             looks = [look for look in self.rule.looks if look <= rounds]
             text += f"; the budget allows {rounds}, "
-            text += f"enough for the look at {looks[-1]}" if looks else "too few for a verdict"
+            if looks:
+                effect = gate.foreseen_effect(looks[-1])
+                text += (
+                    f"enough for the look at {looks[-1]}, which sees changes of about {effect:+.1%}"
+                )
+            else:
+                text += "too few for a verdict"
         self.say(text)
         if self.budget_seconds is not None:
             self.notes.append(text)

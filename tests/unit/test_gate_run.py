@@ -124,7 +124,10 @@ def test_a_budget_ends_the_gate_without_a_pass() -> None:
 def test_a_budget_says_what_is_left_for_the_suspects() -> None:
     sides = constant("base", timed(1e6)), constant("head", timed(1.05e6))
     result = gate(*sides, budget_seconds=1000.0, clock=ticking(0.1)).run()
-    assert any("the budget allows" in note and "look at 32" in note for note in result.notes)
+    assert any(
+        "the budget allows" in note and "look at 32" in note and "about +2.0%" in note
+        for note in result.notes
+    )
 
 
 def test_a_metric_that_only_one_side_gives_is_inconclusive() -> None:

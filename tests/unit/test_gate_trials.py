@@ -199,6 +199,21 @@ def test_the_smallest_effect_is_what_the_trial_finds_nine_times_in_ten() -> None
     assert np.mean(found) >= 0.88
 
 
+def test_a_forecast_is_near_what_the_pairs_then_say() -> None:
+    rng = np.random.default_rng(12)
+    ratios = []
+    for _ in range(60):
+        trial = PairedTrial(replace(RULE, looks=(32,)))
+        feed(trial, np.exp(rng.normal(0.08, 0.03, 6)))
+        trial.confirm(1)
+        foreseen = trial.foreseen_effect(32)
+        feed(trial, np.exp(rng.normal(0.08, 0.03, 32)))
+        said = trial.finding().smallest_effect
+        assert said is not None
+        ratios.append(foreseen / said)
+    assert 0.7 < np.median(ratios) < 1.4
+
+
 def test_steady_figures_need_two_processes_a_side() -> None:
     trial = feed(SteadyTrial(SteadyRule()), [1.0])
     assert trial.wanted == 1
