@@ -106,7 +106,8 @@ def _series(bench: Bench, path: Path) -> None:
     values |= aftermath(ledgers)
     with bench.span():
         values |= _repeats(bench, ledgers, path, series)
-    values |= _distinct(bench, ledgers, path, values["scan_seconds"], series)
+    if bench.params.get("role", "first") == "first":
+        values |= _distinct(bench, ledgers, path, values["scan_seconds"], series)
     resident = series["rss_anon_bytes"]
     values["rss_anon_growth_bytes"] = resident[-1] - resident[len(resident) // 3]
     values["quiet"] = float(_quiet())

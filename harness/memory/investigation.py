@@ -68,8 +68,13 @@ def investigate(
     subject: tuple[BackendInfo, Variant],
     effort: Effort,
     step: Step = lambda _: None,
+    *,
+    name_stacks: bool = True,
 ) -> Finding:
-    """Run `leak_scan` for one backend and variant until the verdict is settled."""
+    """Run `leak_scan` for one backend and variant until the verdict is settled.
+
+    A LEAK is run once more under memray for its stacks, unless `name_stacks` is off.
+    """
     backend, variant = subject
     case = _Case(laboratory, subject, effort, step)
     try:
@@ -77,7 +82,7 @@ def investigate(
     except EndedBadlyError as error:
         return Finding(backend.name, variant.name, None, tuple(case.observations), str(error))
     picture = None
-    if settled.outcome is LeakClass.LEAK:
+    if name_stacks and settled.outcome is LeakClass.LEAK:
         stacks, picture = case.name_culprits()
         settled = verdict(
             case.observations, case.longer, stacks=stacks, floor_bytes=effort.live_floor_bytes

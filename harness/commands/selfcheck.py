@@ -1,0 +1,44 @@
+"""`firstbyte selfcheck`: the harness tried on planted faults, on this machine."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+CHECKS = {
+    "memory": "harness.memory.selfcheck_terminal",
+    "gate": "harness.gate.selfcheck_terminal",
+}
+"""Part -> module with `check(repetitions, say) -> (renderable, passed)`."""
+
+
+@click.command(short_help="Try the harness on planted faults and print its certificate.")
+@click.argument("parts", nargs=-1, type=click.Choice(list(CHECKS)))
+@click.option(
+    "--repetitions",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How often each planted fault is tried.",
+)
+def command(parts: tuple[str, ...], repetitions: int) -> None:
+    """Try the harness itself on faults of known class and size, and print the certificate.
+
+    PARTS are `memory` and `gate`; all by default. Certificates are kept under results/selfcheck/.
+    Exit code 1 when a check fails.
+    """
+    from rich.console import Console
+
+    passed = True
+    for part in parts or CHECKS:
+        shown, good = importlib.import_module(CHECKS[part]).check(repetitions, _say)
+        Console().print(shown)
+        passed = passed and good
+    if not passed:
+        sys.exit(1)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

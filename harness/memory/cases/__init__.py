@@ -1,0 +1,1 @@
+"""One file per public memory problem; `harness.memory.case` says what a case consists of."""

@@ -1,0 +1,273 @@
+"""The memory instruments tried on faults of known class and size, on this machine.
+
+Every planted truth goes through the same investigation as a real backend; the planted peaks go
+through every ledger; and the installed backends are scanned as negatives, so that a false LEAK
+shows. The certificate is kept in the results folder and quoted in reports made on this host.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import environment, places, registry
+from harness.analysis.leaks import LeakClass
+from harness.corpora.catalogue import resolve
+from harness.errors import HarnessError
+from harness.memory.certificates import certificate
+from harness.memory.corpus import leak_corpus
+from harness.memory.effort import Effort
+from harness.memory.investigation import investigate
+from harness.memory.laboratory import Laboratory
+from harness.memory.planted import (
+    BACKEND,
+    PEAK_TOLERANCE_BYTES,
+    PEAK_TOLERANCE_SHARE,
+    PEAKS,
+    SIGHTS,
+    TRUTHS,
+    Peak,
+    make_findable,
+)
+from harness.model import Status
+
+CORPUS = "mt:size=20MB,shards=2"
+"""Made up, so that a self-check needs nothing but this project."""
+SCHEMA = 1
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TruthResult:
+    """What the investigations of one planted truth said."""
+
+    variant: str
+    expected: LeakClass
+    said: Mapping[str, int]
+    """Verdict -> how often."""
+    detectable_bytes: Mapping[str, float]
+
+    @property
+    def runs(self) -> int:
+        return sum(self.said.values())
+
+    @property
+    def right(self) -> int:
+        return self.said.get(self.expected, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PeakResult:
+    """A planted peak as one ledger saw it."""
+
+    variant: str
+    ledger: str
+    planted_bytes: float
+    error_bytes: float
+    certified: bool
+
+    @property
+    def good(self) -> bool:
+        """Within the tolerance, or withheld because the ledger cannot see it."""
+        limit = max(PEAK_TOLERANCE_BYTES, PEAK_TOLERANCE_SHARE * self.planted_bytes)
+        return not self.certified or abs(self.error_bytes) <= limit
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a self-check found on a host."""
+
+    made: str
+    host: Mapping[str, Any]
+    truths: tuple[TruthResult, ...]
+    peaks: tuple[PeakResult, ...]
+    sights: Mapping[str, str]
+    """Variant -> what memray was found to see."""
+    clean_processes: int
+    """Investigations of installed backends."""
+    false_leaks: tuple[str, ...]
+    """Installed backends that were called LEAK."""
+    schema: int = SCHEMA
+
+    @property
+    def leaks(self) -> tuple[int, int]:
+        """Planted leaks found, and planted."""
+        planted = [one for one in self.truths if one.expected is LeakClass.LEAK]
+        return sum(one.right for one in planted), sum(one.runs for one in planted)
+
+    @property
+    def classes(self) -> tuple[int, int]:
+        """Planted cases given their right class, and all."""
+        return sum(one.right for one in self.truths), sum(one.runs for one in self.truths)
+
+    @property
+    def wrong_leaks(self) -> tuple[int, int]:
+        """Investigations called LEAK where there is none, and all of that kind."""
+        others = [one for one in self.truths if one.expected is not LeakClass.LEAK]
+        wrong = sum(one.said.get(LeakClass.LEAK, 0) for one in others) + len(self.false_leaks)
+        return wrong, sum(one.runs for one in others) + self.clean_processes
+
+    @property
+    def passed(self) -> bool:
+        """All leaks found, no false one, 95 % of the classes right, every certified peak good."""
+        found, planted = self.leaks
+        right, cases = self.classes
+        return (
+            found == planted
+            and not self.wrong_leaks[0]
+            and right >= 0.95 * cases
+            and all(one.good for one in self.peaks)
+            and all(self.sights[variant] == sight for variant, sight in SIGHTS.items())
+        )
+
+
+def self_check(repetitions: int, clean_repetitions: int, say: Say) -> Certificate:
+    """Run everything and return the certificate. Raises HarnessError outside a checkout."""
+    make_findable()
+    catalogue = registry.discover()
+    laboratory = Laboratory(leak_corpus(resolve(CORPUS), places.cache()), catalogue)
+    sights = {variant: _sight(laboratory, variant, say) for variant in SIGHTS}
+    peaks = tuple(one for peak in PEAKS for one in _peaks(laboratory, peak, say))
+    truths = tuple(
+        _truth(laboratory, variant, expected, repetitions, say)
+        for variant, expected in TRUTHS.items()
+    )
+    clean, false_leaks = _negatives(laboratory, clean_repetitions, say)
+    return Certificate(
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        host=environment.host(),
+        truths=truths,
+        peaks=peaks,
+        sights=sights,
+        clean_processes=clean,
+        false_leaks=false_leaks,
+    )
+
+
+def _sight(laboratory: Laboratory, variant: str, say: Say) -> str:
+    say(f"visibility: {variant}")
+    subject = laboratory.subject(f"{BACKEND}:{variant}")
+    record = laboratory.measure(subject, "visibility", "heap")
+    _must_be_good(record.status, variant, record.reason)
+    return certificate(record).sight("heap_bytes").value
+
+
+def _peaks(laboratory: Laboratory, peak: Peak, say: Say) -> list[PeakResult]:
+    """The planted peak less what the same scan takes without it, ledger by ledger."""
+    say(f"peak: {peak.variant}")
+    found = []
+    for instrument, metrics in (
+        ("proc_memory", ("peak_rss_anon_bytes", "vm_hwm_bytes")),
+        ("heap", ("peak_heap_bytes",)),
+    ):
+        values = []
+        for variant in ("clean", peak.variant):
+            record = laboratory.measure(
+                laboratory.subject(f"{BACKEND}:{variant}"), "full_scan", instrument
+            )
+            _must_be_good(record.status, variant, record.reason)
+            values.append(record.samples[0].values)
+        for metric in metrics:
+            error = values[1][metric] - values[0][metric] - peak.size_bytes
+            certified = peak.in_heap or instrument != "heap"
+            found.append(PeakResult(peak.variant, metric, peak.size_bytes, error, certified))
+    return found
+
+
+def _truth(
+    laboratory: Laboratory, variant: str, expected: LeakClass, repetitions: int, say: Say
+) -> TruthResult:
+    said: dict[str, int] = {}
+    detectable: dict[str, float] = {}
+    for number in range(repetitions):
+        finding = investigate(
+            laboratory, laboratory.subject(f"{BACKEND}:{variant}"), Effort(), name_stacks=False
+        )
+        if finding.verdict is None:
+            raise HarnessError(f"planted {variant} could not be run: {finding.trouble}")
+        outcome = finding.verdict.outcome
+        said[outcome] = said.get(outcome, 0) + 1
+        for ledger, size in finding.verdict.detectable_bytes.items():
+            detectable[ledger] = max(size, detectable.get(ledger, 0.0))
+        say(f"{variant} {number + 1}/{repetitions}: {outcome}, expected {expected}")
+    return TruthResult(variant, expected, said, detectable)
+
+
+def _negatives(laboratory: Laboratory, repetitions: int, say: Say) -> tuple[int, tuple[str, ...]]:
+    """Investigate every installed backend and variant; none of them is meant to leak."""
+    count, false_leaks = 0, []
+    for backend in laboratory.catalogue.backends.values():
+        if backend.name == BACKEND or backend.unavailable:
+            continue
+        for variant in backend.variants:
+            for _ in range(repetitions):
+                name = f"{backend.name}:{variant.name}"
+                finding = investigate(laboratory, (backend, variant), Effort(), name_stacks=False)
+                if finding.verdict is None:
+                    say(f"{name}: not run: {finding.trouble}")
+                    continue
+                say(f"{name}: {finding.verdict.outcome}")
+                count += 1
+                if finding.verdict.outcome is LeakClass.LEAK:
+                    false_leaks.append(f"{name}: {finding.verdict.reason}")
+    return count, tuple(false_leaks)
+
+
+def _must_be_good(status: Status, variant: str, reason: str) -> None:
+    if status is not Status.OK:
+        raise HarnessError(f"planted {variant} could not be run: {status}: {reason}")
+
+
+def certificate_path() -> Path:
+    """Where the memory certificate of this host is kept."""
+    return places.RESULTS / "selfcheck" / "memory.json"
+
+
+def save(made: Certificate) -> Path:
+    """Write the certificate, in one step."""
+    path = certificate_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(made), indent=1, ensure_ascii=False), encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def load() -> Certificate | None:
+    """The certificate of this host, or None. Raises HarnessError if the file is damaged."""
+    path = certificate_path()
+    if not path.exists():
+        return None
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        truths = [{**one, "expected": LeakClass(one["expected"])} for one in raw["truths"]]
+        raw["truths"] = tuple(TruthResult(**one) for one in truths)
+        raw["peaks"] = tuple(PeakResult(**one) for one in raw["peaks"])
+        raw["false_leaks"] = tuple(raw["false_leaks"])
+        return Certificate(**raw)
+    except (ValueError, KeyError, TypeError) as error:
+        raise HarnessError(f"{path} is damaged ({error}): run `firstbyte selfcheck`") from error
+
+
+def in_words(made: Certificate | None) -> str:
+    """One line for the head of a report."""
+    if made is None:
+        return "memory not self-checked on this host: run `firstbyte selfcheck`"
+    found, planted = made.leaks
+    right, cases = made.classes
+    wrong, others = made.wrong_leaks
+    return (
+        f"memory self-check of {made.made[:10]}: {found} of {planted} planted leaks found, "
+        f"{wrong} false LEAK in {others} others, class right in {right} of {cases}, largest peak "
+        f"error {largest_error(made.peaks) / 1e6:,.2f} MB"
+    )
+
+
+def largest_error(peaks: Sequence[PeakResult]) -> float:
+    """In bytes, over the ledgers that are certified for the peak."""
+    return max((abs(one.error_bytes) for one in peaks if one.certified), default=0.0)
