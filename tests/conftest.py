@@ -9,6 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Machines that run tests are shared: how long an example takes says nothing about the code.
+settings.register_profile(
+    "shared_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("shared_machine")
 
 ROOT = Path(__file__).parent.parent
 FAULTY = ROOT / "tests" / "integration" / "faulty"
