@@ -39,6 +39,10 @@ SIMULATED_GATES = 20_000
 POWER_GATES = 1_000
 HELD = "held +1% of peak"
 SCHEMA = 1
+MOST_ALARMS = 0.001
+"""False alarms a gate that the 95% bound of the simulation must not exceed."""
+FOUND_SHARE: Mapping[str, float] = {"busy +5%": 0.95, "sleep +5%": 0.95}
+"""Least share of the cases in which a planted change must be found; all of them for the others."""
 
 PLANTED: Mapping[str, tuple[Kind, Fault]] = {
     "busy +5%": (Kind.TIME, Fault(busy=0.05)),
@@ -114,6 +118,17 @@ class Certificate:
         partial = path.with_name(f".{path.name}")
         partial.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
         partial.replace(path)
+
+
+def certificate_passes(made: Certificate) -> bool:
+    """Whether the gate may be relied on here.
+
+    Nothing unchanged was called worse, simulated false alarms are surely at most MOST_ALARMS a gate,
+    and what was planted was found as often as promised.
+    """
+    found = all(one.found >= FOUND_SHARE.get(one.name, 1.0) * one.cases for one in made.planted)
+    quiet = made.real_alarms == made.replayed_alarms == 0 and made.alarm_bound <= MOST_ALARMS
+    return quiet and found
 
 
 def load_certificate(path: Path) -> Certificate | None:

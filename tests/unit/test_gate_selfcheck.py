@@ -1,0 +1,204 @@
+"""The self-check: planted faults do what they say, certificates survive the disk and name their host."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.analysis.gate_simulation import replay
+from harness.analysis.gate_trials import PairedRule
+from harness.environment import host
+from harness.errors import HarnessError
+from harness.gate import planted
+from harness.gate.planted import Fault, PlantedBackend
+from harness.gate.result import NOT_SELF_CHECKED
+from harness.gate.selfcheck import (
+    Certificate,
+    MetricPower,
+    PlantedResult,
+    certificate_passes,
+    certificate_text,
+    load_certificate,
+)
+
+CERTIFICATE = Certificate(
+    made="2026-06-01T10:00:00+00:00",
+    host=host(),
+    corpus="mt",
+    metrics=40,
+    gates=20_000,
+    alarms=0,
+    alarm_bound=1.5e-4,
+    real_gates=10,
+    real_alarms=0,
+    replayed=10,
+    replayed_alarms=0,
+    powers=(
+        MetricPower("a cpu_ns", 0.05, 0.99, 0.98, 0.0, 60),
+        MetricPower("b cpu_ns", 0.05, 0.91, 0.90, 0.05, 60),
+    ),
+    planted=(PlantedResult("busy +5%", 19, 20, 1), PlantedResult("leak 4 KiB/scan", 4, 4, 1)),
+)
+
+
+def test_a_certificate_survives_the_disk_and_is_shown_for_its_host(tmp_path: Path) -> None:
+    path = tmp_path / "selfcheck" / "gate.json"
+    assert certificate_text(path) == NOT_SELF_CHECKED
+    CERTIFICATE.save(path)
+    assert load_certificate(path) == CERTIFICATE
+    text = certificate_text(path)
+    assert "0 false alarms in 20,000 simulated gates of 40 metrics" in text
+    assert "+5% found in at least 91.0%" in text, "the worst metric counts"
+    replace(CERTIFICATE, host={**host(), "machine": "pdp11"}).save(path)
+    assert "of another host" in certificate_text(path)
+    path.write_text(json.dumps({"powers": []}))
+    with pytest.raises(HarnessError, match="is damaged"):
+        certificate_text(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "passes"),
+    [
+        ({}, True),
+        ({"real_alarms": 1}, False),
+        ({"replayed_alarms": 1}, False),
+        ({"alarm_bound": 0.0011}, False),
+        ({"planted": (PlantedResult("busy +5%", 18, 20, 1),)}, False),
+        ({"planted": (PlantedResult("leak 4 KiB/scan", 3, 4, 1),)}, False),
+    ],
+)
+def test_what_makes_a_certificate_good(change: dict[str, Any], passes: bool) -> None:
+    assert certificate_passes(replace(CERTIFICATE, **change)) is passes
+
+
+class Plain:
+    """A reader of ten batches, and the backend that opens it."""
+
+    optional = "here"
+
+    def __init__(self) -> None:
+        self._left = 10
+
+    def versions(self) -> dict[str, str]:
+        return {"plain": "1"}
+
+    def open(self, shard: Path, *, columns: object = None, batch_rows: int = 1) -> Plain:
+        return Plain()
+
+    def __enter__(self) -> Plain:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None: ...
+
+    def __next__(self) -> Sequence[int]:
+        self._left -= 1
+        if self._left < 0:
+            raise StopIteration
+        return range(7)
+
+    def rows(self, batch: Sequence[int]) -> int:
+        return len(batch)
+
+
+def scan(fault: Fault) -> int:
+    backend = PlantedBackend(Plain(), fault)  # type: ignore[arg-type]
+    with backend.open(Path()) as reader:
+        return sum(reader.rows(batch) for batch in reader)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(), Fault(busy=0.5), Fault(sleep=0.5), Fault(held_bytes=10), Fault(leaked_bytes=10)],
+)
+def test_a_planted_backend_delivers_the_same_rows(fault: Fault) -> None:
+    assert scan(fault) == 70
+    backend = PlantedBackend(Plain(), fault)  # type: ignore[arg-type]
+    assert backend.versions() == {"plain": "1"}
+    assert backend.optional == "here"
+    with pytest.raises(AttributeError):
+        _ = backend.allocator_bytes
+
+
+class FakeTime:
+    """Clocks that only move when somebody works, asks or sleeps."""
+
+    def __init__(self) -> None:
+        self.processor_ns = self.wall_ns = 0
+
+    def work(self, nanoseconds: int) -> None:
+        self.processor_ns += nanoseconds
+        self.wall_ns += nanoseconds
+
+    def thread_time_ns(self) -> int:
+        self.work(1_000)
+        return self.processor_ns
+
+    def monotonic_ns(self) -> int:
+        return self.wall_ns
+
+    def sleep(self, seconds: float) -> None:
+        self.wall_ns += int(seconds * 1e9) + 60_000  # a sleep always lasts a little longer
+
+
+@pytest.mark.parametrize(
+    ("fault", "processor", "wall"),
+    [
+        (Fault(), 1.0, 1.0),
+        (Fault(busy=0.05), 1.05, 1.05),
+        (Fault(busy=0.5), 1.5, 1.5),
+        (Fault(sleep=0.05), 1.0, 1.05),
+        (Fault(sleep=0.5), 1.0, 1.5),
+    ],
+)
+def test_a_fault_costs_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault, processor: float, wall: float
+) -> None:
+    clock = FakeTime()
+    monkeypatch.setattr(planted, "time", clock)
+
+    class Working(Plain):
+        def open(self, shard: Path, *, columns: object = None, batch_rows: int = 1) -> Plain:
+            return Working()
+
+        def __next__(self) -> Sequence[int]:
+            clock.work(10_000_000)
+            return super().__next__()
+
+    with PlantedBackend(Working(), fault).open(Path()) as reader:  # type: ignore[arg-type]
+        for _ in range(10):
+            next(reader)
+    assert clock.processor_ns / 1e8 == pytest.approx(processor, abs=0.005)
+    # Up to SHORTEST_SLEEP_NS may still be owed at the end.
+    assert clock.wall_ns / 1e8 == pytest.approx(wall, abs=0.021)
+
+
+def test_held_bytes_are_freed_and_leaked_bytes_are_not() -> None:
+    def left(fault: Fault) -> int:
+        backend = PlantedBackend(Plain(), fault)  # type: ignore[arg-type]
+        tracemalloc.start()
+        for _ in range(5):
+            with backend.open(Path()) as reader:
+                next(reader)
+        found = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        return found
+
+    assert left(Fault(held_bytes=1_000_000)) < 1_100_000
+    assert left(Fault(leaked_bytes=1_000_000)) > 5_000_000
+
+
+def test_replay_takes_the_pairs_as_they_came() -> None:
+    rule = PairedRule()
+    rng = np.random.default_rng(1)
+    calm = replay({"a": rng.normal(0, 0.01, 60), "b": rng.normal(0, 0.01, 65)}, rule=rule)
+    assert (calm.events, calm.trials) == (0, 10)
+    # A side that is always slower is not an A/A series, and every window says so.
+    shifted = replay({"a": rng.normal(0.06, 0.01, 60)}, rule=rule)
+    assert shifted.events == 10
