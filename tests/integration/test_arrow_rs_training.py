@@ -311,6 +311,27 @@ def test_every_codec_and_page_version(
     assert pa.table(firstbyte_arrow.open(path).scan(batch_size=500)).equals(table)
 
 
+@pytest.mark.parametrize("strings", ["utf8", "view", "dictionary"])
+@pytest.mark.parametrize("threads", [0, 2])
+def test_dictionary_given_up_half_way(
+    table: pa.Table, tmp_path: Path, strings: str, threads: int
+) -> None:
+    """Writers begin with a dictionary and go on with plain pages when it grows too large."""
+    path = tmp_path / "fallback.parquet"
+    pq.write_table(
+        table, path, data_page_size=1_024, dictionary_pagesize_limit=8_192, compression="zstd"
+    )
+    chunk = pq.ParquetFile(path).metadata.row_group(0).column(1)
+    assert {"PLAIN", "RLE_DICTIONARY"} <= set(chunk.encodings)
+    dataset = firstbyte_arrow.open(path)
+    for batch_size in (1, 37, 512, 5_000, 10_000):
+        got = pa.table(dataset.scan(strings=strings, threads=threads, batch_size=batch_size))
+        assert got.to_pydict() == table.to_pydict()
+    assert pa.table(pa.record_batch(dataset.take([5, 3_000, 1]))).to_pydict() == (
+        table.take([5, 3_000, 1]).to_pydict()
+    )
+
+
 @pytest.mark.parametrize(
     ("column", "encoding"),
     [

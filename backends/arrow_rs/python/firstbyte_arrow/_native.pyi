@@ -128,7 +128,7 @@ class Dataset:
         shard: tuple[int, int] | None = None,
         batch_size: int = 1024,
         threads: int = 0,
-        memory_budget: int = 67108864,
+        memory_budget: int = 33554432,
         strings: Literal["utf8", "view", "dictionary"] = "utf8",
         max_page_bytes: int = 268435456,
         seed: int | None = None,
@@ -143,7 +143,7 @@ class Dataset:
         row_groups: which ones, in the order to read them.
         shard: (rank, world), an equal share of the rows for each of `world` readers.
         batch_size: rows of a batch; only the last one is smaller, or any where rows are dropped.
-        threads: how many decode row groups ahead; 0 decodes in the calling thread and starts none.
+        threads: how many decode ahead, each a part of a row group; 0 decodes in the calling thread and starts none.
         memory_budget: bytes that threads and queues may hold, besides the next pages and batch.
         strings: "utf8" as the file declares, "view" points into pages, "dictionary" stores what
         repeats once per batch.

@@ -18,6 +18,10 @@ use crate::guard::guard;
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
 
+/// About how many decompressed bytes a thread decodes before it takes the next piece. Pages that lie across
+/// the ends of pieces are decompressed twice: much smaller pieces would do much twice.
+const PIECE_BYTES: u64 = 16 << 20;
+
 /// What came of waiting for a batch.
 #[derive(Debug)]
 pub enum Step {
@@ -66,6 +70,7 @@ struct Queue {
 impl Ahead {
     pub fn start(recipe: Recipe, pieces: Vec<Piece>, threads: usize, budget_bytes: usize) -> Result<Self> {
         let batch_rows = recipe.batch_rows;
+        let pieces = plan::split(&pieces, batch_rows, |group| recipe.rows_of_bytes(group, PIECE_BYTES));
         let threads = threads.min(pieces.len());
         let shared = Arc::new(Shared {
             recipe,

@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use parquet::basic::Compression;
 
 use crate::error::{Error, Kind, Result};
+use crate::pool::PageBuffer;
 
 /// One set per decoding thread.
 #[derive(Default)]
@@ -15,11 +16,22 @@ pub struct Codecs {
 }
 
 impl Codecs {
-    /// Fill `output` exactly from `input`.
-    pub fn decompress(&mut self, codec: Compression, input: &[u8], output: &mut [u8]) -> Result<()> {
+    /// Fill `page` from `from` on exactly from `input`.
+    pub fn decompress(
+        &mut self,
+        codec: Compression,
+        input: &[u8],
+        page: &mut PageBuffer,
+        from: usize,
+    ) -> Result<()> {
+        let wanted = page.length() - from;
+        if let Compression::ZSTD(_) = codec {
+            let written = self.zstd().decompress(input, page, from)?;
+            return if written == wanted { Ok(()) } else { Err(wrong_size(written, wanted)) };
+        }
+        let output = &mut page.as_mut()[from..];
         let written = match codec {
             Compression::UNCOMPRESSED => copy(input, output)?,
-            Compression::ZSTD(_) => self.zstd.get_or_insert_with(Zstd::new).decompress(input, output)?,
             Compression::SNAPPY => {
                 // The decoder writes what the input declares: that must be what the page has.
                 let declared = snap::raw::decompress_len(input).map_err(bad)?;
@@ -34,9 +46,15 @@ impl Codecs {
             Compression::LZ4 => lz4_hadoop(input, output)
                 .or_else(|_| fill(lz4_flex::frame::FrameDecoder::new(input), output))
                 .or_else(|_| lz4_flex::block::decompress_into(input, output).map_err(bad))?,
-            Compression::LZO => return Err(Error::new(Kind::Unsupported, "LZO compression")),
+            Compression::LZO | Compression::ZSTD(_) => {
+                return Err(Error::new(Kind::Unsupported, format!("{codec} compression")));
+            }
         };
-        if written == output.len() { Ok(()) } else { Err(wrong_size(written, output.len())) }
+        if written == wanted { Ok(()) } else { Err(wrong_size(written, wanted)) }
+    }
+
+    pub fn zstd(&mut self) -> &mut Zstd {
+        self.zstd.get_or_insert_with(Zstd::new)
     }
 }
 
@@ -85,7 +103,7 @@ fn lz4_hadoop(mut input: &[u8], output: &mut [u8]) -> Result<usize> {
 
 /// A zstd context in memory of our own, so that it is counted with everything else.
 pub struct Zstd {
-    /// Words, because the context must be aligned to eight bytes.
+    /// Words, because the context must be aligned to eight bytes. None of them is ever read as such.
     _memory: Vec<u64>,
     context: NonNull<zstd_sys::ZSTD_DCtx>,
 }
@@ -96,23 +114,34 @@ unsafe impl Send for Zstd {}
 impl Zstd {
     pub fn new() -> Self {
         // SAFETY: a pure function.
-        let bytes = unsafe { zstd_sys::ZSTD_estimateDCtxSize() };
-        let mut memory = vec![0_u64; bytes.div_ceil(8)];
-        // SAFETY: the workspace is aligned to eight bytes, at least `bytes` long, and lives as long as the
-        // context: a Vec's block does not move when the Vec does.
-        let context = unsafe { zstd_sys::ZSTD_initStaticDCtx(memory.as_mut_ptr().cast(), memory.len() * 8) };
+        let words = unsafe { zstd_sys::ZSTD_estimateDCtxSize() }.div_ceil(8);
+        let mut memory = Vec::<u64>::with_capacity(words);
+        // SAFETY: the workspace is aligned to eight bytes, as large as zstd asked for, and lives as long as
+        // the context: a Vec's block does not move when the Vec does. Nothing else uses it.
+        let context = unsafe { zstd_sys::ZSTD_initStaticDCtx(memory.as_mut_ptr().cast(), words * 8) };
         let context = NonNull::new(context).expect("the workspace is as large as zstd asked for");
         Self { _memory: memory, context }
     }
 
-    /// A context at the start of a frame, to be decompressed block by block.
-    pub fn begin() -> Result<Self> {
-        let mut zstd = Self::new();
-        zstd.restart()?;
-        Ok(zstd)
+    fn decompress(&mut self, input: &[u8], page: &mut PageBuffer, from: usize) -> Result<usize> {
+        let (room, bytes) = page.room(from);
+        // SAFETY: the input is valid for its length, and zstd writes no more than the room.
+        let written = checked(unsafe {
+            zstd_sys::ZSTD_decompressDCtx(
+                self.context.as_ptr(),
+                room.cast(),
+                bytes,
+                input.as_ptr().cast(),
+                input.len(),
+            )
+        })?;
+        // SAFETY: the bytes before `from` were written by the caller, these just now.
+        unsafe { page.was_written(from + written) };
+        Ok(written)
     }
 
-    pub fn restart(&mut self) -> Result<()> {
+    /// Start a frame that is decompressed block by block.
+    pub fn begin(&mut self) -> Result<()> {
         // SAFETY: the context is valid and ours alone.
         checked(unsafe { zstd_sys::ZSTD_decompressBegin(self.context.as_ptr()) }).map(drop)
     }
@@ -123,17 +152,17 @@ impl Zstd {
         unsafe { zstd_sys::ZSTD_nextSrcSizeToDecompress(self.context.as_ptr()) }
     }
 
-    /// Decompress whole blocks of `input` into `output` from `done` on, until `target` bytes are done or the
+    /// Decompress whole blocks of `input` into `page` from `done` on, until `target` bytes are done or the
     /// next block is incomplete. Returns how much of the input was used.
     ///
     /// # Safety
     ///
-    /// From the start of a frame to its end `output` must be the same memory, with what was written to it
-    /// left as it is: blocks refer back to it through pointers that the context keeps.
+    /// From `begin` to the end of the frame `page` must be the same, with what was written to it left as it
+    /// is: blocks refer back to it through pointers that the context keeps.
     pub unsafe fn advance(
         &mut self,
         input: &[u8],
-        output: &mut [u8],
+        page: &mut PageBuffer,
         done: &mut usize,
         target: usize,
     ) -> Result<usize> {
@@ -141,34 +170,24 @@ impl Zstd {
         while *done < target {
             let need = self.next_input_bytes();
             let Some(block) = input.get(used..used + need).filter(|_| need > 0) else { break };
-            let room = &mut output[*done..];
-            // SAFETY: `block` and `room` are valid for their lengths, and zstd writes no more than the room.
-            // The caller vouches for what was written before.
-            *done += checked(unsafe {
+            let (room, bytes) = page.room(*done);
+            // SAFETY: the block is valid for its length, and zstd writes no more than the room. The caller
+            // vouches for what was written before.
+            let written = checked(unsafe {
                 zstd_sys::ZSTD_decompressContinue(
                     self.context.as_ptr(),
-                    room.as_mut_ptr().cast(),
-                    room.len(),
+                    room.cast(),
+                    bytes,
                     block.as_ptr().cast(),
                     block.len(),
                 )
             })?;
+            *done += written;
+            // SAFETY: all steps together wrote the first `done` bytes.
+            unsafe { page.was_written(*done) };
             used += need;
         }
         Ok(used)
-    }
-
-    fn decompress(&mut self, input: &[u8], output: &mut [u8]) -> Result<usize> {
-        // SAFETY: both slices are valid for their lengths; zstd writes no more than the output's length.
-        checked(unsafe {
-            zstd_sys::ZSTD_decompressDCtx(
-                self.context.as_ptr(),
-                output.as_mut_ptr().cast(),
-                output.len(),
-                input.as_ptr().cast(),
-                input.len(),
-            )
-        })
     }
 }
 

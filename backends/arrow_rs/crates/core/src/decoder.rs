@@ -31,6 +31,20 @@ pub struct Recipe {
     pub max_page_bytes: usize,
 }
 
+impl Recipe {
+    /// How many rows of a row group decompress to about so many bytes.
+    pub fn rows_of_bytes(&self, group: usize, bytes: u64) -> u64 {
+        let parquet = &self.dataset.meta().parquet;
+        let columns = parquet.file_metadata().schema_descr();
+        let group = parquet.row_group(group);
+        let wanted = |leaf: &usize| self.roots.binary_search(&columns.get_column_root_idx(*leaf)).is_ok();
+        let sizes = (0..columns.num_columns()).filter(wanted);
+        let total: u64 = sizes.map(|leaf| group.column(leaf).uncompressed_size() as u64).sum();
+        let rows = u128::from(group.num_rows() as u64) * u128::from(bytes) / u128::from(total.max(1));
+        u64::try_from(rows).unwrap_or(u64::MAX)
+    }
+}
+
 /// The batches of some pieces, one after another.
 pub struct Decoder {
     columns: Vec<Column>,
@@ -62,6 +76,8 @@ impl Decoder {
         // Decoders reserve room for a whole batch.
         let batch_rows = recipe.batch_rows.min(usize::try_from(rows_left).unwrap_or(usize::MAX)).max(1);
         let selection = selection(dataset, pieces);
+        // Dictionary arrays are made of dictionary pages.
+        let keeps_values = recipe.strings != Strings::Dictionary;
         let columns = recipe.roots.iter().map(|&root| {
             let name = dataset.schema().field(root).name().clone();
             let marker = Arc::new(Marker::default());
@@ -71,9 +87,8 @@ impl Decoder {
                 groups: pieces.iter().map(|piece| piece.group).collect(),
                 bench: bench.clone(),
                 marker: marker.clone(),
-                // Rows are only left out by a selection, and a dictionary array needs its dictionary.
-                early_rows: (early && recipe.strings != Strings::Dictionary && selection.is_none())
-                    .then_some(batch_rows),
+                early_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
+                frees_dictionary: keeps_values,
             };
             let made = guard(|| {
                 let levels = dataset.meta().levels(root, recipe.strings)?;
@@ -156,6 +171,7 @@ struct Chunks {
     marker: Arc<Marker>,
     /// Rows of the first page of the first chunk: see `ChunkPages::new`.
     early_rows: Option<usize>,
+    frees_dictionary: bool,
 }
 
 impl RowGroups for Chunks {
@@ -171,6 +187,7 @@ impl RowGroups for Chunks {
             bench: self.bench.clone(),
             marker: self.marker.clone(),
             early_rows: self.early_rows,
+            frees_dictionary: self.frees_dictionary,
         }))
     }
 
@@ -191,6 +208,7 @@ struct LeafChunks {
     bench: Arc<Workbench>,
     marker: Arc<Marker>,
     early_rows: Option<usize>,
+    frees_dictionary: bool,
 }
 
 impl Iterator for LeafChunks {
@@ -200,7 +218,14 @@ impl Iterator for LeafChunks {
         let group = self.groups.next()?;
         let chunk = self.metadata.row_group(group).column(self.leaf);
         let early_rows = self.early_rows.take();
-        let pages = ChunkPages::new(self.bench.clone(), self.marker.clone(), group, chunk, early_rows);
+        let pages = ChunkPages::new(
+            self.bench.clone(),
+            self.marker.clone(),
+            group,
+            chunk,
+            early_rows,
+            self.frees_dictionary,
+        );
         Some(Ok(Box::new(pages)))
     }
 }

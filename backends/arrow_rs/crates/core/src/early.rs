@@ -1,15 +1,14 @@
 //! The first rows of a column from the first blocks of its pages.
 //!
-//! A page is the unit of compression, but zstd works in blocks of at most 128 KiB. The first batch of a scan
-//! needs the first few of them, so the first page of a column is cut in two: a small one with the rows of the
-//! first batch, made from what is decompressed so far, and the rest. A dictionary, which often is a megabyte
-//! by itself, is decompressed as far as the first rows refer to it; these are delivered as plain values.
+//! A page is the unit of compression, but zstd works in blocks of at most 128 KiB, and the first batch of a
+//! scan needs the first few of them. So its rows are delivered in a small page of their own, made from as
+//! much as they need; a dictionary, which often is a megabyte by itself, is looked at as far as they refer to
+//! it, and they come as plain values. Then all pages are read as always, the first without these rows. What
+//! is decompressed twice is a block or two per column, once per scan.
 
-use bytes::Bytes;
 use parquet::basic::{Encoding, Type};
 use parquet::column::page::Page;
 
-use crate::codec::Zstd;
 use crate::error::{Error, Result};
 use crate::hybrid;
 use crate::page_header::{Body, PageHeader};
@@ -18,97 +17,6 @@ use crate::pool::PageBuffer;
 
 /// What is read of compressed bytes at a time.
 const READ_BYTES: usize = 64 << 10;
-
-/// A page that is decompressed as far as was needed.
-pub struct Partial {
-    page: PageBuffer,
-    zstd: Zstd,
-    done: usize,
-    /// Where in the file the compressed bytes that come next are, and where they end.
-    at: u64,
-    end: u64,
-}
-
-impl Partial {
-    pub fn new(bench: &Workbench, header: &PageHeader, start: u64) -> Result<Self> {
-        Ok(Self {
-            page: bench.take_buffer(header.uncompressed_bytes),
-            zstd: Zstd::begin()?,
-            done: 0,
-            at: start,
-            end: start + header.compressed_bytes as u64,
-        })
-    }
-
-    fn len(&self) -> usize {
-        self.page.as_ref().len()
-    }
-
-    /// Decompress at least the first `target` bytes.
-    fn reach(&mut self, bench: &Workbench, target: usize) -> Result<&[u8]> {
-        if target > self.len() {
-            return Err(Error::corrupt("values are longer than their page"));
-        }
-        while self.done < target {
-            let need = self.zstd.next_input_bytes();
-            if need == 0 {
-                // One frame ended before the page did: another may follow.
-                self.zstd.restart()?;
-                continue;
-            }
-            if need as u64 > self.end - self.at {
-                return Err(Error::corrupt("a page's compressed bytes end early"));
-            }
-            let (at, end) = (self.at, self.end);
-            let (zstd, page, done) = (&mut self.zstd, &mut self.page, &mut self.done);
-            let used = bench.with_bytes(at, need, READ_BYTES, end, |bytes| {
-                // SAFETY: the page is this one from the first call to the last, its block of memory does not
-                // move, and nothing else writes to it before it is finished.
-                unsafe { zstd.advance(bytes, page.as_mut(), done, target) }
-            })?;
-            self.at += used as u64;
-        }
-        Ok(&self.page.as_ref()[..self.done])
-    }
-
-    /// Decompress the rest.
-    fn finish(mut self, bench: &Workbench) -> Result<PageBuffer> {
-        self.reach(bench, self.len())?;
-        Ok(self.page)
-    }
-}
-
-/// A dictionary page that was opened and not delivered yet.
-pub struct OpenDictionary {
-    pub partial: Partial,
-    pub values: u32,
-    pub encoding: Encoding,
-    pub sorted: bool,
-}
-
-/// What follows after the first rows.
-pub enum Rest {
-    Dictionary(OpenDictionary, RestOfIndices),
-    Indices(RestOfIndices),
-    Plain(RestOfValues),
-}
-
-pub struct RestOfIndices {
-    levels: Vec<u32>,
-    indices: Vec<u32>,
-    width: u32,
-    rows: u32,
-    optional: bool,
-}
-
-pub struct RestOfValues {
-    partial: Partial,
-    /// Where the values begin that were not delivered.
-    from: usize,
-    levels: Vec<u32>,
-    rows: u32,
-    optional: bool,
-}
 
 /// How the values of a column lie in a plain page.
 #[derive(Clone, Copy)]
@@ -132,136 +40,123 @@ impl Layout {
     }
 }
 
-/// Cut the data page that starts at `start` after `rows` rows. None where it is not of a kind that can be
-/// cut; nothing has been taken then, and the dictionary is given back.
-pub fn cut(
+/// Whether a data page has more rows than wanted, and is of a kind that can be taken apart here.
+pub fn can_cut(header: &PageHeader, rows: usize, has_dictionary: bool) -> bool {
+    let Body::Data { values, encoding, def_levels, .. } = header.body else { return false };
+    let known = match encoding {
+        Encoding::PLAIN => !has_dictionary,
+        Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => has_dictionary,
+        _ => false,
+    };
+    // A checksum can only be checked on the whole page.
+    known && values as usize > rows && header.crc.is_none() && def_levels == Encoding::RLE
+}
+
+/// The first `rows` rows as a plain page. `data` and `dictionary` are headers with the starts of their bodies;
+/// `can_cut` has agreed.
+pub fn first_rows(
     bench: &Workbench,
     layout: Layout,
-    header: &PageHeader,
-    start: u64,
+    data: (&PageHeader, u64),
     rows: usize,
-    dictionary: Option<OpenDictionary>,
-) -> Result<(Page, Rest)> {
-    let Body::Data { values, encoding, .. } = header.body else {
-        return Err(Error::corrupt("a page that cannot be cut"));
+    dictionary: Option<(&PageHeader, u64)>,
+) -> Result<Page> {
+    let mut page = Preview::new(bench, data)?;
+    let (levels, from) = if layout.optional {
+        let size = u32_at(page.reach(4)?, 0) as usize;
+        let bytes = page.reach(size.saturating_add(4))?;
+        (Some(levels(&bytes[4..4 + size], rows)?), 4 + size)
+    } else {
+        (None, 0)
     };
-    let mut page = Partial::new(bench, header, start)?;
-    let (levels, from) = read_levels(bench, &mut page, layout, values as usize)?;
-    let present = if layout.optional { count_present(&levels[..rows.min(levels.len())]) } else { rows };
-    let first_levels = levels.get(..rows).unwrap_or_default();
-    let rest_levels = levels.get(rows..).unwrap_or_default().to_vec();
-    let rest_rows = values - rows as u32;
+    let present = levels.as_deref().map_or(rows, count_present);
+    let Some(dictionary) = dictionary else {
+        let to = page.reach_values(layout, from, present)?;
+        return Ok(data_page(levels.as_deref(), &page.bytes()[from..to], rows, Encoding::PLAIN));
+    };
+    // A run of a single index takes at most its length and the index.
+    let likely = from.saturating_add(15).saturating_add(present.saturating_mul(14)).min(page.length());
+    let indices = indices(&page.reach(likely)?[from..], present)?.1;
+    drop(page);
+    let plain = gather(bench, layout, dictionary, &indices)?;
+    Ok(data_page(levels.as_deref(), &plain, rows, Encoding::PLAIN))
+}
+
+/// The page without its first `rows` rows, which were delivered by `first_rows`.
+pub fn without(layout: Layout, page: Page, rows: usize) -> Result<Page> {
+    let Page::DataPage { buf, num_values, encoding, .. } = page else {
+        return Err(Error::corrupt("a page of another kind than its header said"));
+    };
+    let rest_rows = num_values as usize - rows;
+    let (first_levels, rest_levels, from) = if layout.optional {
+        let size = u32_at(buf.get(..4).ok_or_else(short)?, 0) as usize;
+        let encoded = buf.get(4..4 + size).ok_or_else(short)?;
+        let mut first = levels(encoded, num_values as usize)?;
+        let rest = first.split_off(rows);
+        (Some(first), Some(rest), 4 + size)
+    } else {
+        (None, None, 0)
+    };
+    let delivered = first_levels.as_deref().map_or(rows, count_present);
     if encoding == Encoding::PLAIN {
-        let to = reach_values(bench, &mut page, layout, from, present)?;
-        let first = data_page(
-            first_levels,
-            layout.optional,
-            &[&page.page.as_ref()[from..to]],
-            rows as u32,
-            Encoding::PLAIN,
-        );
-        let rest = RestOfValues {
-            partial: page,
-            from: to,
-            levels: rest_levels,
-            rows: rest_rows,
-            optional: layout.optional,
-        };
-        return Ok((first, Rest::Plain(rest)));
+        let mut at = from;
+        for _ in 0..delivered {
+            at += match layout.width() {
+                Some(width) => width,
+                None => 4 + u32_at(buf.get(at..at + 4).ok_or_else(short)?, 0) as usize,
+            };
+        }
+        let values = buf.get(at..).ok_or_else(short)?;
+        if rest_levels.is_none() {
+            return Ok(page_of(buf.slice(at..), rest_rows, encoding));
+        }
+        return Ok(data_page(rest_levels.as_deref(), values, rest_rows, encoding));
     }
-    let mut dictionary =
-        dictionary.ok_or_else(|| Error::corrupt("a page of indices without a dictionary"))?;
-    let page = page.finish(bench)?;
-    let (&width, packed) = page.as_ref()[from..].split_first().unwrap_or((&0, &[]));
-    let total = if layout.optional { count_present(&levels) } else { values as usize };
-    let mut indices = hybrid::decode(packed, u32::from(width), total)?;
-    if indices.len() < total {
-        return Err(Error::corrupt("dictionary indices end early"));
-    }
-    let rest_indices = indices.split_off(present);
-    let plain = gather(bench, &mut dictionary, layout, &indices)?;
-    let first = data_page(first_levels, layout.optional, &[&plain], rows as u32, Encoding::PLAIN);
-    let rest = RestOfIndices {
-        levels: rest_levels,
-        indices: rest_indices,
-        width: u32::from(width),
-        rows: rest_rows,
-        optional: layout.optional,
-    };
-    Ok((first, Rest::Dictionary(dictionary, rest)))
+    let present = rest_levels.as_deref().map_or(rest_rows, count_present);
+    let (width, mut all) = indices(&buf[from..], delivered + present)?;
+    let mut packed = vec![width as u8];
+    packed.extend(hybrid::encode(&all.split_off(delivered), width));
+    Ok(data_page(rest_levels.as_deref(), &packed, rest_rows, encoding))
+}
+
+fn short() -> Error {
+    Error::corrupt("the values of a page end early")
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 fn count_present(levels: &[u32]) -> usize {
     levels.iter().filter(|&&level| level == 1).count()
 }
 
-/// The definition levels, none for a column without nulls, and where the values begin.
-fn read_levels(
-    bench: &Workbench,
-    page: &mut Partial,
-    layout: Layout,
-    values: usize,
-) -> Result<(Vec<u32>, usize)> {
-    if !layout.optional {
-        return Ok((Vec::new(), 0));
-    }
-    let size = page.reach(bench, 4)?;
-    let size = u32::from_le_bytes([size[0], size[1], size[2], size[3]]) as usize;
-    let bytes = page.reach(bench, size.saturating_add(4))?;
-    let levels = hybrid::decode(&bytes[4..4 + size], 1, values)?;
-    if levels.len() < values {
-        return Err(Error::corrupt("definition levels end early"));
-    }
-    Ok((levels, 4 + size))
+fn levels(encoded: &[u8], count: usize) -> Result<Vec<u32>> {
+    let levels = hybrid::decode(encoded, 1, count)?;
+    if levels.len() == count { Ok(levels) } else { Err(short()) }
 }
 
-/// Decompress `count` plain values from `from` on; where they end.
-fn reach_values(
-    bench: &Workbench,
-    page: &mut Partial,
-    layout: Layout,
-    from: usize,
-    count: usize,
-) -> Result<usize> {
-    if let Some(width) = layout.width() {
-        let to = from.saturating_add(count.saturating_mul(width));
-        page.reach(bench, to)?;
-        return Ok(to);
-    }
-    let mut at = from;
-    for _ in 0..count {
-        let bytes = page.reach(bench, at.saturating_add(4))?;
-        let size = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        at = at.saturating_add(4).saturating_add(size as usize);
-        page.reach(bench, at)?;
-    }
-    Ok(at)
+/// Bits per index, and `count` indices.
+fn indices(bytes: &[u8], count: usize) -> Result<(u32, Vec<u32>)> {
+    let (&width, packed) = bytes.split_first().ok_or_else(short)?;
+    let indices = hybrid::decode(packed, u32::from(width), count)?;
+    if indices.len() == count { Ok((u32::from(width), indices)) } else { Err(short()) }
 }
 
 /// The values that the indices mean, as plain values.
 fn gather(
     bench: &Workbench,
-    dictionary: &mut OpenDictionary,
     layout: Layout,
+    dictionary: (&PageHeader, u64),
     indices: &[u32],
 ) -> Result<Vec<u8>> {
     let Some(&last) = indices.iter().max() else { return Ok(Vec::new()) };
-    if last >= dictionary.values {
-        return Err(Error::corrupt(format!("index {last} in a dictionary of {}", dictionary.values)));
+    let mut page = Preview::new(bench, dictionary)?;
+    let mut edges = vec![0];
+    for index in 0..=last as usize {
+        edges.push(page.reach_values(layout, edges[index], 1)?);
     }
-    let count = last as usize + 1;
-    let page = &mut dictionary.partial;
-    if let Some(width) = layout.width() {
-        let to = reach_values(bench, page, layout, 0, count)?;
-        let entries: Vec<&[u8]> = page.page.as_ref()[..to].chunks_exact(width).collect();
-        return Ok(indices.iter().flat_map(|&index| entries[index as usize]).copied().collect());
-    }
-    let mut edges = Vec::with_capacity(count + 1);
-    edges.push(0);
-    for index in 0..count {
-        edges.push(reach_values(bench, page, layout, edges[index], 1)?);
-    }
-    let bytes = page.page.as_ref();
+    let bytes = page.bytes();
     let spans = indices.iter().map(|&index| edges[index as usize]..edges[index as usize + 1]);
     let total = spans.clone().fold(0_usize, |total, span| total.saturating_add(span.len()));
     if total > bench.max_page_bytes {
@@ -275,23 +170,23 @@ fn gather(
     Ok(values)
 }
 
-/// A data page in memory: definition levels where there are any, then the parts of the values.
-fn data_page(levels: &[u32], optional: bool, parts: &[&[u8]], rows: u32, encoding: Encoding) -> Page {
-    let mut bytes = Vec::new();
-    if optional {
-        let levels = hybrid::encode(levels, 1);
-        bytes.reserve_exact(4 + levels.len() + parts.iter().map(|part| part.len()).sum::<usize>());
+/// A data page in memory: definition levels where there are any, then the values.
+fn data_page(levels: Option<&[u32]>, values: &[u8], rows: usize, encoding: Encoding) -> Page {
+    let encoded = levels.map(|levels| hybrid::encode(levels, 1));
+    let mut bytes = Vec::with_capacity(values.len() + encoded.as_ref().map_or(0, |levels| 4 + levels.len()));
+    if let Some(levels) = encoded {
         bytes.extend((levels.len() as u32).to_le_bytes());
         bytes.extend(levels);
     }
-    parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    bytes.extend_from_slice(values);
     page_of(bytes.into(), rows, encoding)
 }
 
-fn page_of(buf: Bytes, rows: u32, encoding: Encoding) -> Page {
+fn page_of(buf: bytes::Bytes, rows: usize, encoding: Encoding) -> Page {
     Page::DataPage {
         buf,
-        num_values: rows,
+        // Rows of one page: its header has them as a 32-bit number.
+        num_values: rows as u32,
         encoding,
         def_level_encoding: Encoding::RLE,
         rep_level_encoding: Encoding::RLE,
@@ -299,48 +194,77 @@ fn page_of(buf: Bytes, rows: u32, encoding: Encoding) -> Page {
     }
 }
 
-impl Rest {
-    /// The next page, and what is left after it.
-    pub fn deliver(self, bench: &Workbench) -> Result<(Page, Option<Rest>)> {
-        match self {
-            Self::Dictionary(dictionary, indices) => {
-                let page = Page::DictionaryPage {
-                    buf: dictionary.partial.finish(bench)?.freeze(),
-                    num_values: dictionary.values,
-                    encoding: dictionary.encoding,
-                    is_sorted: dictionary.sorted,
-                };
-                Ok((page, (indices.rows > 0).then_some(Self::Indices(indices))))
-            }
-            Self::Indices(rest) => {
-                let packed = hybrid::encode(&rest.indices, rest.width);
-                let parts: [&[u8]; 2] = [&[rest.width as u8], &packed];
-                Ok((
-                    data_page(&rest.levels, rest.optional, &parts, rest.rows, Encoding::RLE_DICTIONARY),
-                    None,
-                ))
-            }
-            Self::Plain(rest) => Ok((rest.deliver(bench)?, None)),
-        }
-    }
+/// A page that is decompressed as far as is needed. Only one can exist per workbench: it uses the shared
+/// context from its making to its last use.
+struct Preview<'a> {
+    bench: &'a Workbench,
+    page: PageBuffer,
+    done: usize,
+    /// Where in the file the compressed bytes that come next are, and where they end.
+    at: u64,
+    end: u64,
 }
 
-impl RestOfValues {
-    /// The levels take the place of what was delivered, so that the values need not move.
-    fn deliver(self, bench: &Workbench) -> Result<Page> {
-        let mut page = self.partial.finish(bench)?;
-        let mut from = self.from;
-        if self.optional {
-            let levels = hybrid::encode(&self.levels, 1);
-            let size = (levels.len() as u32).to_le_bytes();
-            let Some(start) = from.checked_sub(levels.len() + size.len()) else {
-                let values = &page.as_ref()[from..];
-                return Ok(data_page(&self.levels, true, &[values], self.rows, Encoding::PLAIN));
-            };
-            page.as_mut()[start..start + size.len()].copy_from_slice(&size);
-            page.as_mut()[start + size.len()..from].copy_from_slice(&levels);
-            from = start;
+impl<'a> Preview<'a> {
+    fn new(bench: &'a Workbench, (header, start): (&PageHeader, u64)) -> Result<Self> {
+        bench.with_zstd(|zstd, _| zstd.begin())?;
+        Ok(Self {
+            bench,
+            page: bench.take_buffer(header.uncompressed_bytes),
+            done: 0,
+            at: start,
+            end: start + header.compressed_bytes as u64,
+        })
+    }
+
+    fn length(&self) -> usize {
+        self.page.length()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.page.written(self.done)
+    }
+
+    /// Decompress at least the first `target` bytes.
+    fn reach(&mut self, target: usize) -> Result<&[u8]> {
+        if target > self.length() {
+            return Err(short());
         }
-        Ok(page_of(page.freeze().slice(from..), self.rows, Encoding::PLAIN))
+        let Self { bench, page, done, at, end } = self;
+        while *done < target {
+            bench.with_zstd(|zstd, window| {
+                let need = zstd.next_input_bytes();
+                if need == 0 {
+                    // A frame ended before the page did: another may follow.
+                    return zstd.begin();
+                }
+                if need as u64 > *end - *at {
+                    return Err(Error::corrupt("the compressed bytes of a page end early"));
+                }
+                let bytes = window.get(&bench.file, bench.pool(), *at, need, READ_BYTES, *end)?;
+                let bytes = &bytes[..bytes.len().min((*end - *at) as usize)];
+                // SAFETY: since `begin` the context was used for this page alone, whose memory does not move
+                // and which nothing else writes to.
+                *at += unsafe { zstd.advance(bytes, page, done, target) }? as u64;
+                Ok(())
+            })?;
+        }
+        Ok(self.bytes())
+    }
+
+    /// Decompress `count` plain values from `from` on; where they end.
+    fn reach_values(&mut self, layout: Layout, from: usize, count: usize) -> Result<usize> {
+        if let Some(width) = layout.width() {
+            let to = from.saturating_add(count.saturating_mul(width));
+            self.reach(to)?;
+            return Ok(to);
+        }
+        let mut at = from;
+        for _ in 0..count {
+            let size = u32_at(self.reach(at.saturating_add(4))?, at);
+            at = at.saturating_add(4).saturating_add(size as usize);
+            self.reach(at)?;
+        }
+        Ok(at)
     }
 }

@@ -25,10 +25,12 @@ pub fn decode(bytes: &[u8], width: u32, count: usize) -> Result<Vec<u32>> {
             values.resize(values.len() + run.min(wanted), value);
         } else {
             // The last run may be cut short after the values that it really has.
-            let claimed = usize::try_from(header >> 1).unwrap_or(usize::MAX).saturating_mul(width as usize);
+            let groups = usize::try_from(header >> 1).unwrap_or(usize::MAX);
+            let claimed = groups.saturating_mul(width as usize);
             let packed = &bytes[at..at.saturating_add(claimed).min(bytes.len())];
             at += packed.len();
-            let present = if width == 0 { wanted } else { packed.len() * 8 / width as usize };
+            let present =
+                if width == 0 { groups.saturating_mul(8) } else { packed.len() * 8 / width as usize };
             values.extend((0..wanted.min(present)).map(|index| unpack(packed, index, width)));
         }
     }

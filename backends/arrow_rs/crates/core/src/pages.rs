@@ -8,8 +8,8 @@ use parquet::basic::{Compression, Encoding, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::file::metadata::ColumnChunkMetaData;
 
-use crate::codec::Codecs;
-use crate::early::{self, Layout, OpenDictionary, Partial, Rest};
+use crate::codec::{Codecs, Zstd};
+use crate::early::{self, Layout};
 use crate::error::{Error, Kind, Result};
 use crate::lengths;
 use crate::page_header::{Body, PageHeader};
@@ -64,16 +64,15 @@ impl Workbench {
         self.pool.take(bytes)
     }
 
-    /// Give `use_them` at least `need` bytes of the file from `at` on, as `Window::get` does.
-    pub fn with_bytes<T>(
-        &self,
-        at: u64,
-        need: usize,
-        ahead: usize,
-        end: u64,
-        use_them: impl FnOnce(&[u8]) -> Result<T>,
-    ) -> Result<T> {
-        use_them(self.tools().window.get(&self.file, &self.pool, at, need, ahead, end)?)
+    /// Use the shared zstd context and the window.
+    pub fn with_zstd<T>(&self, use_it: impl FnOnce(&mut Zstd, &mut Window) -> Result<T>) -> Result<T> {
+        let mut tools = self.tools();
+        let Tools { window, codecs } = &mut *tools;
+        use_it(codecs.zstd(), window)
+    }
+
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     pub fn take_failure(&self) -> Option<Error> {
@@ -120,12 +119,15 @@ pub struct ChunkPages {
     values_left: u64,
     /// A header that was looked at; `at` is then the start of its page's body.
     peeked: Option<PageHeader>,
-    /// A dictionary page that was stepped over, to be read when a page needs it.
-    deferred: Option<(PageHeader, u64)>,
+    /// The dictionary page, read again where a page needs it and the decoder does not have it.
+    dictionary: Option<(PageHeader, u64)>,
+    decoder_has_dictionary: bool,
+    /// Whether a dictionary that no page refers to any more is taken from the decoder.
+    frees_dictionary: bool,
     /// Rows of a first batch that is to come early, before whole pages are decompressed.
     early_rows: Option<usize>,
-    /// What is left of a page that was cut.
-    rest: Option<Rest>,
+    /// Rows of the next page that were delivered early.
+    early: Option<usize>,
     /// Bytes of the page before, header included: the next is likely to be as large.
     page_bytes: usize,
 }
@@ -134,13 +136,15 @@ impl ChunkPages {
     /// The footer has been checked: the chunk lies within the file.
     ///
     /// `early_rows` asks for the first page in two parts, the first with so many rows, where that is
-    /// possible. Then pages must be taken one after another, none skipped.
+    /// possible. Then pages must be taken one after another, none skipped. `frees_dictionary` replaces the
+    /// dictionary by an empty one when plain pages begin, as they do when a writer finds it too large.
     pub fn new(
         bench: Arc<Workbench>,
         marker: Arc<Marker>,
         group: usize,
         meta: &ColumnChunkMetaData,
         early_rows: Option<usize>,
+        frees_dictionary: bool,
     ) -> Self {
         let (start, length) = meta.byte_range();
         marker.group.store(group, Relaxed);
@@ -161,9 +165,12 @@ impl ChunkPages {
             end: start + length,
             values_left: meta.num_values() as u64,
             peeked: None,
-            deferred: None,
+            dictionary: None,
+            decoder_has_dictionary: false,
+            // Decoders of other types take one dictionary only.
+            frees_dictionary: frees_dictionary && meta.column_type() == Type::BYTE_ARRAY,
             early_rows,
-            rest: None,
+            early: None,
             page_bytes: FIRST_READ_BYTES,
         }
     }
@@ -270,28 +277,58 @@ impl ChunkPages {
     }
 
     fn next_page(&mut self) -> Result<Option<Page>> {
-        if let Some(rest) = self.rest.take() {
-            let (page, rest) = rest.deliver(&self.bench)?;
-            self.rest = rest;
-            return Ok(Some(page));
-        }
         if let Some(rows) = self.early_rows.take()
             && let Some(page) = self.first_rows(rows)?
         {
             return Ok(Some(page));
         }
-        if self.header(self.page_bytes)?.is_none() {
-            return Ok(None);
+        let Some(header) = self.header(self.page_bytes)?.cloned() else { return Ok(None) };
+        if let Some(page) = self.dictionary_before(&header.body)? {
+            return Ok(Some(page));
         }
-        let Some(header) = self.peeked.take() else { return Ok(None) };
         let start = self.at;
+        self.peeked = None;
         self.at += header.compressed_bytes as u64;
-        self.values_left -= u64::from(data_values(&header.body));
-        self.load(&header, start).map(Some)
+        let values = data_values(&header.body);
+        self.values_left -= u64::from(values);
+        let page = self.load(&header, start)?;
+        if page.is_dictionary_page() {
+            self.dictionary = Some((header, start));
+            self.decoder_has_dictionary = true;
+        } else if let Some(rows) = self.early.take() {
+            return early::without(self.layout(), page, rows).map(Some);
+        }
+        Ok(Some(page))
     }
 
-    /// A page of the first `rows` rows where the chunk begins with pages that can be cut; `rest` has what
-    /// follows. Otherwise None, and the pages are all still to come.
+    /// A dictionary page that must come before a page with this body: the dictionary where the decoder lacks
+    /// it, an empty one where it holds it for nothing.
+    fn dictionary_before(&mut self, body: &Body) -> Result<Option<Page>> {
+        let (Body::Data { encoding, .. } | Body::DataV2 { encoding, .. }) = *body else { return Ok(None) };
+        let needed = matches!(encoding, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY);
+        if needed == self.decoder_has_dictionary || !(needed || self.frees_dictionary) {
+            return Ok(None);
+        }
+        let Some((header, start)) = &self.dictionary else { return Ok(None) };
+        self.decoder_has_dictionary = needed;
+        if needed {
+            return self.load(header, *start).map(Some);
+        }
+        let empty = Page::DictionaryPage {
+            buf: Bytes::new(),
+            num_values: 0,
+            encoding: Encoding::PLAIN,
+            is_sorted: false,
+        };
+        Ok(Some(empty))
+    }
+
+    fn layout(&self) -> Layout {
+        Layout { physical: self.chunk.physical, optional: self.chunk.max_def > 0 }
+    }
+
+    /// A page of the first `rows` rows, where the chunk begins with pages of which a part is enough for
+    /// that. All pages are still to come then, the first data page without these rows.
     fn first_rows(&mut self, rows: usize) -> Result<Option<Page>> {
         let chunk = self.chunk;
         let able = matches!(chunk.codec, Compression::ZSTD(_))
@@ -300,38 +337,35 @@ impl ChunkPages {
             && Layout::is_supported(chunk.physical);
         let Some(header) = self.header(FIRST_READ_BYTES)?.filter(|_| able).cloned() else { return Ok(None) };
         let start = self.at;
-        match header.body {
-            Body::Dictionary { values, encoding, sorted }
-                if header.crc.is_none()
-                    && matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) =>
+        let page = match header.body {
+            Body::Dictionary { encoding: Encoding::PLAIN | Encoding::PLAIN_DICTIONARY, .. }
+                if header.crc.is_none() =>
             {
-                self.peeked = None;
                 self.at += header.compressed_bytes as u64;
+                self.peeked = None;
                 let data = self.header(FIRST_READ_BYTES)?.cloned();
-                match data.filter(|data| can_cut(data, rows, true)) {
-                    Some(data) => {
-                        let partial = Partial::new(&self.bench, &header, start)?;
-                        let dictionary = OpenDictionary { partial, values, encoding, sorted };
-                        self.cut(&data, rows, Some(dictionary)).map(Some)
-                    }
-                    // The header of the data page is known; the dictionary goes first as usual.
-                    None => self.load(&header, start).map(Some),
-                }
+                let data_start = self.at;
+                // The dictionary is the next page all the same; the data page's header is read again.
+                self.at = start;
+                self.peeked = Some(header.clone());
+                let Some(data) = data.filter(|data| early::can_cut(data, rows, true)) else {
+                    return Ok(None);
+                };
+                early::first_rows(
+                    &self.bench,
+                    self.layout(),
+                    (&data, data_start),
+                    rows,
+                    Some((&header, start)),
+                )?
             }
-            _ if can_cut(&header, rows, false) => self.cut(&header, rows, None).map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    fn cut(&mut self, header: &PageHeader, rows: usize, dictionary: Option<OpenDictionary>) -> Result<Page> {
-        let start = self.at;
-        self.peeked = None;
-        self.at += header.compressed_bytes as u64;
-        self.values_left -= u64::from(data_values(&header.body));
-        let layout = Layout { physical: self.chunk.physical, optional: self.chunk.max_def > 0 };
-        let (page, rest) = early::cut(&self.bench, layout, header, start, rows, dictionary)?;
-        self.rest = Some(rest);
-        Ok(page)
+            _ if early::can_cut(&header, rows, false) => {
+                early::first_rows(&self.bench, self.layout(), (&header, start), rows, None)?
+            }
+            _ => return Ok(None),
+        };
+        self.early = Some(rows);
+        Ok(Some(page))
     }
 
     /// Read and decompress the page whose body starts at `start`.
@@ -389,11 +423,10 @@ impl ChunkPages {
                 )));
             }
         }
-        let (plain, rest) = page.as_mut().split_at_mut(plain_bytes);
-        plain.copy_from_slice(&packed[..plain_bytes]);
+        page.put(&packed[..plain_bytes]);
         // A page without values may have an empty body, which is no valid frame for some codecs.
-        if !rest.is_empty() {
-            codecs.decompress(codec, &packed[plain_bytes..], rest)?;
+        if header.uncompressed_bytes > plain_bytes {
+            codecs.decompress(codec, &packed[plain_bytes..], &mut page, plain_bytes)?;
         }
         Ok(page.freeze())
     }
@@ -436,7 +469,7 @@ impl ChunkPages {
     }
 
     fn peek(&mut self) -> Result<Option<PageMetadata>> {
-        if self.rest.is_some() {
+        if self.early.is_some() {
             return Err(Error::usage("pages that were asked for early must be taken one after another"));
         }
         self.early_rows = None;
@@ -459,7 +492,7 @@ impl ChunkPages {
     }
 
     fn step_over(&mut self) -> Result<()> {
-        if self.rest.is_some() {
+        if self.early.is_some() {
             return Err(Error::usage("pages that were asked for early must be taken one after another"));
         }
         self.early_rows = None;
@@ -469,23 +502,11 @@ impl ChunkPages {
             self.at += header.compressed_bytes as u64;
             self.values_left -= u64::from(data_values(&header.body));
             if matches!(header.body, Body::Dictionary { .. }) {
-                self.deferred = Some((header, start));
+                self.dictionary = Some((header, start));
             }
         }
         Ok(())
     }
-}
-
-/// Whether a data page has more rows than wanted, and is of a kind that `early` takes apart.
-fn can_cut(header: &PageHeader, rows: usize, has_dictionary: bool) -> bool {
-    let Body::Data { values, encoding, def_levels, .. } = header.body else { return false };
-    let known = match encoding {
-        Encoding::PLAIN => !has_dictionary,
-        Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => has_dictionary,
-        _ => false,
-    };
-    // A checksum can only be checked on the whole page.
-    known && values as usize > rows && header.crc.is_none() && def_levels == Encoding::RLE
 }
 
 fn data_values(body: &Body) -> u32 {
@@ -524,15 +545,7 @@ impl PageReader for ChunkPages {
     }
 
     fn supports_deferred_dictionary(&self) -> bool {
+        // `next_page` delivers it before the first page that needs it.
         true
-    }
-
-    fn take_deferred_dictionary(&mut self) -> parquet::errors::Result<Option<Page>> {
-        match self.deferred.take() {
-            None => Ok(None),
-            Some((header, start)) => {
-                self.load(&header, start).map(Some).map_err(|error| self.bench.note(error))
-            }
-        }
     }
 }

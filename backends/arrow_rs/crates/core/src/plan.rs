@@ -42,6 +42,27 @@ pub fn slice(pieces: &[Piece], from: u64, to: u64) -> Vec<Piece> {
     kept
 }
 
+/// The same rows in smaller pieces, of at most about `rows_of(group)` rows each, that begin where batches of
+/// `batch_rows` do.
+pub fn split(pieces: &[Piece], batch_rows: usize, rows_of: impl Fn(usize) -> u64) -> Vec<Piece> {
+    let batch = batch_rows as u64;
+    let mut before = 0;
+    let mut parts = Vec::new();
+    for piece in pieces {
+        let size = rows_of(piece.group).clamp(1, piece.rows.max(1)).div_ceil(batch).saturating_mul(batch);
+        let mut taken = 0;
+        while taken < piece.rows {
+            // The end of the part, counted through all pieces, is at a multiple of the batch size.
+            let end = (before + taken + size) / batch * batch - before;
+            let end = if end + size / 2 >= piece.rows { piece.rows } else { end };
+            parts.push(Piece { group: piece.group, start: piece.start + taken, rows: end - taken });
+            taken = end;
+        }
+        before += piece.rows;
+    }
+    parts
+}
+
 /// The share of one of `world` readers: as many rows as any other's, give or take one.
 pub fn shard(pieces: &[Piece], rank: u64, world: u64) -> Result<Vec<Piece>> {
     if rank >= world {
@@ -100,6 +121,22 @@ mod tests {
         let all = groups(&[10, 10, 10], None).unwrap();
         assert_eq!(slice(&all, 5, 25), [piece(0, 5, 5), piece(1, 0, 10), piece(2, 0, 5)]);
         assert_eq!(slice(&all, 10, 10), []);
+    }
+
+    #[test]
+    fn split_pieces_hold_the_same_rows_and_begin_with_batches() {
+        let all = groups(&[1_000, 7, 0, 5_000], None).unwrap();
+        let parts = split(&all, 64, |group| if group == 3 { 1_500 } else { 10_000 });
+        let rows = |pieces: &[Piece]| -> Vec<_> {
+            pieces.iter().flat_map(|p| (p.start..p.start + p.rows).map(|row| (p.group, row))).collect()
+        };
+        assert_eq!(rows(&parts), rows(&all));
+        let mut before = 0;
+        for (part, next) in parts.iter().zip(&parts[1..]) {
+            before += part.rows;
+            assert!(part.group != next.group || before % 64 == 0);
+        }
+        assert_eq!(parts.iter().filter(|part| part.group == 3).count(), 3);
     }
 
     #[test]

@@ -48,13 +48,12 @@ impl Pool {
         let mut spare = self.lock();
         spare.largest = spare.largest.max(length);
         // A buffer much larger than the page would hold memory that a larger page then lacks.
-        let fits = |buffer: &Vec<u8>| buffer.len() >= length && buffer.len() / 2 <= length;
+        let fits = |buffer: &Vec<u8>| buffer.capacity() >= length && buffer.capacity() / 2 <= length;
         let found = spare.buffers.iter().position(fits).map(|at| spare.buffers.swap_remove(at));
         drop(spare);
-        // Zeroed by the allocator, which for large blocks touches no memory.
         let bytes = found.unwrap_or_else(|| {
             self.charge(length);
-            vec![0; length]
+            Vec::with_capacity(length)
         });
         PageBuffer { bytes, length, pool: self.clone() }
     }
@@ -62,9 +61,9 @@ impl Pool {
     fn give_back(&self, buffer: Vec<u8>) {
         let mut spare = self.lock();
         spare.buffers.push(buffer);
-        let mut kept: usize = spare.buffers.iter().map(Vec::len).sum();
+        let mut kept: usize = spare.buffers.iter().map(Vec::capacity).sum();
         while kept > spare.largest {
-            let freed = spare.buffers.remove(0).len();
+            let freed = spare.buffers.remove(0).capacity();
             self.discharge(freed);
             kept -= freed;
         }
@@ -73,21 +72,63 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.discharge(self.lock().buffers.iter().map(Vec::len).sum());
+        self.discharge(self.lock().buffers.iter().map(Vec::capacity).sum());
     }
 }
 
-/// A buffer that goes back to its pool when dropped.
+/// A buffer that goes back to its pool when dropped. Its memory is written once, not zeroed before.
 #[derive(Debug)]
 pub struct PageBuffer {
+    /// Room for `length` bytes; as long as what was written from the start on.
     bytes: Vec<u8>,
     length: usize,
     pool: Arc<Pool>,
 }
 
 impl PageBuffer {
+    /// How many bytes the page has.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// All of the page, for those who cannot write to memory that holds nothing yet.
     pub fn as_mut(&mut self) -> &mut [u8] {
+        self.initialise(self.length);
         &mut self.bytes[..self.length]
+    }
+
+    /// Write the first bytes of the page.
+    pub fn put(&mut self, first: &[u8]) {
+        self.initialise(first.len());
+        self.bytes[..first.len()].copy_from_slice(first);
+    }
+
+    fn initialise(&mut self, count: usize) {
+        if self.bytes.len() < count {
+            self.bytes.resize(count, 0);
+        }
+    }
+
+    /// The first `count` bytes, which must have been written.
+    pub fn written(&self, count: usize) -> &[u8] {
+        &self.bytes[..count]
+    }
+
+    /// The memory from `from` on to the end of the page, to be written to.
+    pub fn room(&mut self, from: usize) -> (*mut u8, usize) {
+        let left = self.length - from;
+        // SAFETY: `from` is at most `length` (the subtraction panics otherwise), which there is room for.
+        (unsafe { self.bytes.as_mut_ptr().add(from) }, left)
+    }
+
+    /// # Safety
+    ///
+    /// The first `count` bytes were written, and are no more than the length of the page.
+    pub unsafe fn was_written(&mut self, count: usize) {
+        if self.bytes.len() < count {
+            // SAFETY: they were written, and the capacity is at least the length of the page.
+            unsafe { self.bytes.set_len(count) };
+        }
     }
 
     pub fn freeze(self) -> Bytes {
@@ -114,17 +155,19 @@ mod tests {
     #[test]
     fn a_buffer_is_used_again_for_a_page_of_about_its_size() {
         let pool = Arc::new(Pool::default());
-        let first = pool.take(1000);
+        let mut first = pool.take(1000);
+        first.as_mut().fill(7);
         let address = first.as_ref().as_ptr();
         drop(first.freeze());
-        assert_eq!(pool.take(900).as_ref().as_ptr(), address);
+        assert_eq!(pool.take(900).as_ref(), [7; 900]);
+        assert_eq!(pool.take(900).bytes.as_ptr() as usize, address as usize);
     }
 
     #[test]
     fn a_large_buffer_is_not_spent_on_a_small_page() {
         let pool = Arc::new(Pool::default());
         drop(pool.take(1000));
-        assert_eq!(pool.take(10).bytes.len(), 10);
+        assert_eq!(pool.take(10).bytes.capacity(), 10);
     }
 
     #[test]
@@ -132,6 +175,6 @@ mod tests {
         let pool = Arc::new(Pool::default());
         let taken: Vec<_> = (0..10).map(|_| pool.take(100)).collect();
         drop(taken);
-        assert_eq!(pool.lock().buffers.iter().map(Vec::len).sum::<usize>(), 100);
+        assert_eq!(pool.lock().buffers.iter().map(Vec::capacity).sum::<usize>(), 100);
     }
 }

@@ -51,7 +51,7 @@ impl Default for ScanOptions {
             shard: None,
             batch_rows: 1024,
             threads: 0,
-            memory_budget_bytes: 64 << 20,
+            memory_budget_bytes: 32 << 20,
             strings: Strings::AsStored,
             max_page_bytes: 256 << 20,
             seed: None,

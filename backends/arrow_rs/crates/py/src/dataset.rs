@@ -107,7 +107,7 @@ impl Dataset {
 
     /// One pass over the file. The stub file describes each argument.
     #[pyo3(signature = (*, columns=None, row_groups=None, shard=None, batch_size=1024, threads=0,
-                        memory_budget=64 << 20, strings="utf8", max_page_bytes=256 << 20, seed=None, epoch=0,
+                        memory_budget=32 << 20, strings="utf8", max_page_bytes=256 << 20, seed=None, epoch=0,
                         shuffle_rows=0, r#where=None, resume=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python method")]
     fn scan(
