@@ -152,6 +152,7 @@ def read_backend(folder: Path, package: str) -> BackendInfo:
         raise PluginError(f"{path}: {error}") from error
     if missing := sorted(_BACKEND_KEYS - raw.keys()):
         raise PluginError(f"{path}: missing {', '.join(missing)}")
+    _check_name(path, raw["name"])
     variants = tuple(_read_variant(path, entry) for entry in raw["variants"])
     if sum(variant.default for variant in variants) != 1:
         raise PluginError(f"{path}: exactly one variant must say default = true")
@@ -173,9 +174,17 @@ def read_backend(folder: Path, package: str) -> BackendInfo:
     )
 
 
+def _check_name(path: Path, name: str) -> None:
+    """What separates the parts of a cell's key and of a folder's path cannot be in a name."""
+    if not name or any(mark in name for mark in "/:@,"):
+        problem = "may not contain any of / : @ ," if name else "is empty"
+        raise PluginError(f"{path}: the name '{name}' {problem}")
+
+
 def _read_variant(path: Path, raw: Mapping[str, Any]) -> Variant:
     if "name" not in raw:
         raise PluginError(f"{path}: a variant has no name")
+    _check_name(path, raw["name"])
     return Variant(
         name=raw["name"],
         summary=raw.get("summary", ""),

@@ -1,0 +1,147 @@
+"""Backends and scenarios are what their folders say; a wrong description names file and key."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import registry
+from harness.errors import PluginError, UnknownNameError
+
+GOOD = """
+name = "mine"
+language = "C"
+format = "x"
+summary = "s"
+module = "backend.py"
+capabilities = ["scan"]
+[[variants]]
+name = "one"
+default = true
+[variants.options]
+depth = 3
+[[variants]]
+name = "two"
+best = true
+"""
+
+
+def folder(tmp_path: Path, text: str = GOOD, name: str = "mine") -> Path:
+    made = tmp_path / "backends" / name
+    made.mkdir(parents=True)
+    (made / "backend.py").write_text("raise RuntimeError('imported in the parent')\n")
+    (made / "backend.toml").write_text(text, encoding="utf-8")
+    return made
+
+
+def test_a_description_is_read(tmp_path: Path) -> None:
+    info = registry.read_backend(folder(tmp_path), "backends.mine")
+    assert (info.name, info.module, info.capabilities) == (
+        "mine",
+        "backends.mine.backend",
+        frozenset({"scan"}),
+    )
+    one, two = info.variants
+    assert (one.default, one.best, dict(one.options)) == (True, False, {"depth": 3})
+    assert (two.default, two.best, dict(two.options)) == (False, True, {})
+    assert info.variant("two") is two
+    assert info.unavailable == ""
+    with pytest.raises(UnknownNameError, match="no variant of mine 'tow'; did you mean 'two'"):
+        info.variant("tow")
+
+
+def test_what_is_not_installed_says_how_to_install_it(tmp_path: Path) -> None:
+    head = 'distribution = "no-such-thing"\ninstall = "pip install it"\n'
+    info = registry.read_backend(folder(tmp_path, head + GOOD), "b")
+    assert info.unavailable == "no-such-thing is not installed: pip install it"
+    installed = registry.read_backend(
+        folder(tmp_path, 'distribution = "pytest"\n' + GOOD, "other"), "b"
+    )
+    assert installed.unavailable == ""
+
+
+WRONG = {
+    "no TOML": ("name =", "backend.toml: Invalid value"),
+    "a missing key": (GOOD.replace('language = "C"\n', ""), "missing language"),
+    "no default": (GOOD.replace("default = true", ""), "exactly one variant must say default"),
+    "two defaults": (
+        GOOD.replace("best = true", "default = true"),
+        "exactly one variant must say default",
+    ),
+    "two of a name": (GOOD.replace('"two"', '"one"'), "two variants have the same name"),
+    "a variant without a name": (GOOD.replace('name = "two"', ""), "a variant has no name"),
+    "no module": (GOOD.replace('"backend.py"', '"other.py"'), "module 'other.py' is not a file"),
+    "a name with a slash": (GOOD.replace('"mine"', '"../mine"'), "name '../mine' may not contain"),
+    "a name with a colon": (GOOD.replace('"mine"', '"mi:ne"'), "name 'mi:ne' may not contain"),
+    "a variant with an at": (GOOD.replace('"two"', '"t@o"'), "name 't@o' may not contain"),
+    "no name at all": (GOOD.replace('"mine"', '""'), "name '' is empty"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_description_is_refused(tmp_path: Path, kind: str) -> None:
+    text, reason = WRONG[kind]
+    made = folder(tmp_path, text)
+    with pytest.raises(PluginError) as caught:
+        registry.read_backend(made, "b")
+    assert reason in str(caught.value)
+    assert str(made / "backend.toml") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(registry.PLUGINS_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return tmp_path
+
+
+def test_a_folder_is_all_it_takes(plugins: Path) -> None:
+    """Nothing else is touched, and nothing of the backend is imported."""
+    folder(plugins)
+    (plugins / "scenarios").mkdir()
+    (plugins / "scenarios" / "my_scan.py").write_text('"""Mine."""\nraise RuntimeError\n')
+    (plugins / "scenarios" / "_helper.py").write_text("")
+    known = registry.discover()
+    assert known.backend("mine").folder == plugins / "backends" / "mine"
+    assert known.scenario("my_scan").doc == "Mine."
+    assert "_helper" not in known.scenarios
+    assert list(known.backends) == sorted(known.backends)
+    assert plugins in registry.import_roots()
+
+
+def test_two_of_one_name_are_refused(plugins: Path) -> None:
+    folder(plugins, GOOD.replace('"mine"', '"pyarrow"'))
+    with pytest.raises(PluginError, match="two backends are called 'pyarrow'"):
+        registry.discover()
+
+
+def test_two_scenarios_of_one_name_are_refused(plugins: Path) -> None:
+    (plugins / "scenarios").mkdir()
+    (plugins / "scenarios" / "full_scan.py").write_text("")
+    with pytest.raises(PluginError, match="two scenarios are called 'full_scan'"):
+        registry.discover()
+
+
+def test_a_plug_in_folder_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(registry.PLUGINS_VARIABLE, "/no/such/folder")
+    with pytest.raises(PluginError, match=r"names '/no/such/folder', which is not a folder"):
+        registry.discover()
+
+
+def test_the_project_describes_itself() -> None:
+    known = registry.discover()
+    assert set(known.backends) >= {"pyarrow", "pure_python", "legacy", "polars", "datafusion"}
+    instruments = registry.instruments()
+    for scenario in known.scenarios.values():
+        assert scenario.doc, f"{scenario.name} says nothing about itself"
+        assert len({metric.name for metric in scenario.metrics}) == len(scenario.metrics)
+        assert set(scenario.module.INSTRUMENTS) <= set(instruments)
+        assert any(metric.headline for metric in scenario.metrics)
+    for name, doc in instruments.items():
+        assert doc, f"{name} says nothing about itself"
+    for backend in known.backends.values():
+        assert all(variant.summary for variant in backend.variants)
+        assert (backend.folder / "backend.py").is_file()
