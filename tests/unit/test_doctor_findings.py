@@ -1,0 +1,96 @@
+"""Each thing that limits the numbers is found where it is, and comes with a remedy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from harness import doctor, pagecache
+from harness.doctor import CHECKS, Finding, examine
+
+
+def test_every_check_answers_here() -> None:
+    findings = examine()
+    assert len(findings) == len(CHECKS)
+    for check, finding in zip(CHECKS, findings, strict=True):
+        assert check.__doc__
+        assert finding.subject
+        assert finding.state
+        assert finding.limits == bool(finding.remedy)
+        assert "\n" not in finding.state + finding.remedy
+    assert len({finding.subject for finding in findings}) == len(findings)
+
+
+def test_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, limits in ((1, True), (2, True), (4, False), (64, False)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid, n=cores: set(range(n)))
+        finding = doctor._cores()
+        assert (finding.state, finding.limits) == (str(cores), limits)
+
+
+def put(folder: Path, name: str, text: str) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n")
+
+
+CPU_FILES = [
+    (doctor._governor, "cpu0/cpufreq/scaling_governor", "powersave", "performance"),
+    (doctor._turbo, "intel_pstate/no_turbo", "0", "1"),
+    (doctor._siblings, "smt/active", "1", "0"),
+]
+
+
+@pytest.mark.parametrize(("check", "name", "bad", "good"), CPU_FILES)
+def test_cpu_settings(
+    check: object, name: str, bad: str, good: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callable(check)
+    monkeypatch.setattr(doctor, "CPU", tmp_path)
+    put(tmp_path, name, bad)
+    assert check().limits
+    put(tmp_path, name, good)
+    assert not check().limits
+
+
+def test_a_frequency_that_cannot_be_seen_is_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "CPU", tmp_path)
+    finding = doctor._governor()
+    assert finding.limits
+    assert "not visible" in finding.state
+
+
+def test_disk_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    for free, limits in ((4 * 10**9, True), (5 * 10**9, False)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, n=free: usage(0, 0, n))
+        assert doctor._disk().limits == limits
+
+
+def test_the_toolchain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert "install `cargo`" in doctor._rust().remedy
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    assert doctor._rust() == Finding("Rust toolchain", "present")
+
+
+def test_a_page_cache_that_cannot_be_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pagecache, "evict", lambda path: None)
+    finding = doctor._eviction()
+    assert finding.limits
+    assert finding.state == "100% of a file stays"
+
+
+def test_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/proc/pressure/cpu").exists():
+        pytest.skip("this kernel keeps no pressure figures")
+    monkeypatch.setattr(doctor, "BUSY_PRESSURE_PERCENT", -1.0)
+    assert "something else is running" in doctor._load().remedy
+    monkeypatch.setattr(doctor, "BUSY_PRESSURE_PERCENT", 101.0)
+    assert not doctor._load().limits
