@@ -28,7 +28,7 @@ import click
     "--detect",
     metavar="SIZE",
     help="Find leaks of this size per scan, such as 64B: chooses the number of scans and says "
-    "what that costs before it starts.  [default: what 200 scans can show]",
+    "what that costs before it starts.  [default: what 120 scans can show]",
 )
 @click.option("--dry-run", is_flag=True, help="Print what it would cost; check nothing.")
 @click.option(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -129,12 +130,22 @@ def judge(
     return CaseResult(name, outcome, version, reason, figure, control)
 
 
+def _environ() -> dict[str, str]:
+    """This process's environment, with its import path: the child must find the same modules."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
 def run_arm(module: str, arm: str, data: Path) -> tuple[dict[str, float] | None, str]:
     """What one arm returned in a fresh process, or None and why."""
     command = [sys.executable, "-m", "harness.memory.case_worker", module, arm, str(data)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+            env=_environ(),
         )
     except subprocess.TimeoutExpired:
         return None, f"no end after {TIMEOUT_SECONDS:.0f} s"

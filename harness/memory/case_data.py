@@ -12,6 +12,9 @@ VALUE_BYTES = 1024
 ROWS = 96 * 1024
 """Of the long files: 96 MiB of values."""
 ROW_GROUPS = 60
+NUMBER_COLUMNS = 200
+NUMBER_ROWS = 10_000
+"""In a row group of the files of numbers."""
 WIDE_FILES = 60
 WIDE_COLUMNS = 1000
 
@@ -58,6 +61,26 @@ def wide_files(folder: Path) -> list[Path]:
             pq.write_table(table, partial)
             partial.replace(path)
     return paths
+
+
+def numbers(folder: Path, row_groups: int) -> Path:
+    """A file of 200 columns of float32, 8 MB to the row group once decoded."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / f"numbers-{row_groups}.parquet"
+    if not path.exists():
+        partial = _partial(path)
+        random = np.random.default_rng(0)
+        names = [f"c{number:03d}" for number in range(NUMBER_COLUMNS)]
+        schema = pa.schema([(name, pa.float32()) for name in names])
+        with pq.ParquetWriter(partial, schema) as writer:
+            for _ in range(row_groups):
+                draws = random.integers(0, 100, (NUMBER_COLUMNS, NUMBER_ROWS)).astype("float32")
+                writer.write_table(pa.table(list(draws), schema=schema))
+        partial.replace(path)
+    return path
 
 
 def _long(path: Path, row_group_rows: int) -> Path:

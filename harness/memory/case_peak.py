@@ -7,6 +7,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
 
 _WATCH = """
 import os, sys, time
@@ -29,6 +32,7 @@ def peak_rss_anon_bytes() -> Iterator[Callable[[], float]]:
         [sys.executable, "-c", _WATCH, str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        cwd=PROJECT,
     )
     assert watcher.stdout is not None
     watcher.stdout.readline()

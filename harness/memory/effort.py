@@ -16,7 +16,7 @@ from harness.analysis.leaks import (
 )
 from harness.errors import HarnessError
 
-DEFAULT_SCANS = 200
+DEFAULT_SCANS = 120
 PILOT_SCANS = 100
 BUDGET_SECONDS = 25.0
 MAX_SECONDS = 600.0

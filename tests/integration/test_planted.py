@@ -1,0 +1,116 @@
+"""Planted faults through real workers: what the rules are fed with is what really happened."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import places, registry
+from harness.analysis.leaks import LeakClass, judge_process, verdict
+from harness.analysis.visibility import Sight
+from harness.corpora.catalogue import resolve
+from harness.memory.captures import leaking_stacks
+from harness.memory.certificates import certificate
+from harness.memory.corpus import leak_corpus
+from harness.memory.investigation import CAPTURES_VARIABLE, HEAP_SCANS
+from harness.memory.laboratory import QUIET, Laboratory
+from harness.memory.observations import observation
+from harness.memory.planted import TRUTHS, make_findable
+from harness.model import Record, Status
+
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+
+SCANS = 100
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv(registry.PLUGINS_VARIABLE, raising=False)
+        make_findable()
+        manifest = leak_corpus(resolve("mt:size=1MB,shards=1"), places.cache())
+        yield Laboratory(manifest, registry.discover())
+
+
+def scanned(laboratory: Laboratory, variant: str) -> Record:
+    record = laboratory.measure(
+        laboratory.subject(f"planted:{variant}"),
+        "leak_scan",
+        "proc_memory",
+        repetitions=SCANS,
+        params={"role": "again"},
+        environ=QUIET,
+    )
+    assert record.status is Status.OK, record.reason + record.stderr_tail
+    return record
+
+
+def test_the_control_is_clean_and_constant(laboratory):
+    seen = observation(scanned(laboratory, "clean").samples[0])
+    assert seen.quiet
+    assert judge_process(seen)["glibc_live_bytes"].slope.estimate == 0
+    assert verdict([seen]).outcome is LeakClass.CLEAN
+
+
+def test_64_bytes_per_scan_are_measured_to_the_byte(laboratory):
+    seen = observation(scanned(laboratory, "malloc_leak").samples[0])
+    slope = judge_process(seen)["glibc_live_bytes"].slope
+    assert slope.estimate == 80  # malloc(64) takes a chunk of 80 bytes
+    assert verdict([seen]).wants == "processes"
+
+
+def test_a_bundled_leak_shows_in_resident_memory_and_in_nothing_else(laboratory):
+    found = judge_process(observation(scanned(laboratory, "bundled_leak").samples[0]))
+    assert found["rss_anon_bytes"].flagged
+    assert not found["glibc_live_bytes"].flagged
+
+
+def test_threads_left_behind_are_counted(laboratory):
+    values = scanned(laboratory, "thread_leak").samples[0].values
+    assert values["left_threads_per_scan"] == 1
+    assert values["left_descriptors_per_scan"] == 0
+
+
+@pytest.mark.parametrize(
+    ("variant", "sight"), [("native", Sight.SEEN), ("bundled_counted", Sight.HIDDEN)]
+)
+def test_memray_is_certified_for_malloc_only(laboratory, variant, sight):
+    subject = laboratory.subject(f"planted:{variant}")
+    record = laboratory.measure(subject, "visibility", "heap")
+    assert record.status is Status.OK, record.reason + record.stderr_tail
+    made = certificate(record)
+    assert made.sight("heap_bytes") is sight
+    if sight is Sight.HIDDEN:
+        assert "hidden by bundled" in made.reason
+
+
+def test_the_leaking_line_is_named(laboratory, tmp_path):
+    subject = laboratory.subject("planted:malloc_leak")
+    record = laboratory.measure(
+        subject, "leak_scan", "heap", environ={CAPTURES_VARIABLE: str(tmp_path)}
+    )
+    assert record.status is Status.OK, record.reason + record.stderr_tail
+    (stack,) = leaking_stacks(tmp_path, HEAP_SCANS)
+    assert stack.bytes_per_scan == 64
+    assert stack.frames[0][0] == "allocate"
+    assert Path(stack.frames[0][1]).name == "faults.py"
+
+
+@pytest.mark.parametrize("ledger", ["peak_rss_anon_bytes", "vm_hwm_bytes"])
+def test_a_peak_of_ten_milliseconds_is_not_missed(laboratory, ledger):
+    peaks = []
+    for variant in ("clean", "peak_bundled"):
+        subject = laboratory.subject(f"planted:{variant}")
+        record = laboratory.measure(subject, "full_scan", "proc_memory")
+        assert record.status is Status.OK, record.reason + record.stderr_tail
+        peaks.append(record.samples[0].values[ledger])
+    assert peaks[1] - peaks[0] == pytest.approx(64 << 20, rel=0.02)
+
+
+def test_every_truth_is_a_variant(laboratory):
+    names = {variant.name for variant in laboratory.catalogue.backend("planted").variants}
+    assert set(TRUTHS) <= names
