@@ -8,11 +8,12 @@ the sides runs first is random), and a planted effect is added. The trials are t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log1p
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.analysis.gate import Gate
 from harness.analysis.gate_trials import Outcome, PairedRule, PairedTrial
@@ -70,10 +71,10 @@ def false_alarms(
     for first in range(0, gates, BATCH):
         count = min(BATCH, gates - first)
         screens = [
-            _draw(series[metric % len(series)], rule.screen_pairs, count, rng)
+            _draw(series[metric % len(series)], rule.longest_screen_pairs, count, rng)
             for metric in range(metrics)
         ]
-        rising = np.stack([hodges_lehmann(screen) for screen in screens]) > log1p(rule.tolerance)
+        rising = np.stack([_rises(screen, rule) for screen in screens])
         for gate_index in np.flatnonzero(rising.any(axis=0)):
             suspects = np.flatnonzero(rising[:, gate_index])
             played = {
@@ -92,7 +93,7 @@ def replay(null: Mapping[str, Sequence[float]], *, rule: PairedRule) -> Rate:
     """
     series = {name: _as_series(name, values, rule) for name, values in null.items()}
     windows = min(values.size for values in series.values()) // rule.screen_pairs
-    needed = rule.screen_pairs + rule.looks[-1]
+    needed = rule.longest_screen_pairs + rule.looks[-1]
     alarms = 0
     for window in range(windows):
         positions = window * rule.screen_pairs + np.arange(needed)
@@ -100,9 +101,7 @@ def replay(null: Mapping[str, Sequence[float]], *, rule: PairedRule) -> Rate:
         gate = Gate({name: {"metric": PairedTrial(rule)} for name in taken})
         following = {name: iter(values) for name, values in taken.items()}
         while wanted := gate.wanted():
-            for name, pairs in wanted.items():
-                for _ in range(pairs):
-                    gate.add(name, {"metric": (1.0, exp(next(following[name])))})
+            _feed(gate, wanted, following)
         alarms += any(verdict.outcome is Outcome.REGRESSED for verdict in gate.verdicts())
     return Rate.of(alarms, windows)
 
@@ -122,9 +121,9 @@ def power(
     """
     series = _as_series("power", null, rule)
     outcomes: Counter[Outcome] = Counter()
-    for screen in _draw(series, rule.screen_pairs, gates, rng) + log1p(effect):
+    for screen in _draw(series, rule.longest_screen_pairs, gates, rng) + log1p(effect):
         metrics = {"planted": (screen, series)}
-        certain = np.full(rule.screen_pairs, 2 * log1p(rule.tolerance))
+        certain = np.full(rule.longest_screen_pairs, 2 * log1p(rule.tolerance))
         metrics |= {f"other {index}": (certain, series) for index in range(other_suspects)}
         outcomes[play(metrics, effect, rule, rng)[0]] += 1
     return Power(
@@ -145,9 +144,9 @@ def play(
     The effect is added to the first metric only; screens already contain it.
     """
     gate = Gate({name: {"metric": PairedTrial(rule)} for name in metrics})
-    for name, (screen, _) in metrics.items():
-        for difference in screen:
-            gate.add(name, {"metric": (1.0, exp(difference))})
+    screens = {name: iter(screen) for name, (screen, _) in metrics.items()}
+    while (wanted := gate.wanted()) and gate.suspects is None:
+        _feed(gate, wanted, screens)
     shift = dict.fromkeys(metrics, 0.0)
     shift[next(iter(metrics))] = log1p(effect)
     fresh = {
@@ -155,10 +154,26 @@ def play(
         for name, (_, series) in metrics.items()
     }
     while wanted := gate.wanted():
-        for name, pairs in wanted.items():
-            for _ in range(pairs):
-                gate.add(name, {"metric": (1.0, exp(next(fresh[name])))})
+        _feed(gate, wanted, fresh)
     return [verdict.outcome for verdict in gate.verdicts()]
+
+
+def _feed(gate: Gate, wanted: Mapping[str, int], sources: Mapping[str, Iterator[float]]) -> None:
+    for name, pairs in wanted.items():
+        for _ in range(pairs):
+            gate.add(name, {"metric": (1.0, exp(next(sources[name])))})
+
+
+def _rises(screens: Floats, rule: PairedRule) -> NDArray[np.bool_]:
+    """Whether each row ends its screen as a suspected rise: `PairedTrial` for many rows at once."""
+    short = screens[:, : rule.screen_pairs]
+    threshold = log1p(rule.tolerance)
+    centre = hodges_lehmann(short)
+    lengthened = (np.abs(centre) <= threshold) & ~rule.clears(short)
+    longer = hodges_lehmann(screens[lengthened])
+    final = centre.copy()
+    final[lengthened] = longer
+    return np.asarray(final > threshold)
 
 
 def _as_series(name: str, values: Sequence[float], rule: PairedRule) -> Floats:

@@ -19,13 +19,22 @@ from statistics import NormalDist
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.analysis.stats import Slope, hodges_lehmann, signed_rank_bounds, signed_rank_p
+from harness.analysis.stats import (
+    Floats,
+    Slope,
+    hodges_lehmann,
+    signed_rank_bounds,
+    signed_rank_bounds_of_rows,
+    signed_rank_p,
+)
 
 TIME_TOLERANCE = 0.02
 SIZE_TOLERANCE = 0.005
 SHOWN_ERROR = 0.025
 """Error on each side of the interval that is shown: together a 95% interval."""
+SCREEN_ERROR = 0.05
 MISSED = 0.10
 """A smallest detectable effect is one that would be missed at most this often."""
 
@@ -98,6 +107,9 @@ class PairedRule:
     """A change up to this is never a failure. What is sought is 2.5 times as large: a threshold
     equal to the effect sought finds it every second time only."""
     screen_pairs: int = 6
+    longest_screen_pairs: int = 12
+    """Where the noise is such that the screen could not rule out the change that is sought, it goes
+    on to so many pairs. Its data are discarded either way, so this costs no certainty."""
     looks: tuple[int, ...] = (12, 16, 24, 32)
     """Numbers of fresh pairs at which a confirmation may stop."""
     alarm: float = 0.001
@@ -106,6 +118,8 @@ class PairedRule:
     def __post_init__(self) -> None:
         if self.tolerance <= 0:
             raise ValueError(f"tolerance must be above 0, got {self.tolerance:g}")
+        if self.longest_screen_pairs < self.screen_pairs:
+            raise ValueError("longest_screen_pairs must not be below screen_pairs")
         if self.screen_pairs < 1 or not self.looks or list(self.looks) != sorted(set(self.looks)):
             raise ValueError("screen_pairs must be positive and looks must rise")
 
@@ -116,6 +130,11 @@ class PairedRule:
     @property
     def negligible(self) -> float:
         return self.tolerance / 4
+
+    def clears(self, differences: Floats) -> NDArray[np.bool_]:
+        """Whether screens of shape (..., screen_pairs) rule out the change that is sought."""
+        upper = signed_rank_bounds_of_rows(differences, SCREEN_ERROR)[1]
+        return np.asarray(upper < log1p(self.sought))
 
     def p_needed(self, suspects: int) -> float:
         """Bonferroni over the looks and the suspects: valid under any dependence between them."""
@@ -132,6 +151,7 @@ class PairedTrial:
     def __init__(self, rule: PairedRule) -> None:
         self._rule = rule
         self._pairs: list[tuple[float, float]] = []
+        self._screen_pairs = rule.screen_pairs
         self._suspects = 0
         self._direction = 0
         self._decided: Outcome | None = None
@@ -140,7 +160,7 @@ class PairedTrial:
     @property
     def wanted(self) -> int:
         if self._suspects == 0:
-            return max(0, self._rule.screen_pairs - len(self._pairs))
+            return max(0, self._screen_pairs - len(self._pairs))
         if self._decided is not None:
             return 0
         return next(look for look in self._rule.looks if look > len(self._pairs)) - len(self._pairs)
@@ -158,6 +178,8 @@ class PairedTrial:
         if not (0 < base < inf and 0 < head < inf):
             raise ValueError(f"a ratio needs positive figures, got base {base:g}, head {head:g}")
         self._pairs.append((base, head))
+        if self._suspects == 0 and len(self._pairs) == self._rule.screen_pairs:
+            self._lengthen_screen()
         if self._suspects and len(self._pairs) in self._rule.looks:
             self._look()
 
@@ -177,10 +199,16 @@ class PairedTrial:
         number of pairs; what the pairs themselves say comes with the finding.
         """
         normal = NormalDist()
-        error = self._screen_error * sqrt(self._rule.screen_pairs / pairs)
+        error = self._screen_error * sqrt(self._screen_pairs / pairs)
         certainty = -normal.inv_cdf(self._rule.p_needed(self._suspects))
         crossing = max(log1p(self._rule.tolerance), error * certainty / -normal.inv_cdf(MISSED))
         return expm1(crossing + error)
+
+    def _lengthen_screen(self) -> None:
+        differences = self._differences()
+        unsuspected = abs(float(hodges_lehmann(differences))) <= log1p(self._rule.tolerance)
+        if unsuspected and not self._rule.clears(differences):
+            self._screen_pairs = self._rule.longest_screen_pairs
 
     def _look(self) -> None:
         rule = self._rule
@@ -220,7 +248,7 @@ class PairedTrial:
         rule = self._rule
         if self._suspects == 0:
             if self.wanted:
-                return Outcome.INCONCLUSIVE, f"{len(self._pairs)} of {rule.screen_pairs} pairs"
+                return Outcome.INCONCLUSIVE, f"{len(self._pairs)} of {self._screen_pairs} pairs"
             if self.suspect:
                 return Outcome.INCONCLUSIVE, "a suspect that was not confirmed on fresh pairs"
             return Outcome.PASS, f"screen: within {rule.tolerance:.1%}"
@@ -235,7 +263,7 @@ class PairedTrial:
             )
         return Outcome.INCONCLUSIVE, f"undecided at {len(self._pairs)} pairs"
 
-    def _smallest_effect(self, differences: np.ndarray) -> float | None:
+    def _smallest_effect(self, differences: Floats) -> float | None:
         """Shift by which this sample would have crossed the rule, plus room for being unlucky."""
         centre = float(hodges_lehmann(differences))
         unlucky = centre - signed_rank_bounds(differences, MISSED)[0]
@@ -245,7 +273,7 @@ class PairedTrial:
             crossing = max(crossing, centre - signed_rank_bounds(differences, error)[0])
         return _change_or_none(crossing + unlucky)
 
-    def _differences(self) -> np.ndarray:
+    def _differences(self) -> Floats:
         return np.array([log(head / base) for base, head in self._pairs])
 
 

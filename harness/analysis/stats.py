@@ -55,12 +55,18 @@ def signed_rank_bounds(differences: Sequence[float] | Floats, alpha: float) -> t
     distribution; infinite where n is too small for `alpha` (2^-n > alpha). Together they are an
     interval with confidence 1 - 2 alpha. Source: Lehmann, Nonparametrics (1975), section 4.3.
     """
-    values = _finite(differences)
-    walsh = np.sort(_walsh_averages(values)) if values.size else values
-    depth = _critical_depth(values.size, alpha)
+    lower, upper = signed_rank_bounds_of_rows(_finite(differences), alpha)
+    return float(lower), float(upper)
+
+
+def signed_rank_bounds_of_rows(differences: Floats, alpha: float) -> tuple[Floats, Floats]:
+    """`signed_rank_bounds` along the last axis of an array of shape (..., n), n >= 0."""
+    depth = _critical_depth(differences.shape[-1], alpha)
     if depth == 0:
-        return -np.inf, np.inf
-    return float(walsh[depth - 1]), float(walsh[-depth])
+        unbounded = np.full(differences.shape[:-1], np.inf)
+        return -unbounded, unbounded
+    walsh = np.sort(_walsh_averages(differences), axis=-1)
+    return walsh[..., depth - 1], walsh[..., -depth]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import ceil
 
-from harness.analysis.gate import Gate
-from harness.analysis.gate_metrics import GATED_METRICS, GatedMetric, Tolerances, trial_for
+from harness.analysis.gate import Gate, Verdict
+from harness.analysis.gate_metrics import GATED_METRICS, GatedMetric, Kind, Tolerances, trial_for
 from harness.analysis.gate_trials import Figure, Outcome, PairedRule, Trial
 from harness.gate.baselines import UPDATE, differences
 from harness.gate.cases import Case
@@ -31,11 +31,15 @@ TRACED_PEAK = "peak_heap_bytes"
 SHORT_SPAN_NS = 50_000_000
 """Timed spans in a process add up to about five of these: short ones are repeated more often."""
 MOST_SAMPLES = 31
+BLIND_TOLERANCES = 5.0
+"""A pass that would not have shown a change of so many tolerances is pointed out."""
+MOST_NAMED = 5
 
 RULE_TEXT = (
-    "Rule: interleaved pairs of fresh processes; {screen} pairs screen, suspects are confirmed on up to"
-    " {last} fresh pairs by an exact signed-rank test at {alarm:g} a gate (Bonferroni over {looks} looks"
-    " and all suspects) and a change above the tolerance; sizes must change in every process."
+    "Rule: interleaved pairs of fresh processes; {screen} pairs screen ({longest} where it is noisy),"
+    " suspects are confirmed on up to {last} fresh pairs by an exact signed-rank test at {alarm:g} a"
+    " gate (Bonferroni over {looks} looks and all suspects) and a change above the tolerance; sizes"
+    " must change in every process."
 )
 
 
@@ -64,6 +68,7 @@ class GateRun:
         self.lost: list[str] = []
         """Cases that base has and nobody can run any more: a missing side."""
         self._watch = HostWatch()
+        self._tolerance: dict[str, Tolerances] = {}
         self._pairs = 0
         self._pair_seconds: dict[str, float] = {}
 
@@ -81,6 +86,7 @@ class GateRun:
             head=self.head.label,
             rule=RULE_TEXT.format(
                 screen=self.rule.screen_pairs,
+                longest=self.rule.longest_screen_pairs,
                 last=self.rule.looks[-1],
                 alarm=self.rule.alarm,
                 looks=len(self.rule.looks),
@@ -90,7 +96,7 @@ class GateRun:
             seconds=self._elapsed(),
             pairs=self._pairs,
             suspects=gate.suspects,
-            notes=(*self.notes, *self._watch.notes()),
+            notes=(*self.notes, *self._blind(gate), *self._watch.notes()),
             certificate=self.certificate,
         )
 
@@ -162,6 +168,7 @@ class GateRun:
         tolerances = self.policy.tolerances
         if any(_threaded(side) for side in (base, head)):
             tolerances = _with_threaded_wall(tolerances)
+        self._tolerance[name] = tolerances
         return {
             metric.name: trial_for(scenario, metric, tolerances, self.rule)
             for metric in self._gated()
@@ -186,6 +193,31 @@ class GateRun:
         asked = {metric.name for metric in self.metrics if metric.name != "wall_ns"}
         if probes and (absent := sorted(asked - given)):
             self.notes.append(f"not gated, as no case gave it: {', '.join(absent)}")
+
+    def _blind(self, gate: Gate) -> list[str]:
+        """Passes that say little: too noisy for the change that is sought."""
+        blind = [
+            f"{verdict.case} {verdict.metric} ({verdict.finding.smallest_effect:+.1%})"
+            if verdict.finding.smallest_effect is not None
+            else f"{verdict.case} {verdict.metric} (any)"
+            for verdict in gate.verdicts()
+            if verdict.finding.outcome is Outcome.PASS and self._too_noisy(verdict)
+        ]
+        if not blind:
+            return []
+        shown = ", ".join(blind[:MOST_NAMED]) + (" ..." if len(blind) > MOST_NAMED else "")
+        return [
+            f"{len(blind)} metrics passed that were too noisy to show a change of"
+            f" {BLIND_TOLERANCES:g} tolerances nine times in ten, with what they would show: {shown}"
+        ]
+
+    def _too_noisy(self, verdict: Verdict) -> bool:
+        metric = GATED_METRICS.get(verdict.metric)
+        if metric is None or metric.kind is not Kind.TIME:
+            return False
+        tolerance = self._tolerance[verdict.case].of(verdict.case.split("/")[0], metric)
+        seen = verdict.finding.smallest_effect
+        return seen is None or seen > BLIND_TOLERANCES * tolerance
 
     def _measure(self, gate: Gate, cases: Mapping[str, Case]) -> None:
         """Rounds of one pair a case, cases and sides in random order, until nothing is wanted."""

@@ -8,6 +8,7 @@ Real planted changes (a busy loop, a sleep, held bytes, a leak) go through whole
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -20,7 +21,7 @@ import numpy as np
 
 from harness.analysis.gate import overall
 from harness.analysis.gate_metrics import GATED_METRICS, GatedMetric, Kind
-from harness.analysis.gate_simulation import false_alarms, power, replay
+from harness.analysis.gate_simulation import Rate, false_alarms, power, replay
 from harness.analysis.gate_trials import Figure, Outcome, PairedRule
 from harness.corpora.manifest import Manifest
 from harness.environment import differences, host
@@ -36,7 +37,9 @@ from harness.gate.sides import Side
 EFFECTS = (0.02, 0.05, 0.10)
 SIMULATED_METRICS = 40
 SIMULATED_GATES = 20_000
-POWER_GATES = 1_000
+SIMULATION_SECONDS = 180.0
+CHUNK_GATES = 500
+POWER_GATES = 300
 HELD = "held +1% of peak"
 SCHEMA = 1
 MOST_ALARMS = 0.001
@@ -206,10 +209,8 @@ class SelfCheck:
         if planted_gates:
             planted += (self._planted_bytes(planted_gates),)
         rng = np.random.default_rng(self.seed)
-        self.say(f"simulating {SIMULATED_GATES:,} gates")
-        alarms = false_alarms(
-            recorded, metrics=SIMULATED_METRICS, gates=SIMULATED_GATES, rule=self.rule, rng=rng
-        )
+        self.say(f"simulating up to {SIMULATED_GATES:,} gates")
+        alarms = self._simulate(recorded, rng)
         replayed = replay(recorded, rule=self.rule)
         return Certificate(
             made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -246,6 +247,17 @@ class SelfCheck:
             outcomes.append(overall(run.run().verdicts))
         least = self.rule.screen_pairs
         return {name: ds for name, ds in recorded.items() if len(ds) >= least}, outcomes
+
+    def _simulate(self, recorded: Mapping[str, Sequence[float]], rng: np.random.Generator) -> Rate:
+        """Whole gates, as many as the time allows: noisy pairs make many suspects to play through."""
+        events = trials = 0
+        began = time.monotonic()
+        while trials < SIMULATED_GATES and time.monotonic() - began < SIMULATION_SECONDS:
+            some = false_alarms(
+                recorded, metrics=SIMULATED_METRICS, gates=CHUNK_GATES, rule=self.rule, rng=rng
+            )
+            events, trials = events + some.events, trials + some.trials
+        return Rate.of(events, trials)
 
     def _planted(self, name: str, kind: Kind, fault: Fault, gates: int) -> PlantedResult:
         found = total = 0

@@ -184,7 +184,7 @@ def test_the_simulated_gate_keeps_its_promise_on_wild_noise() -> None:
 def test_the_simulation_notices_a_rule_that_cries_wolf() -> None:
     """A planted fault in the rule: one look after six pairs at p <= 0.25 alarms all the time."""
     rng = np.random.default_rng(6)
-    loose = PairedRule(screen_pairs=2, looks=(6,), alarm=0.25)
+    loose = PairedRule(screen_pairs=2, longest_screen_pairs=2, looks=(6,), alarm=0.25)
     null = {"quiet": rng.normal(0, 0.05, 60)}
     rate = false_alarms(null, metrics=40, gates=60, rule=loose, rng=rng)
     assert rate.low > 0.01

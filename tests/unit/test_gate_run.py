@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import date
 
@@ -230,6 +231,21 @@ def test_short_spans_are_repeated_more_often() -> None:
     gate(FakeSide("base", script), FakeSide("head", script)).run()
     assert asked[0] == 6
     assert set(asked[2:]) == {31}
+
+
+def test_a_pass_that_could_not_have_seen_much_is_pointed_out() -> None:
+    factors = random.Random(4).choices([0.7, 0.81, 0.93, 1.02, 1.13, 1.26, 1.4], k=99)
+
+    def shaky(_case: object, number: int) -> Observation:
+        return timed(1e6 * factors[number])
+
+    result = gate(FakeSide("base", shaky), constant("head", timed(1e6))).run()
+    passed = [v for v in result.verdicts if v.outcome is Outcome.PASS]
+    noted = [note for note in result.notes if "too noisy" in note]
+    assert passed
+    assert len(noted) == 1
+    calm = gate(constant("base", timed(1e6)), constant("head", timed(1e6))).run()
+    assert not [note for note in calm.notes if "too noisy" in note]
 
 
 def test_only_the_chosen_metrics_are_gated() -> None:

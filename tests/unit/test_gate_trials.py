@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from math import exp, log1p
+from math import exp, log, log1p
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.analysis.gate_simulation import _rises
 from harness.analysis.gate_trials import (
     GrowthRule,
     GrowthTrial,
@@ -58,6 +59,27 @@ def test_a_screen_wants_its_pairs_and_clears_what_did_not_change() -> None:
     assert finding.change == pytest.approx(0.0, abs=1e-9)
     assert finding.smallest_effect is not None
     assert 0.02 < finding.smallest_effect < 0.05
+
+
+def test_a_noisy_screen_goes_on_until_it_could_see_something() -> None:
+    noisy = [1.08, 0.92, 1.06, 0.94, 1.1, 0.91]
+    trial = feed(PairedTrial(RULE), noisy)
+    assert trial.wanted == 6
+    assert trial.finding().outcome is Outcome.INCONCLUSIVE
+    feed(trial, noisy)
+    assert (trial.wanted, trial.suspect) == (0, 0)
+    assert feed(PairedTrial(RULE), [1.0 + 0.01 * (-1) ** i for i in range(6)]).wanted == 0
+    assert feed(PairedTrial(RULE), [1.3, 1.2, 0.9, 1.1, 1.2, 1.0]).wanted == 0, "suspected at once"
+
+
+@given(st.lists(st.floats(-0.2, 0.2), min_size=12, max_size=12))
+def test_screens_in_bulk_are_the_trials_own(differences: list[float]) -> None:
+    trial = PairedTrial(RULE)
+    left = iter(np.exp(differences))
+    while trial.wanted:
+        feed(trial, [next(left)])
+    exact = np.array([log(exp(value)) for value in differences])
+    assert bool(_rises(exact[None, :], RULE)[0]) is (trial.suspect == 1)
 
 
 def test_a_suspect_that_nobody_confirmed_is_not_a_pass() -> None:
