@@ -1,0 +1,139 @@
+"""What one scan holds on to, and what it leaves behind when it is not read to its end.
+
+Three questions beside those of `leak_scan`. A slow consumer: does memory rise while the reader
+waits for somebody who does not come? An abandoned iterator: what is still there, bytes, threads
+and files, once a reader was dropped half-way without being closed? The pin ratio: how many bytes
+stay alive for each byte of the batches that are kept, when one batch in eight is kept?
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.api import Bench, Metric, Repetitions
+from harness.instruments.allocators import RESIDENT, Ledgers
+from harness.model import Param
+
+ORDER = 42
+INSTRUMENTS = ("proc_memory",)
+GRID: Mapping[str, tuple[Param, ...]] = {}
+METRICS = (
+    Metric("fast_peak_above_base_bytes", "RssAnon gained by a scan whose batches are dropped"),
+    Metric("slow_peak_above_base_bytes", "the same where the consumer waits between batches"),
+    Metric("slow_consumer_ratio", "the second over the first", headline=True),
+    Metric(
+        "abandoned_live_bytes", "live bytes that a dropped half-read reader left", headline=True
+    ),
+    Metric("abandoned_threads", "threads that it left"),
+    Metric("abandoned_descriptors", "open files that it left"),
+    Metric("pin_ratio", "bytes alive per byte kept, one batch in eight kept", headline=True),
+)
+
+PAUSE_SECONDS = 0.005
+SLOW_BATCHES = 200
+ABANDON_AFTER_BATCHES = 2
+KEEP_ONE_IN = 8
+COUNTED_SHARE = 0.5
+
+
+def needs(params: Mapping[str, Param]) -> frozenset[str]:
+    return frozenset({"reopen"})
+
+
+def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
+    return Repetitions(processes=3 if profile == "full" else 1, per_process=1)
+
+
+def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
+    fast = values["fast_peak_above_base_bytes"]
+    return {"slow_consumer_ratio": values["slow_peak_above_base_bytes"] / max(fast, 1.0)}
+
+
+def run(bench: Bench) -> None:
+    ledgers = Ledgers(bench.backend)
+    longest = max(range(len(bench.shards)), key=lambda index: bench.shards[index].rows)
+    path = bench.shards[longest].path
+    with bench.span():
+        values = _consumers(bench, ledgers, path)
+        values |= _abandoned(bench, ledgers, path)
+        values |= _pinned(bench, ledgers, path)
+    ledgers.close()
+    bench.emit(values)
+    if bench.final_process:
+        bench.verify(longest)
+
+
+def _consumers(bench: Bench, ledgers: Ledgers, path: Path) -> dict[str, float]:
+    """Highest RssAnon above the base, of a cold scan at full speed and of one with pauses.
+
+    The slow one comes second, so what it has beyond the first is not for want of a warm-up.
+    """
+    base = ledgers.read()[RESIDENT]
+    found = {}
+    for name, pause in (("fast", 0.0), ("slow", PAUSE_SECONDS)):
+        top = base
+        with bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows) as reader:
+            for number, _ in enumerate(reader):
+                if number < SLOW_BATCHES:
+                    time.sleep(pause)
+                top = max(top, ledgers.read()[RESIDENT])
+        found[f"{name}_peak_above_base_bytes"] = float(top - base)
+    return found
+
+
+def _abandoned(bench: Bench, ledgers: Ledgers, path: Path) -> dict[str, float]:
+    """What a reader leaves that was read for two batches and dropped, not closed."""
+    before, live = _of_the_kernel(), _live(ledgers)
+    reader: Any = bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows)
+    for _ in range(ABANDON_AFTER_BATCHES):
+        next(reader, None)
+    del reader
+    after_live = _live(ledgers)
+    after = _of_the_kernel()
+    return {
+        "abandoned_live_bytes": float(after_live - live),
+        "abandoned_threads": float(after["threads"] - before["threads"]),
+        "abandoned_descriptors": float(after["descriptors"] - before["descriptors"]),
+    }
+
+
+def _pinned(bench: Bench, ledgers: Ledgers, path: Path) -> dict[str, float]:
+    """Bytes held per kept batch when one in eight is kept, over the same when all are.
+
+    Nothing is said where no ledger accounts for at least half of what the kernel gave: a ratio of
+    bytes that nobody counts would be noise.
+    """
+    held = {}
+    for one_in in (KEEP_ONE_IN, 1):
+        kept = []
+        resident, start = ledgers.read()[RESIDENT], _live(ledgers)
+        with bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows) as reader:
+            for number, batch in enumerate(reader):
+                if number % one_in == 0:
+                    kept.append(batch)
+                del batch
+        del reader
+        gained = _live(ledgers) - start
+        if gained <= 0 or gained < (ledgers.read()[RESIDENT] - resident) * COUNTED_SHARE:
+            return {}
+        held[one_in] = gained / len(kept)
+    return {"pin_ratio": held[KEEP_ONE_IN] / held[1]}
+
+
+def _live(ledgers: Ledgers) -> float:
+    """The largest of the live ledgers, or RssAnon where nothing can be asked, after collection."""
+    gc.collect()
+    readings = ledgers.settle()
+    live = [size for name, size in readings.items() if name != RESIDENT]
+    return float(max(live, default=readings[RESIDENT]))
+
+
+def _of_the_kernel() -> dict[str, int]:
+    return {
+        "threads": sum(1 for _ in Path("/proc/self/task").iterdir()),
+        "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
+    }
