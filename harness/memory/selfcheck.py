@@ -8,6 +8,7 @@ shows. The certificate is kept in the results folder and quoted in reports made 
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -37,6 +38,8 @@ from harness.model import Status
 
 CORPUS = "mt:size=20MB,shards=2"
 """Made up, so that a self-check needs nothing but this project."""
+SAMPLER_PAIRS = 8
+"""All of them would agree by chance once in 256 times."""
 SCHEMA = 1
 
 Say = Callable[[str], None]
@@ -79,6 +82,30 @@ class PeakResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplerCost:
+    """CPU time of the same scan without the memory sampler and with it, in alternation."""
+
+    plain_cpu_ns: tuple[float, ...]
+    sampled_cpu_ns: tuple[float, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Median of the paired ratios, sampled over plain."""
+        return statistics.median(
+            sampled / plain
+            for plain, sampled in zip(self.plain_cpu_ns, self.sampled_cpu_ns, strict=True)
+        )
+
+    @property
+    def visible(self) -> bool:
+        """Whether every pair agrees that the sampler costs something."""
+        return all(
+            sampled > plain
+            for plain, sampled in zip(self.plain_cpu_ns, self.sampled_cpu_ns, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """What a self-check found on a host."""
 
@@ -88,6 +115,7 @@ class Certificate:
     peaks: tuple[PeakResult, ...]
     sights: Mapping[str, str]
     """Variant -> what memray was found to see."""
+    sampler: SamplerCost
     clean_processes: int
     """Investigations of installed backends."""
     false_leaks: tuple[str, ...]
@@ -122,6 +150,7 @@ class Certificate:
             and not self.wrong_leaks[0]
             and right >= 0.95 * cases
             and all(one.good for one in self.peaks)
+            and not self.sampler.visible
             and all(self.sights[variant] == sight for variant, sight in SIGHTS.items())
         )
 
@@ -133,6 +162,7 @@ def self_check(repetitions: int, clean_repetitions: int, say: Say) -> Certificat
     laboratory = Laboratory(leak_corpus(resolve(CORPUS), places.cache()), catalogue)
     sights = {variant: _sight(laboratory, variant, say) for variant in SIGHTS}
     peaks = tuple(one for peak in PEAKS for one in _peaks(laboratory, peak, say))
+    sampler = _sampler_cost(laboratory, say)
     truths = tuple(
         _truth(laboratory, variant, expected, repetitions, say)
         for variant, expected in TRUTHS.items()
@@ -144,6 +174,7 @@ def self_check(repetitions: int, clean_repetitions: int, say: Say) -> Certificat
         truths=truths,
         peaks=peaks,
         sights=sights,
+        sampler=sampler,
         clean_processes=clean,
         false_leaks=false_leaks,
     )
@@ -177,6 +208,19 @@ def _peaks(laboratory: Laboratory, peak: Peak, say: Say) -> list[PeakResult]:
             certified = peak.in_heap or instrument != "heap"
             found.append(PeakResult(peak.variant, metric, peak.size_bytes, error, certified))
     return found
+
+
+def _sampler_cost(laboratory: Laboratory, say: Say) -> SamplerCost:
+    say("sampler: the same scan without and with it")
+    seen: dict[str, list[float]] = {"clock": [], "clock_sampled": []}
+    for number in range(SAMPLER_PAIRS):
+        # The order alternates, so that a drift of the machine favours neither.
+        for instrument in list(seen)[:: -1 if number % 2 else 1]:
+            subject = laboratory.subject(f"{BACKEND}:clean")
+            record = laboratory.measure(subject, "full_scan", instrument)
+            _must_be_good(record.status, "clean", record.reason)
+            seen[instrument].append(record.samples[0].values["cpu_ns"])
+    return SamplerCost(tuple(seen["clock"]), tuple(seen["clock_sampled"]))
 
 
 def _truth(
@@ -248,6 +292,7 @@ def load() -> Certificate | None:
         truths = [{**one, "expected": LeakClass(one["expected"])} for one in raw["truths"]]
         raw["truths"] = tuple(TruthResult(**one) for one in truths)
         raw["peaks"] = tuple(PeakResult(**one) for one in raw["peaks"])
+        raw["sampler"] = SamplerCost(**{k: tuple(v) for k, v in raw["sampler"].items()})
         raw["false_leaks"] = tuple(raw["false_leaks"])
         return Certificate(**raw)
     except (ValueError, KeyError, TypeError) as error:

@@ -49,4 +49,8 @@ def _parts(made: Certificate) -> list[RenderableType]:
         sights.add_row(variant, sight, SIGHTS[variant].value)
     false = [Text(f"FALSE LEAK: {one}", style="bold red") for one in made.false_leaks]
     style = "bold green" if made.passed else "bold red"
-    return [truths, peaks, sights, *false, Text(in_words(made), style=style)]
+    sampler = Text(
+        f"sampler: CPU time of the worker with it / without it {made.sampler.ratio:.3f} "
+        f"(median of {len(made.sampler.plain_cpu_ns)} pairs)"
+    )
+    return [truths, peaks, sights, sampler, *false, Text(in_words(made), style=style)]
