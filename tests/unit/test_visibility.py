@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.analysis.visibility import Sight, certify
+from harness.memory.withholding import withhold
+from harness.model import Cell, Limits, Record, Sample, Status
+from harness.registry import Catalogue
 
 MB = 1e6
 
@@ -46,3 +49,33 @@ def test_work_that_took_little_certifies_nothing():
 
 def test_a_ledger_that_was_not_there_is_undecided():
     assert certify(100 * MB, {}).sight("heap_bytes") is Sight.UNDECIDED
+
+
+def heap_record(backend: str, scenario: str, values: dict[str, float]) -> Record:
+    limits = Limits(1.0, 1)
+    cell = Cell(scenario, backend, "v", "current", "mt", {}, "heap", 1, 1, limits)
+    sample = Sample(values)
+    return Record(1, "run", cell, {"x": "1"}, Status.OK, "", (sample,), "", "now", 0.0)
+
+
+def test_figures_are_shown_only_with_a_certificate():
+    figures = {"peak_heap_bytes": 5.0, "wall_ns": 7.0}
+    records = [
+        heap_record("seen", "full_scan", figures),
+        heap_record("hidden", "full_scan", figures),
+        heap_record("unknown", "full_scan", figures),
+        heap_record(
+            "seen", "visibility", {"taken_rss_anon_bytes": 50e6, "leaked_heap_bytes": 49e6}
+        ),
+        heap_record(
+            "hidden", "visibility", {"taken_rss_anon_bytes": 50e6, "leaked_heap_bytes": 1e6}
+        ),
+    ]
+    shown, notes = withhold(records, Catalogue())
+    assert shown[0].samples[0].values == figures
+    assert shown[1].samples[0].values == {"wall_ns": 7.0}
+    assert shown[2].samples[0].values == {"wall_ns": 7.0}
+    assert shown[3:] == records[3:]
+    assert len(notes) == 2
+    assert "hidden:v are withheld: memray accounts for 2% of 50 MB" in notes[0]
+    assert "no record of `visibility`" in notes[1]
