@@ -11,7 +11,7 @@ SEEN_SHARE = 0.5
 """Least share of the resident growth that must have been traced."""
 RESERVED_FACTOR = 4.0
 """From how many times the resident growth on the trace counts reservations, not use."""
-SLACK_BYTES = 16e6
+SLACK_BYTES = 8e6
 """Differences up to this are no evidence: caches of allocators, samples a millisecond apart."""
 
 

@@ -121,7 +121,9 @@ def memory_gate(
         StoredSide(baseline, label), live, chosen, metrics, policy, say=say, same_versions=True
     )
     run.notes.extend(
-        f"not gated, as it is not in the baseline: {line}" for line in baseline.left_out
+        f"not gated, as it is not in the baseline: {line}"
+        for line in baseline.left_out
+        if any(line.startswith(f"{case.name}: ") for case in chosen)
     )
     if not (policy.scenarios or policy.backends or policy.params):
         present = {case.name for case in chosen}

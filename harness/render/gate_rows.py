@@ -81,9 +81,14 @@ def _row(verdict: Verdict) -> Row:
         if finding.smallest_effect is None
         else _amount(finding.smallest_effect, finding.unit),
         verdict=str(shown),
-        rule=finding.rule,
+        rule=_printable(finding.rule),
         outcome=finding.outcome,
     )
+
+
+def _printable(text: str) -> str:
+    """What a worker said, without what would move the cursor or colour the terminal."""
+    return "".join(mark if mark.isprintable() else "?" for mark in text)
 
 
 def _figure(verdict: Verdict, value: float | None) -> str:

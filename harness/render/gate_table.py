@@ -26,10 +26,10 @@ _WIDTHS = {
     "metric": 14,
     "base": 8,
     "head": 8,
-    "change [interval]": 21,
+    "change [interval]": 14,
     "pairs": 5,
     "would see": 9,
-    "verdict": 0,
+    "verdict": 12,
 }
 _NARROWEST = 160
 """Columns below which cases stand above their figures instead of beside them."""
@@ -76,11 +76,13 @@ def _tables(lines: list[Row], *, wide: bool) -> list[RenderableType]:
 
 def _table(lines: list[Row], *, wide: bool) -> Table:
     headings = HEADINGS if wide else HEADINGS[1:]
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for heading in headings:
         table.add_column(
             heading,
             justify="left" if heading in _LEFT else "right",
+            no_wrap=heading == "verdict" and not wide,
+            overflow="fold",
             min_width=0 if wide else _WIDTHS[heading],
         )
     for line in lines:
