@@ -29,8 +29,8 @@ METRICS = (
 )
 
 FILL_BYTES = 16 << 20
-HOLD_BYTES = 48 << 20
-LIMIT_SECONDS = 10.0
+HOLD_BYTES = 80 << 20
+LIMIT_SECONDS = 20.0
 
 
 def needs(params: Mapping[str, Param]) -> frozenset[str]:
