@@ -54,6 +54,10 @@ MIN_BATCH_ROWS = 64
 noted.
 """
 
+GLANCE_SCANS = 24
+GLANCE_BUDGET_SECONDS = 3.0
+"""The quick profile's look at the series; too short for a verdict, which `firstbyte leaks` gives."""
+
 QUIET_TUNABLE = "glibc.malloc.tcache_count=0"
 
 
@@ -62,7 +66,9 @@ def needs(params: Mapping[str, Param]) -> frozenset[str]:
 
 
 def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
-    return Repetitions(processes=1, per_process=300 if profile == "full" else 100)
+    if profile == "full":
+        return Repetitions(processes=1, per_process=300)
+    return Repetitions(processes=int(instrument == "proc_memory"), per_process=GLANCE_SCANS)
 
 
 def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
@@ -101,7 +107,7 @@ def _series(bench: Bench, path: Path) -> None:
     series: dict[str, Sequence[float]] = {}
     for role, index in _lengths(bench).items():
         values |= _accumulation(bench, ledgers, bench.shards[index].path, role, series)
-    for _ in range(WARM_SCANS):
+    for _ in range(min(WARM_SCANS, bench.repetitions // 4)):
         _scan(bench, path)
     values |= aftermath(ledgers)
     with bench.span():
@@ -113,6 +119,12 @@ def _series(bench: Bench, path: Path) -> None:
     values["quiet"] = float(_quiet())
     ledgers.close()
     bench.emit(values, series)
+
+
+def _budget_seconds(bench: Bench) -> float:
+    glance = bench.repetitions <= GLANCE_SCANS
+    default = GLANCE_BUDGET_SECONDS if glance else DEFAULT_BUDGET_SECONDS
+    return float(bench.params.get("budget_s", default))
 
 
 def _quiet() -> bool:
@@ -164,7 +176,7 @@ def _repeats(
 ) -> dict[str, float]:
     """The repeated scans, each followed by collection, trim and a reading of all ledgers."""
     noted = Series(ledgers, bench.repetitions)
-    budget = float(bench.params.get("budget_s", DEFAULT_BUDGET_SECONDS))
+    budget = _budget_seconds(bench)
     before = _held_by_the_kernel()
     began = time.monotonic()
     scans = 0
@@ -200,7 +212,7 @@ def _distinct(
     series: dict[str, Sequence[float]],
 ) -> dict[str, float]:
     """Scans of copies under new names, then of the same copies again, as far as the time allows."""
-    budget = float(bench.params.get("budget_s", DEFAULT_BUDGET_SECONDS)) * DISTINCT_SHARE
+    budget = _budget_seconds(bench) * DISTINCT_SHARE
     count = min(DISTINCT_FILES, int(budget / (2 * scan_seconds)))
     if not path.is_file() or count < MIN_DISTINCT_FILES:
         return {"distinct_files_count": 0.0}
