@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.api import Unsupported
+from harness.batches import BatchReader
 
 
-class Arro3Reader:
+class Arro3Reader(BatchReader):
     """One pass over a Parquet file; a batch is an `arro3.core.RecordBatch`."""
-
-    def __init__(self, batches: Iterator[Any]) -> None:
-        self._batches = batches
-
-    def __iter__(self) -> Arro3Reader:
-        return self
-
-    def __next__(self) -> Any:
-        return next(self._batches)
-
-    def __enter__(self) -> Arro3Reader:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Drop the reader and with it the open file; idempotent."""
-        self._batches = iter(())
-
-    def rows(self, batch: Any) -> int:
-        return int(batch.num_rows)
-
-    def first_value(self, batch: Any, column: str) -> object:
-        return batch.column(column)[0].as_py()
 
     def canonical(self, batch: Any) -> Any:
         import pyarrow

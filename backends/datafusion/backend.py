@@ -2,44 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-
-class DatafusionReader:
-    """One pass over a Parquet file; a batch is a `pyarrow.RecordBatch` with at least one row."""
-
-    def __init__(self, batches: Iterator[Any]) -> None:
-        self._batches = batches
-
-    def __iter__(self) -> DatafusionReader:
-        return self
-
-    def __next__(self) -> Any:
-        batch = next(self._batches).to_pyarrow()
-        while not batch.num_rows:
-            batch = next(self._batches).to_pyarrow()
-        return batch
-
-    def __enter__(self) -> DatafusionReader:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Drop the stream, which cancels its query; idempotent."""
-        self._batches = iter(())
-
-    def rows(self, batch: Any) -> int:
-        return int(batch.num_rows)
-
-    def first_value(self, batch: Any, column: str) -> object:
-        return batch.column(column)[0].as_py()
-
-    def canonical(self, batch: Any) -> Any:
-        return batch
+from harness.batches import BatchReader
 
 
 class DatafusionBackend:
@@ -65,8 +31,11 @@ class DatafusionBackend:
 
     def open(
         self, shard: Path, *, columns: Sequence[str] | None = None, batch_rows: int = 1024
-    ) -> DatafusionReader:
-        """Plan the query. Raises an exception of DataFusion for a file that it cannot open."""
+    ) -> BatchReader:
+        """Start the query; dropping its stream cancels it.
+
+        Raises an exception of DataFusion for a file that it cannot open.
+        """
         config = (
             self._datafusion.SessionConfig()
             .with_target_partitions(self._target_partitions)
@@ -76,7 +45,7 @@ class DatafusionBackend:
         frame = session.read_parquet(_url(shard), file_extension=shard.suffix)
         if columns is not None:
             frame = frame.select(*(self._datafusion.col(_quoted(name)) for name in columns))
-        return DatafusionReader(frame.execute_stream())
+        return BatchReader(batch.to_pyarrow() for batch in frame.execute_stream())
 
 
 def create(*, target_partitions: int) -> DatafusionBackend:

@@ -6,43 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.batches import BatchReader
 
-class DuckdbReader:
+
+class DuckdbReader(BatchReader):
     """One pass over a Parquet file; a batch is a `pyarrow.RecordBatch`."""
 
     def __init__(self, connection: Any, batches: Any) -> None:
+        super().__init__(batches)
         self._connection = connection
-        self._batches = batches
-
-    def __iter__(self) -> DuckdbReader:
-        return self
-
-    def __next__(self) -> Any:
-        if self._batches is None:
-            raise StopIteration
-        return self._batches.read_next_batch()
-
-    def __enter__(self) -> DuckdbReader:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the query and the connection; idempotent."""
-        if self._batches is not None:
-            self._batches.close()
-            self._connection.close()
-            self._batches = None
-
-    def rows(self, batch: Any) -> int:
-        return int(batch.num_rows)
-
-    def first_value(self, batch: Any, column: str) -> object:
-        return batch.column(column)[0].as_py()
-
-    def canonical(self, batch: Any) -> Any:
-        return batch
+        super().close()
+        self._connection.close()
 
 
 class DuckdbBackend:

@@ -7,34 +7,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.batches import BatchReader
+
 PREFETCH_VARIABLE = "POLARS_ROW_GROUP_PREFETCH_SIZE"
 
 
-class PolarsReader:
+class PolarsReader(BatchReader):
     """One pass over a Parquet file; a batch is a `polars.DataFrame` with at least one row."""
 
     def __init__(self, batches: Iterator[Any], series_type: Any) -> None:
-        self._batches = batches
+        super().__init__(batches)
         self._series_type = series_type
-
-    def __iter__(self) -> PolarsReader:
-        return self
-
-    def __next__(self) -> Any:
-        batch = next(self._batches)
-        while not batch.height:  # an empty file comes as one empty frame
-            batch = next(self._batches)
-        return batch
-
-    def __enter__(self) -> PolarsReader:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Drop the query: its tasks end when nobody can take their batches. Idempotent."""
-        self._batches = iter(())
 
     def rows(self, batch: Any) -> int:
         return int(batch.height)

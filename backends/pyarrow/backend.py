@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pyarrow
 
 from harness.api import BuildRefusedError
+from harness.batches import BatchReader
 
 ARROW_DEFAULTS: dict[str, Any] = {"pre_buffer": True, "buffer_size_bytes": 0, "use_threads": True}
 """What `ParquetFile` and `iter_batches` do when nobody says anything."""
@@ -22,41 +23,17 @@ class Opener(Protocol):
     ) -> tuple[Iterator[Any], Callable[[], None]]: ...
 
 
-class PyarrowReader:
+class PyarrowReader(BatchReader):
     """One pass over a Parquet file; a batch is a `pyarrow.RecordBatch` with at least one row."""
 
     def __init__(self, batches: Iterator[Any], release: Callable[[], None]) -> None:
-        self._batches = batches
+        super().__init__(batches)
         self._release = release
-
-    def __iter__(self) -> PyarrowReader:
-        return self
-
-    def __next__(self) -> Any:
-        batch = next(self._batches)
-        while not batch.num_rows:  # an empty row group may come as an empty batch
-            batch = next(self._batches)
-        return batch
-
-    def __enter__(self) -> PyarrowReader:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Drop the batches read ahead and close the file; idempotent."""
-        self._batches = iter(())
+        super().close()
         self._release()
-
-    def rows(self, batch: Any) -> int:
-        return int(batch.num_rows)
-
-    def first_value(self, batch: Any, column: str) -> object:
-        return batch.column(column)[0].as_py()
-
-    def canonical(self, batch: Any) -> Any:
-        return batch
 
 
 class PyarrowBackend:
