@@ -1,0 +1,162 @@
+"""Every installed backend and variant through every scenario, on files with what formats stumble over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import registry, session
+from harness.execute import Executor
+from harness.model import Record, Status
+from harness.plan import Axes, Planned
+
+CATALOGUE = registry.discover()
+INSTALLED = [
+    f"{backend.name}:{variant.name}"
+    for backend in CATALOGUE.backends.values()
+    for variant in backend.variants
+    if not backend.unavailable
+]
+POINTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "full_scan": [("clock", {}), ("proc_memory", {}), ("heap", {})],
+    "time_to_first_byte": [
+        ("clock", {"start": "cold", "cache": "warm"}),
+        ("clock", {"start": "reopened", "cache": "evicted"}),
+    ],
+    "concurrent_reads": [
+        ("clock", {"mode": "threads", "readers": 2}),
+        ("clock", {"mode": "processes", "readers": 2}),
+    ],
+    "leak_scan": [("proc_memory", {})],
+}
+"""Points of each grid that together use every value but the numbers of readers."""
+NOT_A_WORKERS = {"hot_paths"}
+MEMORY_TRUTHS = {"accumulation", "visibility"}
+"""They need far more than a tiny corpus, and are tested on memory whose truth is known."""
+TRUE_REASONS = {
+    "legacy": ("msgpack rows cannot carry", "column", "type"),
+}
+
+
+def write_shards(folder: Path) -> None:
+    """Two shards: nulls, nested lists, structs, empty strings, empty row groups, odd names."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema(
+        [
+            ("число", pa.int64()),
+            ("текст mit Umlauten ö", pa.string()),
+            ("lists.of lists", pa.list_(pa.list_(pa.int32()))),
+            ("struct", pa.struct([("naïve", pa.string()), ("x", pa.list_(pa.float64()))])),
+            ("空", pa.binary()),
+            ("flag", pa.bool_()),
+            ("only nulls", pa.string()),
+        ]
+    )
+
+    def table(start: int, rows: int) -> pa.Table:
+        numbers = range(start, start + rows)
+        columns: list[list[Any]] = [
+            [None if n % 7 == 3 else n for n in numbers],
+            [None if n % 5 == 4 else "" if n % 3 == 1 else f"строка {n} 🙂" for n in numbers],
+            [None if n % 11 == 5 else [[n, None], [], None][: n % 4] for n in numbers],
+            [
+                None if n % 6 == 5 else {"naïve": None if n % 4 else "", "x": [0.5] * (n % 3)}
+                for n in numbers
+            ],
+            [None if n % 9 == 8 else bytes(n % 4) for n in numbers],
+            [None if n % 4 == 2 else n % 2 == 0 for n in numbers],
+            [None] * rows,
+        ]
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    with pq.ParquetWriter(folder / "ä 0.parquet", schema, compression="zstd") as writer:
+        for start, rows in ((0, 0), (0, 250), (250, 0), (250, 1), (251, 149), (400, 0)):
+            writer.write_table(table(start, rows), row_group_size=max(1, rows))
+    with pq.ParquetWriter(folder / "ä 1.parquet", schema, compression="snappy") as writer:
+        writer.write_table(table(5000, 300), row_group_size=130)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("odd files")
+    write_shards(folder)
+    return f"files:{folder}/*.parquet"
+
+
+Workshop = tuple[session.Session, Executor]
+
+
+@pytest.fixture(scope="module")
+def workshop(corpus: str, cache_home: Path) -> Iterator[Workshop]:
+    """The plan over everything, and what runs its cells."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache_home))
+        patch.delenv("FIRSTBYTE_PLUGINS", raising=False)
+        axes = Axes(scenarios=tuple(POINTS), backends=INSTALLED, corpora=(corpus,), profile="full")
+        opened = session.open_session(axes)
+        yield opened, opened.executor("every")
+
+
+def measured(workshop: Workshop, backend: str, scenario: str) -> list[Record]:
+    """The records of a backend and variant at the chosen points of a scenario."""
+    opened, executor = workshop
+    return [
+        executor.record(once(planned))
+        for planned in opened.plan.cells
+        if f"{planned.cell.backend}:{planned.cell.variant}" == backend
+        and planned.cell.scenario == scenario
+        and (planned.cell.instrument, dict(planned.cell.params)) in POINTS[scenario]
+    ]
+
+
+def once(planned: Planned) -> Planned:
+    """One process and two samples: what is tested is that they are right, not how fast."""
+    params = dict(planned.cell.params)
+    if planned.cell.scenario == "leak_scan":
+        params["budget_s"] = 0.1
+    cell = replace(planned.cell, processes=1, repetitions=2, params=params)
+    return replace(planned, warmup_processes=0, cell=cell)
+
+
+def test_every_scenario_is_here() -> None:
+    assert set(POINTS) | NOT_A_WORKERS | MEMORY_TRUTHS == set(CATALOGUE.scenarios)
+
+
+def test_the_corpus_is_as_odd_as_it_says(corpus: str) -> None:
+    import pyarrow.parquet as pq
+
+    folder = Path(corpus.removeprefix("files:")).parent
+    footer = pq.ParquetFile(folder / "ä 0.parquet").metadata
+    rows = [footer.row_group(index).num_rows for index in range(footer.num_row_groups)]
+    assert rows[0] == 0
+    assert 0 in rows[2:-1]
+
+
+@pytest.mark.parametrize("scenario", POINTS)
+@pytest.mark.parametrize("backend", INSTALLED)
+def test_a_worker_end_to_end(workshop: Workshop, backend: str, scenario: str) -> None:
+    records = measured(workshop, backend, scenario)
+    assert len(records) == len(POINTS[scenario])
+    for record in records:
+        if record.status is Status.SKIPPED:
+            name = backend.partition(":")[0]
+            assert name in TRUE_REASONS, record.reason
+            for word in TRUE_REASONS[name]:
+                assert word in record.reason
+            continue
+        assert record.status is Status.OK, f"{record.cell.key}: {record.reason}"
+        assert record.samples
+        assert record.versions
+        known = {metric.name for metric in CATALOGUE.scenario(scenario).metrics}
+        got = {name for sample in record.samples for name in sample.values}
+        assert got & known, "no sample has a figure of the scenario"
+        headline = {m.name for m in CATALOGUE.scenario(scenario).metrics if m.headline}
+        for sample in record.samples:
+            assert all(value >= 0 for name, value in sample.values.items() if name in headline)
