@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.gate.selfcheck import EFFECTS, Certificate
+from harness.gate.selfcheck import Certificate, MetricPower
 
 
 class CertificateTable:
@@ -24,20 +24,20 @@ class CertificateTable:
         )
         return Group(self._power(), self._planted(), alarms)
 
-    def _power(self) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-        table.add_column("metric", overflow="fold")
-        table.add_column("pairs", justify="right")
-        for effect in EFFECTS:
-            table.add_column(f"{effect:+.0%} found", justify="right")
-            table.add_column("inconclusive", justify="right")
-        rows: dict[str, list[str]] = {}
+    def _power(self) -> RenderableType:
+        """A line for each metric, under it what is found of each effect."""
+        lines = Text()
+        named: dict[str, list[MetricPower]] = {}
         for one in self._certificate.powers:
-            cells = rows.setdefault(one.metric, [str(one.pairs)])
-            cells += [f"{one.found:.1%} (>= {one.found_low:.1%})", f"{one.inconclusive:.1%}"]
-        for metric, cells in rows.items():
-            table.add_row(Text(metric), *cells)
-        return table
+            named.setdefault(one.metric, []).append(one)
+        for metric, ones in named.items():
+            lines.append(f"{metric} ({ones[0].pairs} pairs)\n", style="bold")
+            for one in ones:
+                lines.append(
+                    f"  {one.effect:+.0%}: found {one.found:.1%} (at least {one.found_low:.1%}),"
+                    f" inconclusive {one.inconclusive:.1%}\n"
+                )
+        return lines
 
     def _planted(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")

@@ -6,11 +6,13 @@ import json
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from harness.analysis.gate_simulation import replay
 from harness.analysis.gate_trials import PairedRule
@@ -27,6 +29,7 @@ from harness.gate.selfcheck import (
     certificate_text,
     load_certificate,
 )
+from harness.render.gate_certificate import CertificateTable
 
 CERTIFICATE = Certificate(
     made="2026-06-01T10:00:00+00:00",
@@ -202,3 +205,13 @@ def test_replay_takes_the_pairs_as_they_came() -> None:
     # A side that is always slower is not an A/A series, and every window says so.
     shifted = replay({"a": rng.normal(0.06, 0.01, 60)}, rule=rule)
     assert shifted.events == 10
+
+
+def test_the_certificate_is_readable() -> None:
+    console = Console(width=80, file=StringIO(), record=True)
+    console.print(CertificateTable(CERTIFICATE).render())
+    text = console.export_text()
+    assert "b cpu_ns (60 pairs)" in text
+    assert "+5%: found 91.0% (at least 90.0%), inconclusive 5.0%" in text
+    assert "19 of 20" in text
+    assert "0 in 20,000 simulated gates" in text
