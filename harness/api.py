@@ -95,6 +95,11 @@ class Backend(Protocol):
         ...
 
 
+ALL = "all"
+EXTREMES = "extremes"
+"""Which variants of a backend the quick profile runs: all, or its default and its best."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """One file of a corpus as a worker sees it."""
@@ -191,6 +196,8 @@ class Scenario(Protocol):
 
     ORDER: int
     """Place in plans, tables and reports; lower comes first."""
+    QUICK_VARIANTS: str
+    """`ALL` or `EXTREMES`; a variant that the user names is run in any case."""
     INSTRUMENTS: tuple[str, ...]
     GRID: Mapping[str, tuple[Param, ...]]
     """Parameter -> its values; the cells are their product."""

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.api import Repetitions
+from harness.api import ALL, Repetitions
 from harness.errors import HarnessError, UnknownNameError
 from harness.model import Cell, Environment, Limits, Param, Record
 from harness.registry import BackendInfo, Catalogue, ScenarioInfo, Variant
@@ -82,6 +82,7 @@ def make_plan(catalogue: Catalogue, axes: Axes, environment: Environment) -> Pla
         if not axes.instruments or instrument in axes.instruments
         for params in _param_sets(scenario, axes.params)
         for backend, variant in backends
+        if axes.backends or _in_profile(scenario, backend, variant, axes.profile)
     ]
     cells = tuple(planned for planned in candidates if planned.cell.processes)
     if not cells:
@@ -153,6 +154,15 @@ def _chosen_backends(
         variants = [backend.variant(variant)] if variant else backend.variants
         pairs.extend((backend, one) for one in variants)
     return list({(b.name, v.name): (b, v) for b, v in pairs}.values())
+
+
+def _in_profile(
+    scenario: ScenarioInfo, backend: BackendInfo, variant: Variant, profile: str
+) -> bool:
+    """Whether the profile runs this variant where the user names none."""
+    if profile == "full" or scenario.module.QUICK_VARIANTS == ALL:
+        return True
+    return variant.default or variant.best
 
 
 def _check_params(scenarios: Sequence[ScenarioInfo], wanted: Mapping[str, Sequence[str]]) -> None:

@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.api import Bench, Metric, Repetitions
+from harness.api import ALL, Bench, Metric, Repetitions
 from harness.instruments.allocators import RESIDENT, Ledgers
 from harness.model import Param
 
 ORDER = 42
+QUICK_VARIANTS = ALL
 INSTRUMENTS = ("proc_memory",)
 GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness import pagecache
-from harness.api import Bench, Metric, Repetitions
+from harness.api import ALL, Bench, Metric, Repetitions
 from harness.model import Param
 
 ORDER = 20
+QUICK_VARIANTS = ALL
 INSTRUMENTS = ("clock", "proc_memory", "heap")
 GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
@@ -42,7 +43,9 @@ def needs(params: Mapping[str, Param]) -> frozenset[str]:
 
 
 def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
-    return Repetitions(processes=5 if profile == "full" else 2, per_process=1)
+    if profile == "full":
+        return Repetitions(processes=5, per_process=1)
+    return Repetitions(processes=1, per_process=2 if instrument == "clock" else 1)
 
 
 def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:

@@ -23,11 +23,12 @@ from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.api import Bench, Metric, Repetitions
+from harness.api import EXTREMES, Bench, Metric, Repetitions
 from harness.instruments.allocators import Ledgers, Series, aftermath
 from harness.model import Param
 
 ORDER = 40
+QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("proc_memory", "heap")
 GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
@@ -55,7 +56,7 @@ noted.
 """
 
 GLANCE_SCANS = 24
-GLANCE_BUDGET_SECONDS = 3.0
+GLANCE_BUDGET_SECONDS = 1.5
 """The quick profile's look at the series; too short for a verdict, which `firstbyte leaks` gives."""
 
 QUIET_TUNABLE = "glibc.malloc.tcache_count=0"

@@ -14,10 +14,11 @@ import time
 from collections.abc import Mapping
 
 from harness import pagecache
-from harness.api import Bench, Metric, Repetitions, Unsupported
+from harness.api import ALL, Bench, Metric, Repetitions, Unsupported
 from harness.model import Param
 
 ORDER = 10
+QUICK_VARIANTS = ALL
 INSTRUMENTS = ("clock",)
 GRID: Mapping[str, tuple[Param, ...]] = {
     "start": ("cold", "reopened"),
@@ -42,7 +43,7 @@ def needs(params: Mapping[str, Param]) -> frozenset[str]:
 def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
     thorough = profile == "full"
     if params["start"] == "cold":
-        return Repetitions(processes=15 if thorough else 4, per_process=1, warmup_processes=1)
+        return Repetitions(processes=15 if thorough else 3, per_process=1, warmup_processes=1)
     return Repetitions(processes=3 if thorough else 1, per_process=15 if thorough else 5)
 
 

@@ -15,11 +15,12 @@ import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from harness.api import Bench, Metric, Repetitions
+from harness.api import ALL, Bench, Metric, Repetitions
 from harness.instruments.allocators import RESIDENT, Ledgers
 from harness.model import Param
 
 ORDER = 60
+QUICK_VARIANTS = ALL
 INSTRUMENTS = ("heap",)
 GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
