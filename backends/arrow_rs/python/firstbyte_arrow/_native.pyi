@@ -44,6 +44,9 @@ class Column(Sequence[Any]):
     @property
     def null_count(self) -> int: ...
     def __len__(self) -> int: ...
+    def to_list(self) -> list[Any]:
+        """All values as Python objects; None for null. Raises TypeError as `Batch.value` does."""
+
     def __getitem__(self, row: int) -> Any: ...  # type: ignore[override]  # no slices
     def __arrow_c_array__(
         self, requested_schema: object | None = None
@@ -143,7 +146,8 @@ class Dataset:
         row_groups: which ones, in the order to read them.
         shard: (rank, world), an equal share of the rows for each of `world` readers.
         batch_size: rows of a batch; only the last one is smaller, or any where rows are dropped.
-        threads: how many decode ahead, each a part of a row group; 0 decodes in the calling thread and starts none.
+        threads: how many decode ahead, each a part of a row group; 0 starts none and decodes in
+        the calling thread.
         memory_budget: bytes that threads and queues may hold, besides the next pages and batch.
         strings: "utf8" as the file declares, "view" points into pages, "dictionary" stores what
         repeats once per batch.
@@ -167,6 +171,13 @@ class Dataset:
         """The rows with these numbers, counted from 0, in the order asked for, as one batch.
 
         Only pages that hold them are decompressed. Raises ValueError for a row that is not there.
+        """
+
+    def decompress(self, *, columns: Sequence[str] | None = None) -> int:
+        """Read and decompress every page in the calling thread and throw it away.
+
+        The floor under the time of a scan: what remains when nothing is decoded. Returns the
+        decompressed bytes.
         """
 
 def open(source: str | PathLike[str]) -> Dataset:  # noqa: A001  as in the package

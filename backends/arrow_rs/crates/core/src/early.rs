@@ -196,7 +196,7 @@ fn page_of(buf: bytes::Bytes, rows: usize, encoding: Encoding) -> Page {
 
 /// A page that is decompressed as far as is needed. Only one can exist per workbench: it uses the shared
 /// context from its making to its last use.
-struct Preview<'a> {
+pub struct Preview<'a> {
     bench: &'a Workbench,
     page: PageBuffer,
     done: usize,
@@ -206,7 +206,7 @@ struct Preview<'a> {
 }
 
 impl<'a> Preview<'a> {
-    fn new(bench: &'a Workbench, (header, start): (&PageHeader, u64)) -> Result<Self> {
+    pub fn new(bench: &'a Workbench, (header, start): (&PageHeader, u64)) -> Result<Self> {
         bench.with_zstd(|zstd, _| zstd.begin())?;
         Ok(Self {
             bench,
@@ -225,31 +225,53 @@ impl<'a> Preview<'a> {
         self.page.written(self.done)
     }
 
+    /// Decompress all of the page.
+    pub fn finish(mut self) -> Result<PageBuffer> {
+        self.reach(self.length())?;
+        // An empty last block or a checksum may follow the last byte.
+        while self.at < self.end {
+            let before = self.at;
+            self.step(usize::MAX)?;
+            if self.at == before {
+                return Err(Error::corrupt("bytes are left over after the last of a page"));
+            }
+        }
+        if self.bench.with_zstd(|zstd, _| Ok(zstd.next_input_bytes()))? > 0 {
+            return Err(Error::corrupt("the compressed bytes of a page end early"));
+        }
+        Ok(self.page)
+    }
+
     /// Decompress at least the first `target` bytes.
     fn reach(&mut self, target: usize) -> Result<&[u8]> {
         if target > self.length() {
             return Err(short());
         }
-        let Self { bench, page, done, at, end } = self;
-        while *done < target {
-            bench.with_zstd(|zstd, window| {
-                let need = zstd.next_input_bytes();
-                if need == 0 {
-                    // A frame ended before the page did: another may follow.
-                    return zstd.begin();
-                }
-                if need as u64 > *end - *at {
-                    return Err(Error::corrupt("the compressed bytes of a page end early"));
-                }
-                let bytes = window.get(&bench.file, bench.pool(), *at, need, READ_BYTES, *end)?;
-                let bytes = &bytes[..bytes.len().min((*end - *at) as usize)];
-                // SAFETY: since `begin` the context was used for this page alone, whose memory does not move
-                // and which nothing else writes to.
-                *at += unsafe { zstd.advance(bytes, page, done, target) }? as u64;
-                Ok(())
-            })?;
+        while self.done < target {
+            self.step(target)?;
         }
         Ok(self.bytes())
+    }
+
+    /// Decompress the blocks that the next read brings, until `target` bytes are done.
+    fn step(&mut self, target: usize) -> Result<()> {
+        let Self { bench, page, done, at, end } = self;
+        bench.with_zstd(|zstd, window| {
+            let need = zstd.next_input_bytes();
+            if need == 0 && *at < *end && *done < page.length() {
+                // A frame ended before the page did: another follows.
+                return zstd.begin();
+            }
+            if need as u64 > *end - *at || (need == 0 && *done < page.length()) {
+                return Err(Error::corrupt("the compressed bytes of a page end early"));
+            }
+            let bytes = window.get(&bench.file, bench.pool(), *at, need, READ_BYTES, *end)?;
+            let bytes = &bytes[..bytes.len().min((*end - *at) as usize)];
+            // SAFETY: since `begin` the context was used for this page alone, whose memory does not move
+            // and which nothing else writes to.
+            *at += unsafe { zstd.advance(bytes, page, done, target) }? as u64;
+            Ok(())
+        })
     }
 
     /// Decompress `count` plain values from `from` on; where they end.

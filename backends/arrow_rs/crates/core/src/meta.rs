@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
@@ -104,8 +105,17 @@ fn cached(stamp: Stamp) -> Option<Arc<Meta>> {
     Some(meta)
 }
 
+/// A file that was changed so lately could be changed again without a new modification time: clocks of file
+/// systems tick every few milliseconds, some every two seconds.
+const SETTLED_NS: i128 = 2_000_000_000;
+
+fn is_settled(stamp: Stamp) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.is_ok_and(|now| i128::try_from(now.as_nanos()).is_ok_and(|now| now - stamp.modified_ns > SETTLED_NS))
+}
+
 fn remember(stamp: Stamp, meta: &Arc<Meta>) {
-    if meta.bytes() > CACHE_BYTES {
+    if meta.bytes() > CACHE_BYTES || !is_settled(stamp) {
         return;
     }
     let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);

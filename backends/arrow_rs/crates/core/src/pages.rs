@@ -9,7 +9,7 @@ use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use crate::codec::{Codecs, Zstd};
-use crate::early::{self, Layout};
+use crate::early::{self, Layout, Preview};
 use crate::error::{Error, Kind, Result};
 use crate::lengths;
 use crate::page_header::{Body, PageHeader};
@@ -20,6 +20,9 @@ use crate::window::Window;
 
 /// What the first read of a chunk fetches: a header and a good part of its page.
 const FIRST_READ_BYTES: usize = 64 << 10;
+/// The most that is read together with a header. Larger pages of zstd are read and decompressed block by
+/// block, so that their compressed bytes never are in memory all at once.
+const READ_AHEAD_BYTES: usize = 128 << 10;
 /// What is fetched to see a header alone.
 const PEEK_BYTES: usize = 1 << 10;
 /// A page header holds at most a few statistics.
@@ -282,7 +285,9 @@ impl ChunkPages {
         {
             return Ok(Some(page));
         }
-        let Some(header) = self.header(self.page_bytes)?.cloned() else { return Ok(None) };
+        let Some(header) = self.header(self.page_bytes.min(READ_AHEAD_BYTES))?.cloned() else {
+            return Ok(None);
+        };
         if let Some(page) = self.dictionary_before(&header.body)? {
             return Ok(Some(page));
         }
@@ -410,6 +415,13 @@ impl ChunkPages {
             Body::DataV2 { def_bytes, rep_bytes, .. } => ((def_bytes + rep_bytes) as usize, self.chunk.codec),
             _ => (0, self.chunk.codec),
         };
+        if matches!(codec, Compression::ZSTD(_))
+            && plain_bytes == 0
+            && header.crc.is_none()
+            && header.compressed_bytes > READ_AHEAD_BYTES
+        {
+            return Ok(Preview::new(bench, (header, start))?.finish()?.freeze());
+        }
         let mut page = bench.pool.take(header.uncompressed_bytes);
         let mut tools = bench.tools();
         let Tools { window, codecs } = &mut *tools;
@@ -548,4 +560,15 @@ impl PageReader for ChunkPages {
         // `next_page` delivers it before the first page that needs it.
         true
     }
+}
+
+/// Read and decompress every page of a chunk and throw it away: the floor under the time of any scan.
+/// Returns how many bytes were decompressed.
+pub fn decompress_all(bench: &Arc<Workbench>, group: usize, meta: &ColumnChunkMetaData) -> Result<u64> {
+    let mut pages = ChunkPages::new(bench.clone(), Arc::default(), group, meta, None, false);
+    let mut bytes = 0;
+    while let Some(page) = pages.next_page()? {
+        bytes += page.buffer().len() as u64;
+    }
+    Ok(bytes)
 }

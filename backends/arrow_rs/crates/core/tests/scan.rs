@@ -75,3 +75,55 @@ fn unknown_column_is_a_usage_error() {
     assert_eq!(error.kind, Kind::Usage);
     assert!(error.message.contains("id, text"), "{error}");
 }
+
+#[test]
+fn threads_deliver_the_same_batches() {
+    let expected = rows(5000);
+    let shard = shard("threads", &expected, 700);
+    let dataset = Dataset::open(&shard.0).unwrap();
+    let batches = |threads| -> Vec<RecordBatch> {
+        let options =
+            ScanOptions { batch_rows: 64, threads, memory_budget_bytes: 1, ..ScanOptions::default() };
+        dataset.scan(&options).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(batches(3), batches(0));
+    assert_eq!(concat(&batches(2)), expected);
+}
+
+#[test]
+fn a_scan_goes_on_where_another_was() {
+    let expected = rows(1000);
+    let shard = shard("resume", &expected, 300);
+    let dataset = Dataset::open(&shard.0).unwrap();
+    let options = ScanOptions { batch_rows: 70, ..ScanOptions::default() };
+    let mut scan = dataset.scan(&options).unwrap();
+    let mut batches: Vec<_> = scan.by_ref().take(5).map(Result::unwrap).collect();
+    let resume = Some(scan.progress());
+    drop(scan);
+    batches.extend(dataset.scan(&ScanOptions { resume, ..options }).unwrap().map(Result::unwrap));
+    assert_eq!(concat(&batches), expected);
+}
+
+#[test]
+fn every_flipped_byte_is_rows_or_an_error() {
+    let shard = shard("flips", &rows(200), 100);
+    let bytes = fs::read(&shard.0).unwrap();
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x81;
+        fs::write(&shard.0, &flipped).unwrap();
+        let Ok(dataset) = Dataset::open(&shard.0) else { continue };
+        let Ok(scan) = dataset.scan(&ScanOptions { batch_rows: 64, ..ScanOptions::default() }) else {
+            continue;
+        };
+        let mut seen = 0;
+        let mut failed = false;
+        for batch in scan {
+            match batch {
+                Ok(batch) => seen += batch.num_rows() as u64,
+                Err(_) => failed = true,
+            }
+        }
+        assert!(failed || seen == dataset.num_rows(), "byte {at}: {seen} rows, no error");
+    }
+}

@@ -109,6 +109,11 @@ impl Column {
         value::to_python(py, &self.array, row.ok_or_else(|| PyIndexError::new_err("row out of range"))?)
     }
 
+    /// All values as a list of Python objects.
+    fn to_list(&self, py: Python<'_>) -> PyResult<Vec<Py<PyAny>>> {
+        (0..self.array.len()).map(|row| value::to_python(py, &self.array, row)).collect()
+    }
+
     fn __repr__(&self) -> String {
         format!("<Column {}: {}, {} rows>", self.field.name(), self.field.data_type(), self.array.len())
     }

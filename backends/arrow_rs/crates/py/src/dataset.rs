@@ -167,6 +167,14 @@ impl Dataset {
         taken.map(Batch).map_err(|error| raise(py, &error))
     }
 
+    /// Read and decompress every page of the columns and throw it away: the floor under the time of a scan.
+    ///
+    /// Returns the decompressed bytes.
+    #[pyo3(signature = (*, columns=None))]
+    fn decompress(&self, py: Python<'_>, columns: Option<Vec<String>>) -> PyResult<u64> {
+        py.detach(|| self.0.decompress(columns.as_deref())).map_err(|error| raise(py, &error))
+    }
+
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let open = py.import("firstbyte_arrow")?.getattr("open")?;
         PyTuple::new(py, [open, PyTuple::new(py, [self.path()])?.into_any()])
