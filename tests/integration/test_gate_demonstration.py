@@ -192,7 +192,7 @@ def test_a_slower_branch_is_caught_and_reverted_it_passes(repo: Path, cache: Pat
 
 
 def test_more_memory_is_caught(repo: Path, cache: Path) -> None:
-    plant(repo, "HOARD_BYTES = 0", "HOARD_BYTES = 1_000_000")
+    plant(repo, "HOARD_BYTES = 0", "HOARD_BYTES = 4_000_000")
     code, result, shown = gate(repo, cache, "-m", "total_allocated_bytes")
     assert code == 10, shown
     (verdict,) = result["verdicts"]  # type: ignore[misc]
