@@ -103,6 +103,7 @@ def fake_scenario(
         Scenario,
         SimpleNamespace(
             ORDER=1,
+            QUICK_VARIANTS="all",
             INSTRUMENTS=instruments,
             GRID=grid or {},
             METRICS=(Metric("part_ns", "a part", headline=True), Metric("total_ns", "all")),
