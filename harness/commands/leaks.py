@@ -52,13 +52,14 @@ def command(
     from harness.memory import leak_run
     from harness.sizes import parse_bytes
 
-    run = leak_run.open_run(corpus, backend, results or places.RESULTS)
-    efforts = leak_run.plan(run, parse_bytes(detect) if detect else None, _say)
-    for line in leak_run.costs(run, efforts):
+    check = leak_run.prepare(corpus, backend)
+    efforts = leak_run.plan(check, parse_bytes(detect) if detect else None, _say)
+    for line in leak_run.costs(check, efforts):
         click.echo(line)
     if dry_run:
         return
-    findings = list(leak_run.check(run, efforts, _say))
+    run = leak_run.start(check, results or places.RESULTS)
+    findings = list(leak_run.investigate_all(run, efforts, _say))
     Console().print(leak_run.table(findings))
     click.echo(f"records: {leak_run.finish(run)}")
     unsettled = (LeakClass.LEAK, LeakClass.INCONCLUSIVE)

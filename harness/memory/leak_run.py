@@ -39,11 +39,20 @@ _STYLES = {LeakClass.LEAK: "bold red", LeakClass.CLEAN: "green"}
 
 
 @dataclass
-class LeakRun:
-    """What `firstbyte leaks` works on."""
+class LeakCheck:
+    """What to check, and on what; no run folder yet."""
 
     laboratory: Laboratory
     subjects: Sequence[Subject]
+    corpus: str
+
+
+@dataclass
+class LeakRun:
+    """A check under way, with its run folder."""
+
+    check: LeakCheck
+    laboratory: Laboratory
     run: OpenRun
     findings: list[Finding] = field(default_factory=list)
 
@@ -56,31 +65,40 @@ class Planned:
     scan_seconds: float | None = None
 
 
-def open_run(corpus: str, backends: Sequence[str], results: Path) -> LeakRun:
-    """Check the names, make the files, open the run folder. Raises HarnessError for bad input."""
+def prepare(corpus: str, backends: Sequence[str]) -> LeakCheck:
+    """Check the names and make the files. Raises HarnessError for bad input."""
     catalogue = registry.discover()
     everything = list(catalogue.backends)
     subjects = [one for text in backends or everything for one in _subjects(catalogue, text)]
     manifest = leak_corpus(resolve(corpus), places.cache())
-    note = f"Files of the leak check, made from the first shard of {corpus}."
+    return LeakCheck(Laboratory(manifest, catalogue), subjects, corpus)
+
+
+def start(check: LeakCheck, results: Path) -> LeakRun:
+    """Open a run folder for the check. Raises StoreError where it cannot be made."""
+    manifest, catalogue = check.laboratory.manifest, check.laboratory.catalogue
+    note = f"Files of the leak check, made from the first shard of {check.corpus}."
     here = current_environment(registry.PROJECT)
     manifests = {manifest.spec: manifest}
     opened = session.start_run(
         Session(catalogue, here, manifests, Plan(()), "leaks", (note,)), results
     )
     laboratory = Laboratory(manifest, catalogue, opened.run.run_id, keep=opened.add)
-    return LeakRun(laboratory, subjects, opened)
+    return LeakRun(check, laboratory, opened)
 
 
-def plan(run: LeakRun, detect_bytes: int | None, say: Say) -> list[Planned]:
-    """The effort for each subject: the default, or what a pilot says that `--detect` takes."""
+def plan(check: LeakCheck, detect_bytes: int | None, say: Say) -> list[Planned]:
+    """The effort for each subject: the default, or what a pilot says that `--detect` takes.
+
+    Raises HarnessError where that is out of reach.
+    """
     if detect_bytes is None:
-        return [Planned(Effort()) for _ in run.subjects]
+        return [Planned(Effort()) for _ in check.subjects]
     planned = []
-    for subject in run.subjects:
+    for subject in check.subjects:
         say(f"{_name(subject)}: pilot")
         try:
-            noise, scan_seconds = pilot(run.laboratory, subject)
+            noise, scan_seconds = pilot(check.laboratory, subject)
         except EndedBadlyError:
             # The check itself meets the same end, and reports it.
             planned.append(Planned(Effort()))
@@ -89,10 +107,10 @@ def plan(run: LeakRun, detect_bytes: int | None, say: Say) -> list[Planned]:
     return planned
 
 
-def costs(run: LeakRun, efforts: Sequence[Planned]) -> list[str]:
+def costs(check: LeakCheck, efforts: Sequence[Planned]) -> list[str]:
     """One line per subject: scans and seconds, and what they can show."""
     lines = []
-    for subject, one in zip(run.subjects, efforts, strict=True):
+    for subject, one in zip(check.subjects, efforts, strict=True):
         line = f"{_name(subject)}: {one.effort.scans:,} scans"
         if one.scan_seconds is None:
             line += f", at most about {duration(2 * one.effort.budget_seconds)} if nothing is found"
@@ -103,9 +121,9 @@ def costs(run: LeakRun, efforts: Sequence[Planned]) -> list[str]:
     return lines
 
 
-def check(run: LeakRun, efforts: Sequence[Planned], say: Say) -> Iterator[Finding]:
+def investigate_all(run: LeakRun, efforts: Sequence[Planned], say: Say) -> Iterator[Finding]:
     """Investigate every subject in turn; each finding is on disk before it is yielded."""
-    for subject, one in zip(run.subjects, efforts, strict=True):
+    for subject, one in zip(run.check.subjects, efforts, strict=True):
         name = _name(subject)
         finding = investigate(run.laboratory, subject, one.effort, partial(_say_of, name, say))
         run.findings.append(finding)
