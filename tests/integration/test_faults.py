@@ -48,7 +48,6 @@ AT_ONCE: dict[str, tuple[Status, str]] = {
     "unsupported_in_open": (Status.SKIPPED, "cannot read columns of planted type"),
     "unsupported_in_prepare": (Status.SKIPPED, "cannot write columns of planted type"),
     "error_in_prepare": (Status.ERROR, "while preparing the corpus: OSError: planted in prepare"),
-    "second_process": (Status.ERROR, "planted in the second process (process 2 of 2)"),
     "closes_protocol": (Status.CRASHED, "exited with code 1 without a result"),
     "garbage_on_protocol": (Status.ERROR, "broke the protocol with 'this is no JSON'"),
     "leaves_child": (Status.OK, ""),
@@ -106,7 +105,7 @@ def test_the_run_goes_on_to_its_end(scans: Measured) -> None:
         "sound:default",
     ]
     assert scans.records["sound:default"].status is Status.OK
-    assert len(scans.records["sound:default"].samples) == 2
+    assert scans.records["sound:default"].samples
     assert scans.run.finished
     assert scans.done.returncode == 1, "a failed cell must show in the exit code"
     assert "Traceback" not in scans.done.stderr
@@ -158,7 +157,12 @@ def test_a_backends_words_cannot_become_markup(scans: Measured) -> None:
 
 
 def records(
-    corpus: str, scenario: str, params: dict[str, str], backends: list[str], limits: Limits
+    corpus: str,
+    scenario: str,
+    params: dict[str, str],
+    backends: list[str],
+    limits: Limits,
+    processes: int = 1,
 ) -> dict[str, Record]:
     """The cells' records without a command line and a report around them."""
     workshop = session.open_session(
@@ -168,13 +172,17 @@ def records(
             instruments=("clock",),
             corpora=(corpus,),
             params={name: (value,) for name, value in params.items()},
+            profile="full",
             limits=limits,
         )
     )
+    cells = [
+        replace(one, warmup_processes=0, cell=replace(one.cell, processes=processes))
+        for one in workshop.plan.cells
+    ]
     executor = workshop.executor("faults")
     return {
-        f"{record.cell.backend}:{record.cell.variant}": record
-        for record in executor.records(workshop.plan.cells)
+        f"{record.cell.backend}:{record.cell.variant}": record for record in executor.records(cells)
     }
 
 
@@ -205,6 +213,17 @@ def test_a_hang_is_ended(hangs: dict[str, Record], fault: str) -> None:
 
 def test_a_hang_leaves_the_stack_on_record(hangs: dict[str, Record]) -> None:
     assert "in hang_in_next" in hangs["faulty:hang_in_next"].stderr_tail
+
+
+def test_a_fault_in_a_later_process_says_in_which(here: None, tiny_corpus: str) -> None:
+    got = records(
+        tiny_corpus, "full_scan", {}, ["faulty:second_process", "sound"], AMPLE, processes=2
+    )
+    late = got["faulty:second_process"]
+    assert late.status is Status.ERROR
+    assert late.reason == "RuntimeError: planted in the second process (process 2 of 2)"
+    assert len(late.samples) == 1, "what the first process gave is kept"
+    assert len(got["sound:default"].samples) == 2
 
 
 def test_a_wrong_first_value_is_wrong(here: None, tiny_corpus: str) -> None:
