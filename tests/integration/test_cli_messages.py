@@ -133,9 +133,11 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     assert len(cells) == len(lines) - 1 == 8
     assert "sound:default@current" in lines[0]
     assert sum("SKIPPED: " in line and "does not declare" in line for line in lines) == 4
-    assert sum("never measured here" in line for line in lines) == 4
+    # The published run, where there is one, says what scenarios take; else nothing is known.
+    costs = [line.rsplit("  ", 1)[1] for line in cells if "SKIPPED: " not in line]
+    assert len(costs) == 4
+    assert all(cost == "never measured here" or cost.startswith("about ") for cost in costs)
     assert lines[-1].startswith("8 cells, about ")
-    assert lines[-1].endswith("and 4 cells of unknown cost")
     assert list(tmp_path.iterdir()) == []
 
 
