@@ -161,7 +161,9 @@ def create(
 ) -> PlantedBackend:
     """The backend with that fault. Raises ValueError for an unknown one, Unsupported without cc."""
     return PlantedBackend(
-        _fault(fault, bytes, per=per, every=every, capacity=capacity, bundled=bundled, counted=counted)
+        _fault(
+            fault, bytes, per=per, every=every, capacity=capacity, bundled=bundled, counted=counted
+        )
     )
 
 
