@@ -32,13 +32,13 @@ def withhold(
             continue
         why = certificate.reason if certificate else f"no record of `{SCENARIO}` in this run"
         reasons[f"{cell.backend}:{cell.variant}"] = why
-        shown.append(_without_heap(record))
+        shown.append(_without_heap(record, why))
     return shown, tuple(
         f"memray's figures for {name} are withheld: {why}" for name, why in sorted(reasons.items())
     )
 
 
-def _without_heap(record: Record) -> Record:
+def _without_heap(record: Record, why: str) -> Record:
     samples = tuple(
         replace(
             sample,
@@ -46,4 +46,6 @@ def _without_heap(record: Record) -> Record:
         )
         for sample in record.samples
     )
-    return replace(record, samples=samples)
+    return replace(
+        record, samples=samples, reason=record.reason or f"memray's figures are withheld: {why}"
+    )

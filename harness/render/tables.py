@@ -13,6 +13,7 @@ import pandas as pd
 
 from harness.analysis import frames
 from harness.api import Metric
+from harness.memory.withholding import withhold
 from harness.model import Cell, Param, Record, Status
 from harness.registry import Catalogue
 from harness.render.units import Unit, title, unit_for
@@ -94,11 +95,13 @@ class RunView:
     catalogue: Catalogue
     samples: pd.DataFrame = field(init=False)
     """All OK figures, as `frames.samples`, from the reported instrument only."""
+    withheld: tuple[str, ...] = field(init=False)
+    """Whose heap figures are withheld, and why, one line each."""
     summary: pd.DataFrame = field(init=False)
     """Their `frames.summary`, with the efficiencies that scenarios declare."""
 
     def __post_init__(self) -> None:
-        self.records = frames.latest(self.records)
+        self.records, self.withheld = withhold(frames.latest(self.records), self.catalogue)
         self.samples = frames.reportable(frames.samples(self.records))
         self.summary = self._with_efficiencies(frames.summary(self.samples))
         self._environments = {record.cell.environment for record in self.records}

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from render_fixtures import HOSTILE, catalogue, cell, record, records, run
+from render_fixtures import HOSTILE, catalogue, cell, certify_all, record, records, run
 
 from harness.model import Record, Status
 from harness.render.html import render
@@ -43,6 +43,11 @@ class Page(HTMLParser):
 
     def handle_comment(self, data: str) -> None:
         self.comments.append(data)
+
+
+@pytest.fixture(autouse=True)
+def memray_sees_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    certify_all(monkeypatch)
 
 
 def fewer() -> list[Record]:

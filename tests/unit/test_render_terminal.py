@@ -8,12 +8,18 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from render_fixtures import catalogue, cell, record, records, run
+from render_fixtures import catalogue, cell, certify_all, record, records, run
 from rich.console import Console
 
+from harness.memory import withholding
 from harness.model import Record, Status
 from harness.render.tables import RunView
 from harness.render.terminal import Progress, summary
+
+
+@pytest.fixture(autouse=True)
+def memray_sees_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    certify_all(monkeypatch)
 
 
 def draw(found: list[Record], width: int = 140, **changes: object) -> str:
@@ -189,3 +195,10 @@ def test_progress_on_a_terminal_shows_cell_counts_and_failures() -> None:
     assert "1/2 cells" in text
     assert "1 failed" in text
     assert found[1].cell.key in text
+
+
+def test_without_a_certificate_no_heap_figure_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(withholding, "certificates", lambda found, known: {})
+    view = RunView(records(), catalogue())
+    assert "peak_heap_bytes" not in set(view.summary["metric"])
+    assert any("no record of `visibility`" in problem.reason for problem in view.problems())
