@@ -237,9 +237,14 @@ def _scenario_files() -> Iterator[tuple[Path, str]]:
 
 
 def instruments() -> dict[str, str]:
-    """Name -> docstring of every instrument, without importing it."""
+    """Name -> docstring of every instrument, that is every file with a `Probe`; none is imported."""
     folder = Path(__file__).parent / "instruments"
-    return {
-        path.stem: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    trees = {
+        path.stem: ast.parse(path.read_text(encoding="utf-8"))
         for path in sorted(folder.glob("[!_]*.py"))
+    }
+    return {
+        name: ast.get_docstring(tree) or ""
+        for name, tree in trees.items()
+        if any(isinstance(node, ast.ClassDef) and node.name == "Probe" for node in tree.body)
     }

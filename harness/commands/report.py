@@ -49,6 +49,7 @@ def command(
 ) -> None:
     """Write the report of RUN: a run id, its unique beginning, a path, or `latest`."""
     from harness import places, registry, store
+    from harness.memory.withholding import withhold
 
     if readme is None and (picture or check):
         raise click.UsageError("--picture and --check need --readme, which says what they show")
@@ -61,7 +62,7 @@ def command(
         click.echo(f"{readme}: its headline table is that of run {of.run_id}")
         return
     written = [_write_html(output or places.REPORTS / f"{of.run_id}.html", of, records, catalogue)]
-    written += _write_data(csv, json, of, records)
+    written += _write_data(csv, json, of, withhold(records, catalogue)[0])
     if readme is not None:
         written += _write_headline(readme, picture, of, records, catalogue)
     for path in written:
