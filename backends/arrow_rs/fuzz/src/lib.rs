@@ -1,0 +1,89 @@
+//! What each fuzz target does with its bytes. A target panics where the reader breaks a promise.
+
+mod scratch;
+
+// The parser of page headers is private to the core, which has no door for fuzzers: it is compiled in here.
+#[allow(dead_code)]
+#[path = "../../crates/core/src/error.rs"]
+mod error;
+#[allow(dead_code)]
+#[path = "../../crates/core/src/page_header.rs"]
+mod page_header;
+#[allow(dead_code)]
+#[path = "../../crates/core/src/thrift.rs"]
+mod thrift;
+
+use firstbyte_core::alloc::{Counting, live_bytes, peak_bytes, reset_peak};
+use firstbyte_core::{Dataset, Kind, Result, ScanOptions, Strings};
+
+use crate::scratch::with_file;
+use crate::thrift::Stop;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const MAGIC: &[u8] = b"PAR1";
+const MAX_PAGE_BYTES: usize = 1 << 20;
+const MEMORY_BUDGET_BYTES: usize = 4 << 20;
+/// A footer may take this many times its own bytes once it is structures.
+const FOOTER_FACTOR: usize = 256;
+
+/// The bytes as the footer of a file that has some room for column chunks.
+pub fn footer(bytes: &[u8]) {
+    let length = (bytes.len() as u32).to_le_bytes();
+    let file = [MAGIC, &[0; 64], bytes, &length, MAGIC].concat();
+    let limit = (64 << 10) + FOOTER_FACTOR * file.len();
+    with_file(&file, |path| within(limit, || expect_typed(Dataset::open(path).map(drop))));
+}
+
+/// The bytes as the header of a page. Every shorter prefix must ask for more or be refused.
+pub fn page_header(bytes: &[u8]) {
+    let Ok((header, length)) = page_header::PageHeader::parse(bytes) else { return };
+    assert!(length <= bytes.len(), "a header of {length} bytes out of {}", bytes.len());
+    assert_eq!(page_header::PageHeader::parse(&bytes[..length]), Ok((header, length)));
+    for cut in 0..length {
+        assert_eq!(page_header::PageHeader::parse(&bytes[..cut]), Err(Stop::More), "cut at {cut}");
+    }
+}
+
+/// The first byte as options, the others as a file.
+pub fn scan(bytes: &[u8]) {
+    let Some((&choice, file)) = bytes.split_first() else { return };
+    let options = ScanOptions {
+        batch_rows: [7, 1024][usize::from(choice & 1)],
+        threads: [0, 0, 0, 2][usize::from(choice >> 1 & 3)],
+        strings: [Strings::AsStored, Strings::View, Strings::Dictionary][usize::from(choice >> 3) % 3],
+        memory_budget_bytes: MEMORY_BUDGET_BYTES,
+        max_page_bytes: MAX_PAGE_BYTES,
+        ..ScanOptions::default()
+    };
+    let limit = MEMORY_BUDGET_BYTES + MAX_PAGE_BYTES + FOOTER_FACTOR * file.len();
+    with_file(file, |path| within(limit, || expect_typed(read_all(path, &options))));
+}
+
+/// All rows, which must be as many as the footer promised.
+fn read_all(path: &std::path::Path, options: &ScanOptions) -> Result<()> {
+    let dataset = Dataset::open(path)?;
+    let mut rows = 0;
+    for batch in dataset.scan(options)? {
+        rows += batch?.num_rows() as u64;
+    }
+    assert_eq!(rows, dataset.num_rows(), "rows were lost without an error");
+    Ok(())
+}
+
+fn expect_typed(outcome: Result<()>) {
+    if let Err(error) = outcome {
+        assert!(!error.to_string().contains('\0'), "a NUL in {error:?}");
+        assert!(!matches!(error.kind, Kind::Usage | Kind::Forked), "the file is at fault: {error}");
+    }
+}
+
+/// Run `work`, which may hold at most `limit` bytes at once.
+fn within(limit: usize, work: impl FnOnce()) {
+    let before = live_bytes();
+    reset_peak();
+    work();
+    let held = peak_bytes().saturating_sub(before);
+    assert!(held <= limit, "{held} bytes were held at once, more than {limit}");
+}
