@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.analysis.compare import Comparison, Uncompared
+    from harness.model import Record, Run
 
 _LINE = "  {:<24} {:>14} {:>14} {:>7}  {}"
 
@@ -52,10 +53,18 @@ def command(
 
     from harness import places, registry, store
     from harness.analysis.compare import compare
+    from harness.memory.withholding import withhold
 
     folder = results or places.RESULTS
     catalogue = registry.discover()
-    first, second = (store.load(store.find(name, folder)) for name in (before, after))
+    sides: list[tuple[Run, list[Record]]] = []
+    withheld: dict[str, None] = {}
+    for name in (before, after):
+        made, records = store.load(store.find(name, folder))
+        shown, reasons = withhold(records, catalogue)
+        sides.append((made, shown))
+        withheld |= dict.fromkeys(reasons)
+    first, second = sides
     headline = {
         one.name
         for scenario in catalogue.scenarios.values()
@@ -74,7 +83,7 @@ def command(
         _print_rows(console, rows)
     else:
         console.print("no cell is OK in both runs")
-    for line in _uncompared(uncompared):
+    for line in [*withheld, *_uncompared(uncompared)]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -75,6 +75,19 @@ def test_compare_prints_ratio_and_interval(results: Path) -> None:
     assert "TIMEOUT before: took over 60 s" in found.output
 
 
+def test_compare_leaves_out_what_no_certificate_covers(results: Path) -> None:
+    hidden = record(
+        cell("full_scan", backend="a", variant="x", instrument="heap"),
+        {"peak_heap_bytes": 123e6, "wall_ns": 1e9},
+    )
+    for name in ("old", "new"):
+        store(results, run(run_id=name), [*RECORDS, hidden])
+    found = call(compare.command, results, "old", "new", "--metric", "all")
+    assert found.exit_code == 0, found.output
+    assert "123" not in found.output
+    assert found.output.count("memray's figures for a:x are withheld") == 1
+
+
 def test_compare_refuses_another_host_without_the_flag(results: Path) -> None:
     refused = call(compare.command, results, "run-1", "other")
     assert isinstance(refused.exception, IncomparableError)
