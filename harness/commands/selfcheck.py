@@ -23,7 +23,10 @@ CHECKS = {
     show_default=True,
     help="How often each planted fault is tried.",
 )
-def command(parts: tuple[str, ...], repetitions: int) -> None:
+@click.option(
+    "--resume", is_flag=True, help="Go on with a check of `memory` that was stopped half-way."
+)
+def command(parts: tuple[str, ...], repetitions: int, resume: bool) -> None:
     """Try the harness itself on faults of known class and size, and print the certificate.
 
     PARTS are `memory` and `gate`; all by default. Certificates are kept under results/selfcheck/.
@@ -31,9 +34,14 @@ def command(parts: tuple[str, ...], repetitions: int) -> None:
     """
     from rich.console import Console
 
+    if resume and parts != ("memory",):
+        raise click.UsageError(
+            "--resume goes with `memory` alone: the gate's pairs of another hour would not compare"
+        )
+    how = {"resume": True} if resume else {}
     passed = True
     for part in parts or CHECKS:
-        shown, good = importlib.import_module(CHECKS[part]).check(repetitions, _say)
+        shown, good = importlib.import_module(CHECKS[part]).check(repetitions, _say, **how)
         Console().print(shown)
         passed = passed and good
     if not passed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,8 +22,6 @@ from harness.corpora.catalogue import resolve
 from harness.errors import HarnessError
 from harness.memory.certificates import certificate
 from harness.memory.corpus import leak_corpus
-from harness.memory.effort import Effort
-from harness.memory.investigation import investigate
 from harness.memory.laboratory import Laboratory
 from harness.memory.planted import (
     BACKEND,
@@ -34,13 +33,14 @@ from harness.memory.planted import (
     Peak,
     make_findable,
 )
+from harness.memory.trials import Journal, Trial, trials
 from harness.model import Status
 
 CORPUS = "mt:size=20MB,shards=2"
 """Made up, so that a self-check needs nothing but this project."""
 SAMPLER_PAIRS = 8
 """All of them would agree by chance once in 256 times."""
-SCHEMA = 1
+SCHEMA = 2
 
 Say = Callable[[str], None]
 
@@ -120,6 +120,8 @@ class Certificate:
     """Investigations of installed backends."""
     false_leaks: tuple[str, ...]
     """Installed backends that were called LEAK."""
+    not_run: tuple[str, ...] = ()
+    """Investigations of installed backends that ended without a verdict, and why."""
     schema: int = SCHEMA
 
     @property
@@ -155,28 +157,34 @@ class Certificate:
         )
 
 
-def self_check(repetitions: int, clean_repetitions: int, say: Say) -> Certificate:
-    """Run everything and return the certificate. Raises HarnessError outside a checkout."""
+def self_check(
+    repetitions: int, clean_repetitions: int, say: Say, *, resume: bool = False
+) -> Certificate:
+    """Run everything and return the certificate.
+
+    `resume` goes on with a check that was stopped. Raises HarnessError outside a checkout, and
+    where there is nothing that can be resumed.
+    """
     make_findable()
-    catalogue = registry.discover()
-    laboratory = Laboratory(leak_corpus(resolve(CORPUS), places.cache()), catalogue)
+    journal = Journal(certificate_path().with_name("memory.progress.jsonl"), resume=resume)
+    laboratory = Laboratory(leak_corpus(resolve(CORPUS), places.cache()), registry.discover())
     sights = {variant: _sight(laboratory, variant, say) for variant in SIGHTS}
     peaks = tuple(one for peak in PEAKS for one in _peaks(laboratory, peak, say))
     sampler = _sampler_cost(laboratory, say)
-    truths = tuple(
-        _truth(laboratory, variant, expected, repetitions, say)
-        for variant, expected in TRUTHS.items()
-    )
-    clean, false_leaks = _negatives(laboratory, clean_repetitions, say)
+    tried = list(trials(laboratory, repetitions, clean_repetitions, journal, say))
+    clean = [one for one in tried if not one.subject.startswith(f"{BACKEND}:")]
     return Certificate(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         host=environment.host(),
-        truths=truths,
+        truths=tuple(_truth(variant, expected, tried) for variant, expected in TRUTHS.items()),
         peaks=peaks,
         sights=sights,
         sampler=sampler,
-        clean_processes=clean,
-        false_leaks=false_leaks,
+        clean_processes=sum(one.outcome != "" for one in clean),
+        false_leaks=tuple(
+            f"{one.subject}: {one.reason}" for one in clean if one.outcome == LeakClass.LEAK
+        ),
+        not_run=tuple(f"{one.subject}: {one.reason}" for one in clean if not one.outcome),
     )
 
 
@@ -223,43 +231,13 @@ def _sampler_cost(laboratory: Laboratory, say: Say) -> SamplerCost:
     return SamplerCost(tuple(seen["clock"]), tuple(seen["clock_sampled"]))
 
 
-def _truth(
-    laboratory: Laboratory, variant: str, expected: LeakClass, repetitions: int, say: Say
-) -> TruthResult:
-    said: dict[str, int] = {}
+def _truth(variant: str, expected: LeakClass, tried: Sequence[Trial]) -> TruthResult:
+    own = [one for one in tried if one.subject == f"{BACKEND}:{variant}"]
     detectable: dict[str, float] = {}
-    for number in range(repetitions):
-        finding = investigate(
-            laboratory, laboratory.subject(f"{BACKEND}:{variant}"), Effort(), name_stacks=False
-        )
-        if finding.verdict is None:
-            raise HarnessError(f"planted {variant} could not be run: {finding.trouble}")
-        outcome = finding.verdict.outcome
-        said[outcome] = said.get(outcome, 0) + 1
-        for ledger, size in finding.verdict.detectable_bytes.items():
+    for trial in own:
+        for ledger, size in trial.detectable_bytes.items():
             detectable[ledger] = max(size, detectable.get(ledger, 0.0))
-        say(f"{variant} {number + 1}/{repetitions}: {outcome}, expected {expected}")
-    return TruthResult(variant, expected, said, detectable)
-
-
-def _negatives(laboratory: Laboratory, repetitions: int, say: Say) -> tuple[int, tuple[str, ...]]:
-    """Investigate every installed backend and variant; none of them is meant to leak."""
-    count, false_leaks = 0, []
-    for backend in laboratory.catalogue.backends.values():
-        if backend.name == BACKEND or backend.unavailable:
-            continue
-        for variant in backend.variants:
-            for _ in range(repetitions):
-                name = f"{backend.name}:{variant.name}"
-                finding = investigate(laboratory, (backend, variant), Effort(), name_stacks=False)
-                if finding.verdict is None:
-                    say(f"{name}: not run: {finding.trouble}")
-                    continue
-                say(f"{name}: {finding.verdict.outcome}")
-                count += 1
-                if finding.verdict.outcome is LeakClass.LEAK:
-                    false_leaks.append(f"{name}: {finding.verdict.reason}")
-    return count, tuple(false_leaks)
+    return TruthResult(variant, expected, Counter(one.outcome for one in own), detectable)
 
 
 def _must_be_good(status: Status, variant: str, reason: str) -> None:
@@ -294,6 +272,7 @@ def load() -> Certificate | None:
         raw["peaks"] = tuple(PeakResult(**one) for one in raw["peaks"])
         raw["sampler"] = SamplerCost(**{k: tuple(v) for k, v in raw["sampler"].items()})
         raw["false_leaks"] = tuple(raw["false_leaks"])
+        raw["not_run"] = tuple(raw["not_run"])
         return Certificate(**raw)
     except (ValueError, KeyError, TypeError) as error:
         raise HarnessError(f"{path} is damaged ({error}): run `firstbyte selfcheck`") from error

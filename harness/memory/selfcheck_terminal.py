@@ -11,12 +11,15 @@ from rich.text import Text
 from harness.memory.planted import SIGHTS
 from harness.memory.selfcheck import Certificate, in_words, save, self_check
 
-CLEAN_REPETITIONS = 1
 
+def check(
+    repetitions: int, say: Callable[[str], None], *, resume: bool = False
+) -> tuple[RenderableType, bool]:
+    """Run the memory self-check, keep its certificate, and return what to print.
 
-def check(repetitions: int, say: Callable[[str], None]) -> tuple[RenderableType, bool]:
-    """Run the memory self-check, keep its certificate, and return what to print."""
-    made = self_check(repetitions, max(CLEAN_REPETITIONS, repetitions), say)
+    Each planted fault and each installed backend is investigated `repetitions` times.
+    """
+    made = self_check(repetitions, repetitions, say, resume=resume)
     path = save(made)
     return Group(*_parts(made), Text(f"kept in {path}", style="dim")), made.passed
 
@@ -48,6 +51,7 @@ def _parts(made: Certificate) -> list[RenderableType]:
     for variant, sight in made.sights.items():
         sights.add_row(variant, sight, SIGHTS[variant].value)
     false = [Text(f"FALSE LEAK: {one}", style="bold red") for one in made.false_leaks]
+    false += [Text(f"no verdict: {one}", style="bold yellow") for one in made.not_run]
     style = "bold green" if made.passed else "bold red"
     sampler = Text(
         f"sampler: CPU time of the worker with it / without it {made.sampler.ratio:.3f} "
