@@ -1,8 +1,9 @@
 """Every row of every shard, one after another, in one thread of the caller.
 
 Rows per second, compressed source bytes per second, CPU time of all threads, and in passes of their
-own the memory: what the kernel saw, and what memray saw. The page cache is warm. Batches are dropped
-as soon as they have been counted, as a training loop would.
+own the memory: what the kernel saw, what allocators say of themselves, and what memray saw. The page
+cache is warm. Batches are dropped as soon as they have been counted, as a training loop would. What is
+left is read twice: once everything was dropped and collected, and after the allocators were trimmed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 
 from harness import pagecache
 from harness.api import ALL, Bench, Metric, Repetitions
+from harness.instruments.allocators import Ledgers, aftermath
 from harness.model import Param
 
 ORDER = 20
@@ -30,6 +32,8 @@ METRICS = (
     ),
     Metric("base_rss_anon_bytes", "RssAnon after the import, before the scan", better=""),
     Metric("end_rss_anon_bytes", "RssAnon just after the scan"),
+    Metric("dropped_rss_anon_bytes", "RssAnon once everything was dropped and collected"),
+    Metric("trimmed_rss_anon_bytes", "RssAnon after the allocators were trimmed"),
     Metric("peak_rss_file_bytes", "highest RssFile (with shared memory) during the scan"),
     Metric("vm_hwm_bytes", "VmHWM, reset before the scan: counts file pages as well"),
     Metric("peak_heap_bytes", "highest heap in use as memray saw it"),
@@ -56,16 +60,23 @@ def run(bench: Bench) -> None:
     for shard in bench.shards:
         pagecache.warm(shard.path)
     size_bytes = sum(shard.path.stat().st_size for shard in bench.shards)
+    ledgers = Ledgers(bench.backend) if bench.instrument == "proc_memory" else None
     for _ in range(bench.repetitions):
+        if ledgers:
+            ledgers.reset_peaks()
         with bench.span() as span:
             delivered = [_scan(bench, index) for index in range(len(bench.shards))]
         values: dict[str, float] = {}
         if bench.instrument == "clock":
             seconds = span["wall_ns"] / 1e9
             values = {"rows_per_s": sum(delivered) / seconds, "bytes_per_s": size_bytes / seconds}
+        if ledgers:
+            values = {**ledgers.peaks(), **aftermath(ledgers)}
         bench.emit(values)
         for index, rows in enumerate(delivered):
             bench.check_rows(index, rows)
+    if ledgers:
+        ledgers.close()
     if bench.final_process and bench.instrument == "clock":
         for index in range(len(bench.shards)):
             bench.verify(index)

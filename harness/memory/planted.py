@@ -46,6 +46,9 @@ SIGHTS: dict[str, Sight] = {
 }
 """Variant -> what memray sees of it."""
 
+HARDEST = ("malloc_leak", "bundled_leak")
+"""The smallest planted leaks, with and without an allocator that can be asked: tried most often."""
+
 CONTROLS = ("clean", "read_ahead", "reference_cycle")
 
 

@@ -157,11 +157,10 @@ class Certificate:
         )
 
 
-def self_check(
-    repetitions: int, clean_repetitions: int, say: Say, *, resume: bool = False
-) -> Certificate:
+def self_check(repetitions: int, say: Say, *, resume: bool = False) -> Certificate:
     """Run everything and return the certificate.
 
+    The smallest planted leaks are tried `repetitions` times, others as `planned_repetitions` says.
     `resume` goes on with a check that was stopped. Raises HarnessError outside a checkout, and
     where there is nothing that can be resumed.
     """
@@ -171,7 +170,7 @@ def self_check(
     sights = {variant: _sight(laboratory, variant, say) for variant in SIGHTS}
     peaks = tuple(one for peak in PEAKS for one in _peaks(laboratory, peak, say))
     sampler = _sampler_cost(laboratory, say)
-    tried = list(trials(laboratory, repetitions, clean_repetitions, journal, say))
+    tried = list(trials(laboratory, repetitions, journal, say))
     clean = [one for one in tried if not one.subject.startswith(f"{BACKEND}:")]
     return Certificate(
         made=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,7 +1,6 @@
 """The investigations of a self-check, one after another, each noted on disk as it ends.
 
-Planted truths and installed backends take turns, so a check that was stopped half-way has tried
-all of them about equally often. A journal lets it go on where it stopped: a full check takes hours.
+Subjects take turns, so a check that was stopped half-way has done about half of each. A journal lets it go on where it stopped: a full check takes hours.
 """
 
 from __future__ import annotations
@@ -9,6 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from math import ceil
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from harness.errors import HarnessError
 from harness.memory.effort import Effort
 from harness.memory.investigation import investigate
 from harness.memory.laboratory import Laboratory
-from harness.memory.planted import BACKEND, TRUTHS
+from harness.memory.planted import BACKEND, HARDEST, TRUTHS
 
 Say = Callable[[str], None]
 
@@ -89,28 +90,37 @@ class Journal:
             self.note(trial)
 
 
-def trials(
-    laboratory: Laboratory,
-    repetitions: int,
-    clean_repetitions: int,
-    journal: Journal,
-    say: Say,
-) -> Iterator[Trial]:
-    """Every planted truth `repetitions` times, every installed backend `clean_repetitions` times.
+def trials(laboratory: Laboratory, repetitions: int, journal: Journal, say: Say) -> Iterator[Trial]:
+    """All investigations of a check: how often each is made, `planned_repetitions` says.
 
     Raises HarnessError where a planted truth cannot be run.
     """
-    wanted = [(name, number) for name in _planted() for number in range(repetitions)] + [
-        (name, number) for name in _installed(laboratory) for number in range(clean_repetitions)
+    wanted = [
+        ((number + 0.5) / count, subject, number)
+        for subject, count in planned_repetitions(laboratory, repetitions).items()
+        for number in range(count)
     ]
-    wanted.sort(key=lambda one: one[1])
-    for place, (subject, number) in enumerate(wanted, 1):
+    for place, (_, subject, number) in enumerate(sorted(wanted, key=itemgetter(0)), 1):
         trial = journal.find(subject, number)
         if trial is None:
             trial = _try(laboratory, subject, number)
             journal.note(trial)
             say(f"{place} of {len(wanted)}: {subject}: {trial.outcome or trial.reason}")
         yield trial
+
+
+def planned_repetitions(laboratory: Laboratory, repetitions: int) -> dict[str, int]:
+    """Subject -> how often it is investigated.
+
+    The smallest planted leaks `repetitions` times, the other faults a sixth as often. Installed
+    backends two thirds as often: there are many, and together they are the negatives.
+    """
+    hardest = {f"{BACKEND}:{variant}" for variant in HARDEST}
+    planted = {
+        subject: repetitions if subject in hardest else ceil(repetitions / 6)
+        for subject in _planted()
+    }
+    return planted | {subject: ceil(2 * repetitions / 3) for subject in _installed(laboratory)}
 
 
 def _try(laboratory: Laboratory, subject: str, number: int) -> Trial:

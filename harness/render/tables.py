@@ -20,6 +20,8 @@ from harness.render.units import Unit, title, unit_for
 
 NOT_RUN = "not run"
 WITHHELD = "withheld"
+NOT_KEPT = "n/a"
+"""The cell is OK and has no such figure: an allocator's counter that only another backend has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +325,7 @@ class RunView:
             return Figure(str(record.status), failed=True)
         row = self._figures.get((*_identity(record.cell), metric.name))
         if row is None:
-            return Figure(WITHHELD)
+            return Figure(WITHHELD if record.reason else NOT_KEPT)
         if not row["n"]:
             return Figure("", row["median"])
         return Figure("", row["median"], row["min"], row["max"], row["n"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -50,15 +51,27 @@ def test_a_stopped_check_goes_on_where_it_stopped(
 ) -> None:
     path = tmp_path / "selfcheck" / "progress.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        list(trials(laboratory, 2, 2, Journal(path, resume=False), lambda _: None))
+        list(trials(laboratory, 6, Journal(path, resume=False), lambda _: None))
     with path.open("a") as file:
         file.write('{"subject": "planted:clean", "num')
-    done = list(trials(laboratory, 2, 2, Journal(path, resume=True), lambda _: None))
-    assert list(trials(laboratory, 2, 2, Journal(path, resume=True), lambda _: None)) == done
-    everything = 2 * (len(TRUTHS) + 2)
-    assert len(done) == everything
-    assert len(made) == everything + 1, "nothing is tried twice, and `stopped` stands among them"
-    assert len(set(made[: len(TRUTHS) + 3])) == len(TRUTHS) + 3, "each is tried once before twice"
+    done = list(trials(laboratory, 6, Journal(path, resume=True), lambda _: None))
+    assert list(trials(laboratory, 6, Journal(path, resume=True), lambda _: None)) == done
+    assert len(made) == len(done) + 1, "nothing is tried twice, and `stopped` stands among them"
+
+
+def test_the_smallest_leaks_are_tried_most_and_subjects_take_turns(
+    tmp_path: Path, laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_try", lambda _, subject, number: trial(subject, number))
+    made = list(trials(laboratory, 6, Journal(tmp_path / "j", resume=False), lambda _: None))
+    found = Counter(one.subject for one in made)
+    assert found["planted:malloc_leak"] == found["planted:bundled_leak"] == 6
+    assert found["planted:clean"] == 1
+    assert found["real:x"] == found["real:y"] == 4
+    assert len(made) == 2 * 6 + (len(TRUTHS) - 2) + 2 * 4
+    first_half = Counter(one.subject for one in made[: len(made) // 2])
+    assert first_half["planted:malloc_leak"] in (2, 3, 4)
+    assert first_half["real:x"] in (1, 2, 3)
 
 
 def test_only_the_same_sources_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
