@@ -71,6 +71,9 @@ class Backend(Protocol):
       report, by allocator name; must not allocate through that allocator.
     * `allocator_peak_bytes() -> dict[str, int]` and `reset_peak() -> None`: the same for peaks.
     * `trim() -> None`: give back to the kernel what can be given back.
+    * `decompress(shard: Path, *, columns: Sequence[str] | None = None) -> int`: read and decompress
+      every page of those columns in the calling thread, decode nothing, and return the decompressed
+      bytes.
     """
 
     def versions(self) -> dict[str, str]:
@@ -150,7 +153,8 @@ class Bench(Protocol):
     final_process: bool
     """True in the last process of the cell: digests need to be made only once."""
     startup: Mapping[str, float]
-    """`spawn_ns`, `harness_ns` and `import_ns` of this process."""
+    """`spawn_ns`, `harness_ns` and `import_ns` of this process, and what the import gained:
+    `import_rss_anon_bytes` and `import_rss_file_bytes`."""
 
     create_backend: Callable[[], Backend]
     """Makes another instance of the same backend and variant; can be sent to a reader process."""

@@ -28,6 +28,8 @@ from harness.errors import PluginError, UnknownNameError
 PLUGINS_VARIABLE = "FIRSTBYTE_PLUGINS"
 PROJECT = Path(__file__).resolve().parent.parent
 
+ALL_CORES = "all"
+
 _BACKEND_KEYS = {"name", "language", "format", "summary", "module", "capabilities", "variants"}
 
 
@@ -40,6 +42,8 @@ class Variant:
     default: bool
     best: bool
     options: Mapping[str, Any]
+    threads: int | str | None = None
+    """Threads that may decode at once: a number, ALL_CORES, or None where it is not declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,17 @@ def _read_variant(path: Path, raw: Mapping[str, Any]) -> Variant:
         default=raw.get("default", False),
         best=raw.get("best", False),
         options=dict(raw.get("options", {})),
+        threads=_threads(path, raw),
+    )
+
+
+def _threads(path: Path, raw: Mapping[str, Any]) -> int | str | None:
+    threads: int | str | None = raw.get("threads")
+    if threads in (None, ALL_CORES) or (type(threads) is int and threads >= 1):
+        return threads
+    raise PluginError(
+        f"{path}: variant '{raw['name']}' has threads = {threads!r};"
+        f' it must be a whole number from 1, or "{ALL_CORES}"'
     )
 
 

@@ -24,6 +24,7 @@ from pathlib import Path  # noqa: E402
 from typing import Any, cast  # noqa: E402
 
 from harness.api import Backend, BuildRefusedError, Scenario, Shard, Unsupported  # noqa: E402
+from harness.instruments.proc_memory import read_status  # noqa: E402
 from harness.loading import create_backend  # noqa: E402
 from harness.order import PREPARE, Order  # noqa: E402
 from harness.verify import shard_digests  # noqa: E402
@@ -179,12 +180,16 @@ def work(order: Order, protocol: Protocol) -> None:
     instrument = importlib.import_module(f"harness.instruments.{order.cell.instrument}")
     probe = instrument.Probe(json.loads(order.to_json()))
     scenario = cast(Scenario, importlib.import_module(order.scenario_module))
+    anon_before, file_before = _own_rss_bytes()
     import_began_ns = time.monotonic_ns()
     backend = create_backend(order.backend_module, order.backend_options)
     imported_ns = time.monotonic_ns()
+    anon_after, file_after = _own_rss_bytes()
     startup: dict[str, float] = {
         "harness_ns": import_began_ns - STARTED_NS,
         "import_ns": imported_ns - import_began_ns,
+        "import_rss_anon_bytes": anon_after - anon_before,
+        "import_rss_file_bytes": file_after - file_before,
     }
     if order.spawned_ns:
         startup["spawn_ns"] = STARTED_NS - order.spawned_ns
@@ -195,6 +200,15 @@ def work(order: Order, protocol: Protocol) -> None:
     else:
         scenario.run(WorkerBench(order, protocol, probe, backend, startup))
     protocol.send("versions", versions=backend.versions())
+
+
+def _own_rss_bytes() -> tuple[int, int]:
+    """RssAnon and RssFile (with shared memory) of this process."""
+    status = os.open("/proc/self/status", os.O_RDONLY)
+    try:
+        return read_status(status)[:2]
+    finally:
+        os.close(status)
 
 
 if __name__ == "__main__":

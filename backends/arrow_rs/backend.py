@@ -84,6 +84,11 @@ class ArrowRsBackend:
             )
         )
 
+    def decompress(self, shard: Path, *, columns: Sequence[str] | None = None) -> int:
+        return firstbyte_arrow.open(shard).decompress(
+            columns=None if columns is None else list(columns)
+        )
+
     def allocator_bytes(self) -> dict[str, int]:
         return {"firstbyte_arrow": firstbyte_arrow.memory().live_bytes}
 

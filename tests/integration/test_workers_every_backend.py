@@ -32,6 +32,7 @@ POINTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("clock", {"mode": "processes", "readers": 2}),
     ],
     "leak_scan": [("proc_memory", {})],
+    "endurance": [("proc_memory", {"use": "abandoned", "uses": 1000})],
 }
 """Points of each grid that together use every value but the numbers of readers."""
 DEFAULTS = {
@@ -45,11 +46,14 @@ OTHER_VARIANTS = {
     "time_to_first_byte": [("clock", {"start": "reopened", "cache": "evicted"})],
     "concurrent_reads": [("clock", {"mode": "threads", "readers": 2})],
     "leak_scan": [],
+    "endurance": [],
 }
 """Variants differ in how they read: their digests count, once in each way of reading."""
 NOT_A_WORKERS = {"hot_paths"}
 MEMORY_TRUTHS = {"accumulation", "visibility"}
 """They need far more than a tiny corpus, and are tested on memory whose truth is known."""
+OF_THE_HARNESS = {"import_cost", "codec_floor", "responsiveness"}
+"""What they find does not depend on how odd a file is: `test_scenarios_reach` runs them."""
 TRUE_REASONS = {
     "legacy": ("msgpack rows cannot carry", "column", "type"),
 }
@@ -139,12 +143,14 @@ def once(planned: Planned) -> Planned:
     params = dict(planned.cell.params)
     if planned.cell.scenario == "leak_scan":
         params["budget_s"] = 0.1
+    if planned.cell.scenario == "endurance":
+        params["uses"] = 3
     cell = replace(planned.cell, processes=1, repetitions=2, params=params)
     return replace(planned, warmup_processes=0, cell=cell)
 
 
 def test_every_scenario_is_here() -> None:
-    assert set(POINTS) | NOT_A_WORKERS | MEMORY_TRUTHS == set(CATALOGUE.scenarios)
+    assert set(POINTS) | NOT_A_WORKERS | MEMORY_TRUTHS | OF_THE_HARNESS == set(CATALOGUE.scenarios)
 
 
 def test_the_corpus_is_as_odd_as_it_says(corpus: str) -> None:

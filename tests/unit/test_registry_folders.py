@@ -25,6 +25,7 @@ depth = 3
 [[variants]]
 name = "two"
 best = true
+threads = 2
 """
 
 
@@ -46,6 +47,7 @@ def test_a_description_is_read(tmp_path: Path) -> None:
     one, two = info.variants
     assert (one.default, one.best, dict(one.options)) == (True, False, {"depth": 3})
     assert (two.default, two.best, dict(two.options)) == (False, True, {})
+    assert (one.threads, two.threads) == (None, 2)
     assert info.variant("two") is two
     assert info.unavailable == ""
     with pytest.raises(UnknownNameError, match="no variant of mine 'tow'; did you mean 'two'"):
@@ -76,6 +78,9 @@ WRONG = {
     "a name with a slash": (GOOD.replace('"mine"', '"../mine"'), "name '../mine' may not contain"),
     "a name with a colon": (GOOD.replace('"mine"', '"mi:ne"'), "name 'mi:ne' may not contain"),
     "a variant with an at": (GOOD.replace('"two"', '"t@o"'), "name 't@o' may not contain"),
+    "no thread at all": (GOOD.replace("threads = 2", "threads = 0"), "'two' has threads = 0"),
+    "threads as a switch": (GOOD.replace("threads = 2", "threads = true"), "threads = True"),
+    "threads as a word": (GOOD.replace("threads = 2", 'threads = "many"'), 'from 1, or "all"'),
     "no name at all": (GOOD.replace('"mine"', '""'), "name '' is empty"),
 }
 
@@ -144,4 +149,5 @@ def test_the_project_describes_itself() -> None:
         assert doc, f"{name} says nothing about itself"
     for backend in known.backends.values():
         assert all(variant.summary for variant in backend.variants)
+        assert all(variant.threads for variant in backend.variants), backend.name
         assert (backend.folder / "backend.py").is_file()

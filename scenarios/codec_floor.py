@@ -1,0 +1,58 @@
+"""The codec alone over the pages that a scan reads: the floor under the CPU time of `full_scan`.
+
+The backend's `decompress` reads and decompresses every page of every shard in the calling thread
+and throws the bytes away; nothing is decoded and no batch is made. The page cache is warm and the
+shards are those of `full_scan`, so `full_scan`'s CPU time over this one says what a reader spends on
+top of the codec, whoever the reader is, as long as it reads the same pages.
+
+What it does not show: whether another build of the codec would be faster. A reader that links a
+better one can fall below this floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness import pagecache
+from harness.api import EXTREMES, Bench, Metric, Repetitions, Unsupported
+from harness.model import Param
+
+ORDER = 72
+QUICK_VARIANTS = EXTREMES
+INSTRUMENTS = ("clock",)
+GRID: Mapping[str, tuple[Param, ...]] = {}
+METRICS = (
+    Metric("cpu_ns", "CPU time of the codec, reading included", better="", headline=True),
+    Metric("wall_ns", "wall time of the same", better=""),
+    Metric("decompressed_bytes", "bytes that came out of the codec", better=""),
+)
+
+
+def needs(params: Mapping[str, Param]) -> frozenset[str]:
+    return frozenset()
+
+
+def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
+    return Repetitions(processes=5 if profile == "full" else 0, per_process=1)
+
+
+def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
+    return {}
+
+
+def run(bench: Bench) -> None:
+    decompress = getattr(bench.backend, "decompress", None)
+    if decompress is None:
+        raise Unsupported("has no codec-only pass")
+    for shard in bench.shards:
+        pagecache.warm(shard.path)
+    for _ in range(bench.repetitions):
+        with bench.span():
+            size_bytes = sum(
+                decompress(shard.path, columns=bench.columns) for shard in bench.shards
+            )
+        bench.emit({"decompressed_bytes": float(size_bytes)})
+    if bench.final_process:
+        # It delivers no rows to be counted: that the backend reads these shards rightly is checked.
+        for index in range(len(bench.shards)):
+            bench.verify(index)

@@ -1,0 +1,144 @@
+"""1,000 uses of one small shard in one process, and what is still there after them.
+
+`use=whole` reads the corpus's smallest shard to its end and closes the reader. `use=abandoned` takes
+one batch and drops the reader without closing it. Twenty uses come first, to fill caches and start
+pools. Then live bytes are read by the backend's own exact counter before the first use, after each
+one, and after the last, with threads and open files beside them. A backend without a counter gives
+RssAnon and glibc's live bytes only, which are not exact: allocators keep what was freed, and glibc
+does not see an allocator linked into a library. Before the first and the last reading garbage is
+collected and allocators are trimmed.
+
+A half ends after 30 seconds, however many uses are left: `uses_count` says how many there were.
+What it does not show: whether what is left grows without end; that is for `firstbyte leaks` to say.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.api import EXTREMES, Bench, Metric, Repetitions
+from harness.instruments.allocators import GLIBC, RESIDENT, Ledgers
+from harness.model import Param
+
+ORDER = 76
+QUICK_VARIANTS = EXTREMES
+INSTRUMENTS = ("proc_memory",)
+GRID: Mapping[str, tuple[Param, ...]] = {"use": ("whole", "abandoned"), "uses": (1000,)}
+METRICS = (
+    Metric("left_live_bytes", "live bytes that all uses left, by its own counter", headline=True),
+    Metric("most_left_live_bytes", "the most of them after any one use"),
+    Metric("left_threads", "threads that all uses left", headline=True),
+    Metric("left_descriptors", "open files that all uses left", headline=True),
+    Metric("left_rss_anon_bytes", "RssAnon that all uses left"),
+    Metric("left_glibc_live_bytes", "glibc's live bytes that all uses left"),
+    Metric("uses_count", "uses within the time", better=""),
+)
+
+WARM_USES = 20
+BUDGET_SECONDS = 30.0
+"""A half stops after this long, however many uses are left; `budget_s` replaces it."""
+
+
+def needs(params: Mapping[str, Param]) -> frozenset[str]:
+    return frozenset({"reopen"})
+
+
+def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
+    return Repetitions(processes=int(profile == "full"), per_process=1)
+
+
+def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the process held at one moment, after collection and trim."""
+
+    ledgers: Mapping[str, int]
+    threads: int
+    descriptors: int
+
+
+def run(bench: Bench) -> None:
+    smallest = min(range(len(bench.shards)), key=lambda index: bench.shards[index].rows)
+    path = bench.shards[smallest].path
+    use = _read if bench.params["use"] == "whole" else _abandon
+    ledgers = Ledgers(bench.backend)
+    uses = int(bench.params["uses"])
+    deadline = time.monotonic() + float(bench.params.get("budget_s", BUDGET_SECONDS))
+    for _ in range(min(WARM_USES, uses)):
+        use(bench, path)
+    before = _holdings(ledgers)
+    most_live = 0
+    delivered: set[int] = set()
+    done = 0
+    with bench.span():
+        while done < uses and (not done or time.monotonic() < deadline):
+            delivered.add(use(bench, path))
+            most_live = max(most_live, _live(ledgers.read()))
+            done += 1
+    after = _holdings(ledgers)
+    ledgers.close()
+    values = _left(before, after) | {"uses_count": float(done)}
+    if "left_live_bytes" in values:
+        values["most_left_live_bytes"] = float(most_live - _live(before.ledgers))
+    bench.emit(values)
+    if bench.params["use"] == "whole":
+        for rows in sorted(delivered):
+            bench.check_rows(smallest, rows)
+    if bench.final_process:
+        bench.verify(smallest)
+
+
+def _read(bench: Bench, path: Path) -> int:
+    """Rows of the shard, read to its end and closed."""
+    rows = 0
+    with bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows) as reader:
+        for batch in reader:
+            rows += reader.rows(batch)
+    return rows
+
+
+def _abandon(bench: Bench, path: Path) -> int:
+    """Rows of the first batch; batch and reader are dropped, and nothing is closed."""
+    reader: Any = bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows)
+    batch = next(reader, None)
+    return 0 if batch is None else int(reader.rows(batch))
+
+
+def _holdings(ledgers: Ledgers) -> Holdings:
+    gc.collect()
+    ledgers.trim()
+    readings = ledgers.settle()
+    threads = sum(1 for _ in Path("/proc/self/task").iterdir())
+    descriptors = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    return Holdings(readings, threads, descriptors)
+
+
+def _counters(readings: Mapping[str, int]) -> list[int]:
+    """What the backend's own counters said."""
+    return [size for name, size in readings.items() if name not in (RESIDENT, GLIBC)]
+
+
+def _live(readings: Mapping[str, int]) -> int:
+    return sum(_counters(readings))
+
+
+def _left(before: Holdings, after: Holdings) -> dict[str, float]:
+    left = {
+        f"left_{name}": float(after.ledgers[name] - before.ledgers[name])
+        for name in (RESIDENT, GLIBC)
+        if name in before.ledgers
+    }
+    if _counters(before.ledgers):
+        left["left_live_bytes"] = float(_live(after.ledgers) - _live(before.ledgers))
+    return left | {
+        "left_threads": float(after.threads - before.threads),
+        "left_descriptors": float(after.descriptors - before.descriptors),
+    }
