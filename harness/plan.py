@@ -160,8 +160,10 @@ def _in_profile(
     scenario: ScenarioInfo, backend: BackendInfo, variant: Variant, profile: str
 ) -> bool:
     """Whether the profile runs this variant where the user names none."""
-    if profile == "full" or scenario.module.QUICK_VARIANTS == ALL:
+    if profile == "full":
         return True
+    if scenario.module.QUICK_VARIANTS == ALL:
+        return not variant.full_only
     return variant.default or variant.best
 
 

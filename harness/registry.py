@@ -44,6 +44,8 @@ class Variant:
     options: Mapping[str, Any]
     threads: int | str | None = None
     """Threads that may decode at once: a number, ALL_CORES, or None where it is not declared."""
+    full_only: bool = False
+    """Left to the full profile, unless a user names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ def _read_variant(path: Path, raw: Mapping[str, Any]) -> Variant:
         best=raw.get("best", False),
         options=dict(raw.get("options", {})),
         threads=_threads(path, raw),
+        full_only=raw.get("full_only", False),
     )
 
 

@@ -58,11 +58,13 @@ def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> R
     if profile == "full":
         return Repetitions(processes=3, per_process=1)
     # Processes take long to start, and memory grows by the reader: there the ends tell enough.
-    threads = params["mode"] == "threads"
-    quick: tuple[Param, ...] = (8,) if threads else (4,)
-    if instrument == "clock":
-        quick = (1, 2, 8) if threads else (1, 4)
-    return Repetitions(processes=int(params["readers"] in quick), per_process=1)
+    quick: dict[tuple[Param, str], tuple[Param, ...]] = {
+        ("threads", "clock"): (1, 2, 8),
+        ("threads", "proc_memory"): (8,),
+        ("processes", "clock"): (4,),
+    }
+    chosen = quick.get((params["mode"], instrument), ())
+    return Repetitions(processes=int(params["readers"] in chosen), per_process=1)
 
 
 @dataclass

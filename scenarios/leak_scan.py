@@ -56,7 +56,7 @@ noted.
 """
 
 GLANCE_SCANS = 24
-GLANCE_BUDGET_SECONDS = 1.5
+GLANCE_BUDGET_SECONDS = 1.0
 """The quick profile's look at the series; too short for a verdict, which `firstbyte leaks` gives."""
 
 QUIET_TUNABLE = "glibc.malloc.tcache_count=0"

@@ -45,8 +45,15 @@ def needs(params: Mapping[str, Param]) -> frozenset[str]:
 def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
     thorough = profile == "full"
     if params["start"] == "cold":
-        return Repetitions(processes=15 if thorough else 3, per_process=1, warmup_processes=1)
-    return Repetitions(processes=3 if thorough else 1, per_process=15 if thorough else 5)
+        # The warm cells come first: after them the library's files are cached for the others.
+        return Repetitions(
+            processes=15 if thorough else 3,
+            per_process=1,
+            warmup_processes=int(thorough or params["cache"] == "warm"),
+        )
+    if thorough:
+        return Repetitions(processes=3, per_process=15)
+    return Repetitions(processes=int(params["cache"] == "warm"), per_process=5)
 
 
 def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:

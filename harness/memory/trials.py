@@ -1,6 +1,7 @@
 """The investigations of a self-check, one after another, each noted on disk as it ends.
 
-Subjects take turns, so a check that was stopped half-way has done about half of each. A journal lets it go on where it stopped: a full check takes hours.
+Subjects take turns, so a check that was stopped half-way has done about half of each. A journal
+lets it go on where it stopped: a full check takes hours.
 """
 
 from __future__ import annotations

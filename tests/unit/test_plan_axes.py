@@ -233,3 +233,12 @@ def test_one_cell_per_variant(known: Catalogue) -> None:
         for corpus in ("c", "d")
         for variant in ("one", "two")
     ]
+
+
+def test_a_variant_can_be_left_to_the_full_profile_or_to_being_named(known: Catalogue) -> None:
+    alpha = known.backends["alpha"]
+    variants = tuple(replace(one, full_only=one.name == "two") for one in alpha.variants)
+    shy = replace(known, backends={**known.backends, "alpha": replace(alpha, variants=variants)})
+    assert not any("alpha:two" in key for key in keys(planned(shy)))
+    assert any("alpha:two" in key for key in keys(planned(shy, profile="full")))
+    assert any("alpha:two" in key for key in keys(planned(shy, backends=("alpha:two",))))
