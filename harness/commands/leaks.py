@@ -30,6 +30,11 @@ import click
     help="Find leaks of this size per scan, such as 64B: chooses the number of scans and says "
     "what that costs before it starts.  [default: what 120 scans can show]",
 )
+@click.option(
+    "--beside",
+    metavar="RUN",
+    help="Keep the verdicts beside the figures of this run as well: its report then shows them.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what it would cost; check nothing.")
 @click.option(
     "--results",
@@ -37,7 +42,12 @@ import click
     help="Folder for run folders  [default: results/ of the project]",
 )
 def command(
-    backend: tuple[str, ...], corpus: str, detect: str | None, dry_run: bool, results: Path | None
+    backend: tuple[str, ...],
+    corpus: str,
+    detect: str | None,
+    beside: str | None,
+    dry_run: bool,
+    results: Path | None,
 ) -> None:
     """Scan one small file over and over, in processes of their own, and judge what memory does.
 
@@ -47,20 +57,22 @@ def command(
     """
     from rich.console import Console
 
-    from harness import places
+    from harness import places, store
     from harness.analysis.leaks import LeakClass
-    from harness.memory import leak_run
+    from harness.memory import leak_run, verdicts
     from harness.sizes import parse_bytes
 
+    folder = results or places.RESULTS
+    neighbour = store.find(beside, folder) if beside else None
     check = leak_run.prepare(corpus, backend)
     efforts = leak_run.plan(check, parse_bytes(detect) if detect else None, _say)
     for line in leak_run.costs(check, efforts):
         click.echo(line)
     if dry_run:
         return
-    run = leak_run.start(check, results or places.RESULTS)
+    run = leak_run.start(check, folder, neighbour)
     findings = list(leak_run.investigate_all(run, efforts, _say))
-    Console().print(leak_run.table(findings))
+    Console().print(leak_run.table([verdicts.row(finding) for finding in findings]))
     click.echo(f"records: {leak_run.finish(run)}")
     unsettled = (LeakClass.LEAK, LeakClass.INCONCLUSIVE)
     if any(one.verdict is None or one.verdict.outcome in unsettled for one in findings):

@@ -53,7 +53,8 @@ def command(
 
     if readme is None and (picture or check):
         raise click.UsageError("--picture and --check need --readme, which says what they show")
-    of, records = store.load(store.find(run, results or places.RESULTS))
+    folder = store.find(run, results or places.RESULTS)
+    of, records = store.load(folder)
     catalogue = registry.discover()
     if readme is not None and check:
         from harness.render import readme_table
@@ -61,7 +62,8 @@ def command(
         readme_table.check(readme.read_text(encoding="utf-8"), of, records, catalogue)
         click.echo(f"{readme}: its headline table is that of run {of.run_id}")
         return
-    written = [_write_html(output or places.REPORTS / f"{of.run_id}.html", of, records, catalogue)]
+    page = output or places.REPORTS / f"{of.run_id}.html"
+    written = [_write_html(page, folder, of, records, catalogue)]
     written += _write_data(csv, json, of, withhold(records, catalogue)[0])
     if readme is not None:
         written += _write_headline(readme, picture, of, records, catalogue)
@@ -69,13 +71,24 @@ def command(
         click.echo(str(path))
 
 
-def _write_html(path: Path, run: Run, records: Sequence[Record], catalogue: Catalogue) -> Path:
+def _write_html(
+    path: Path, folder: Path, run: Run, records: Sequence[Record], catalogue: Catalogue
+) -> Path:
     import shlex
 
+    from harness import selfchecks
+    from harness.memory import verdicts
     from harness.render import html
 
-    made_by = shlex.join(["firstbyte", "report", run.run_id, "--output", path.name])
-    html.write(path, run, records, catalogue, made_by)
+    html.write(
+        path,
+        run,
+        records,
+        catalogue,
+        shlex.join(["firstbyte", "report", run.run_id, "--output", path.name]),
+        leaks=verdicts.read(folder),
+        certificates=selfchecks.of_host(run.host),
+    )
     return path
 
 

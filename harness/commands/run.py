@@ -101,10 +101,12 @@ def _made(reports: Path) -> Path:
 
 
 def _write_report(reports: Path, workshop: Session, run: OpenRun) -> Path:
+    from harness import selfchecks
     from harness.render import html
 
     path = reports / f"{run.run.run_id}.html"
-    html.write(path, run.run, run.records, workshop.catalogue)
+    certificates = selfchecks.of_host(run.run.host)
+    html.write(path, run.run, run.records, workshop.catalogue, certificates=certificates)
     return path
 
 

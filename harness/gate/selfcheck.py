@@ -149,12 +149,15 @@ def load_certificate(path: Path) -> Certificate | None:
         ) from error
 
 
-def certificate_text(path: Path) -> str:
-    """The line for a gate's result: what the self-check on this host said, or that there is none."""
+def certificate_text(path: Path, of: Mapping[str, Any] | None = None) -> str:
+    """The line for a gate's result: what the self-check on a host said, or that there is none.
+
+    The host is this one unless `of` names another. Raises HarnessError for a damaged certificate.
+    """
     certificate = load_certificate(path)
     if certificate is None:
         return NOT_SELF_CHECKED
-    if differing := differences(certificate.host, host()):
+    if differing := differences(certificate.host, host() if of is None else of):
         return f"{NOT_SELF_CHECKED} (there is one of another host: {'; '.join(differing)})"
     return certificate.summary
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,29 +13,24 @@ from rich.table import Table
 from rich.text import Text
 
 from harness import places, registry, session
-from harness.analysis.leaks import RESIDENT, LeakClass, LeakVerdict
 from harness.corpora.catalogue import resolve
 from harness.launch import current_environment
+from harness.memory import verdicts
 from harness.memory.corpus import leak_corpus
 from harness.memory.effort import Effort, cost_seconds, effort_for
 from harness.memory.investigation import EndedBadlyError, Finding, investigate, pilot
 from harness.memory.laboratory import Laboratory
+from harness.memory.verdicts import LEGEND, NOT_RUN, Row
 from harness.plan import Plan
 from harness.registry import BackendInfo, Variant
+from harness.render import provenance
 from harness.render.units import duration
 from harness.session import OpenRun, Session
-
-LEAKS_FILE = "leaks.json"
-"""In the run folder: the verdicts, in the order in which they were reached."""
 
 Subject = tuple[BackendInfo, Variant]
 Say = Callable[[str], None]
 
-_LEGEND = (
-    "B per scan: Theil-Sen slope with its 99 % interval. Would have seen: the smallest leak per scan "
-    "that these series would have shown, in memory that an allocator counts and in any other."
-)
-_STYLES = {LeakClass.LEAK: "bold red", LeakClass.CLEAN: "green"}
+_STYLES = {"LEAK": "bold red", NOT_RUN: "bold red", "CLEAN": "green"}
 
 
 @dataclass
@@ -54,7 +49,14 @@ class LeakRun:
     check: LeakCheck
     laboratory: Laboratory
     run: OpenRun
+    beside: Path | None = None
+    """Another run's folder, in which the verdicts are kept as well."""
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where the verdicts are kept."""
+        return [self.run.folder.path, *([self.beside] if self.beside else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,11 @@ def prepare(corpus: str, backends: Sequence[str]) -> LeakCheck:
     return LeakCheck(Laboratory(manifest, catalogue), subjects, corpus)
 
 
-def start(check: LeakCheck, results: Path) -> LeakRun:
-    """Open a run folder for the check. Raises StoreError where it cannot be made."""
+def start(check: LeakCheck, results: Path, beside: Path | None = None) -> LeakRun:
+    """Open a run folder for the check; the verdicts are kept in the folder `beside` as well.
+
+    Raises StoreError where it cannot be made.
+    """
     manifest, catalogue = check.laboratory.manifest, check.laboratory.catalogue
     note = f"Files of the leak check, made from the first shard of {check.corpus}."
     here = current_environment(registry.PROJECT)
@@ -84,7 +89,7 @@ def start(check: LeakCheck, results: Path) -> LeakRun:
         Session(catalogue, here, manifests, Plan(()), "leaks", (note,)), results
     )
     laboratory = Laboratory(manifest, catalogue, opened.run.run_id, keep=opened.add)
-    return LeakRun(check, laboratory, opened)
+    return LeakRun(check, laboratory, opened, beside)
 
 
 def plan(check: LeakCheck, detect_bytes: int | None, say: Say) -> list[Planned]:
@@ -126,9 +131,10 @@ def investigate_all(run: LeakRun, efforts: Sequence[Planned], say: Say) -> Itera
     for subject, one in zip(run.check.subjects, efforts, strict=True):
         name = _name(subject)
         finding = investigate(run.laboratory, subject, one.effort, partial(_say_of, name, say))
-        run.findings.append(finding)
-        _write(run)
-        yield finding
+        run.findings.append(_with_picture(finding, run.run.folder.path))
+        for folder in run.folders:
+            verdicts.write(folder, run.run.run, provenance.command(run.run.run), run.findings)
+        yield run.findings[-1]
 
 
 def finish(run: LeakRun) -> Path:
@@ -137,53 +143,24 @@ def finish(run: LeakRun) -> Path:
     return run.run.folder.path
 
 
-def table(findings: Sequence[Finding]) -> Group:
+def table(rows: Sequence[Row]) -> Group:
     """The verdicts as the terminal shows them: a table, and below it why."""
     made = Table(
         "backend", "verdict", "B per scan", "scans", "would have seen", title="leak or not"
     )
-    reasons = []
-    for one in findings:
-        name = f"{one.backend}:{one.variant}"
-        if one.verdict is None:
-            made.add_row(Text(name), Text("not run", style="bold red"), "", "", "")
-            reasons.append(Text(f"{name}: {one.trouble}"))
-            continue
-        outcome = one.verdict.outcome
-        made.add_row(
-            Text(name),
-            Text(outcome.value, style=_STYLES.get(outcome, "bold yellow")),
-            _slope(one.verdict),
-            f"{one.verdict.processes} x {one.verdict.scans:,}",
-            detectable(one.verdict),
-        )
-        culprit = f"; {_culprit(one)}" if one.verdict.stacks else ""
-        reasons.append(Text(f"{name}: {one.verdict.reason}{culprit}"))
-    return Group(made, *reasons, Text(_LEGEND, style="dim"))
+    for one in rows:
+        outcome = Text(one.outcome, style=_STYLES.get(one.outcome, "bold yellow"))
+        made.add_row(Text(one.subject), outcome, one.slope, one.scans, one.would_have_seen)
+    reasons = [Text(f"{one.subject}: {one.reason}") for one in rows]
+    return Group(made, *reasons, Text(LEGEND, style="dim"))
 
 
-def detectable(verdict: LeakVerdict) -> str:
-    """The smallest leak that the run could have seen: in counted memory, and in any other."""
-    counted = [size for name, size in verdict.detectable_bytes.items() if name != RESIDENT]
-    parts = [f"{max(counted):,.0f} counted"] if counted else []
-    return ", ".join([*parts, f"{verdict.detectable_bytes[RESIDENT]:,.0f} elsewhere"])
-
-
-def _culprit(finding: Finding) -> str:
-    assert finding.verdict is not None
-    stack = finding.verdict.stacks[0]
-    where = " < ".join(
-        f"{name} ({Path(file).name}:{line})" for name, file, line in stack.frames[:3]
-    )
-    more = f"; flamegraph: {finding.flamegraph}" if finding.flamegraph else ""
-    return f"{stack.bytes_per_scan:,.0f} B per scan from {where or 'a thread without Python'}{more}"
-
-
-def _slope(verdict: LeakVerdict) -> str:
-    slope = verdict.slope
-    if slope is None:
-        return ""
-    return f"{slope.estimate:,.0f} [{slope.low:,.0f}, {slope.high:,.0f}]"
+def _with_picture(finding: Finding, folder: Path) -> Finding:
+    """The finding with its flamegraph moved to the run folder, where it can be linked."""
+    if finding.flamegraph is None:
+        return finding
+    target = folder / f"leaks-{finding.backend}-{finding.variant}.html"
+    return replace(finding, flamegraph=Path(shutil.move(finding.flamegraph, target)))
 
 
 def _subjects(catalogue: registry.Catalogue, text: str) -> list[Subject]:
@@ -199,19 +176,3 @@ def _say_of(name: str, say: Say, line: str) -> None:
 
 def _name(subject: Subject) -> str:
     return f"{subject[0].name}:{subject[1].name}"
-
-
-def _write(run: LeakRun) -> None:
-    rows = [
-        {
-            "backend": one.backend,
-            "variant": one.variant,
-            "verdict": asdict(one.verdict) if one.verdict else None,
-            "trouble": one.trouble,
-            "flamegraph": str(one.flamegraph) if one.flamegraph else None,
-        }
-        for one in run.findings
-    ]
-    partial = run.run.folder.path / f".{LEAKS_FILE}"
-    partial.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
-    partial.replace(run.run.folder.path / LEAKS_FILE)

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.api import Metric
+from harness.memory.verdicts import LEGEND, Verdicts
 from harness.model import Record, Run, Status
 from harness.registry import Catalogue
 from harness.render import provenance
@@ -58,11 +59,19 @@ class Subject:
 
 
 def render(
-    run: Run, records: Iterable[Record], catalogue: Catalogue, made_by: str | None = None
+    run: Run,
+    records: Iterable[Record],
+    catalogue: Catalogue,
+    made_by: str | None = None,
+    *,
+    leaks: Verdicts | None = None,
+    certificates: Sequence[str] = (),
 ) -> str:
     """The whole report as text.
 
     `made_by` is the command that writes it, shown in its head: by default the run's own command.
+    `leaks` are the verdicts of a leak check beside the run, `certificates` what self-checks of its
+    host said, a line each.
     """
     view = RunView(list(records), catalogue)
     environment = Environment(
@@ -91,6 +100,9 @@ def render(
         corpora={name: provenance.rows(manifest) for name, manifest in run.corpora.items()},
         headline_host=provenance.brief(run.host),
         decimal_note=DECIMAL_NOTE,
+        leaks=leaks,
+        leaks_legend=LEGEND,
+        certificates=certificates,
         quiet={str(Status.SKIPPED), "withheld"},
         raw=Markup,
     )
@@ -102,10 +114,14 @@ def write(
     records: Iterable[Record],
     catalogue: Catalogue,
     made_by: str | None = None,
+    *,
+    leaks: Verdicts | None = None,
+    certificates: Sequence[str] = (),
 ) -> None:
     """Write the report to `path`, making its folder where needed. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(run, records, catalogue, made_by), encoding="utf-8")
+    text = render(run, records, catalogue, made_by, leaks=leaks, certificates=certificates)
+    path.write_text(text, encoding="utf-8")
 
 
 def _section(view: RunView, scenario: str) -> Section:

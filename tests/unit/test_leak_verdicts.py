@@ -1,0 +1,101 @@
+"""Leak verdicts beside a run: kept, read back, and shown in its report as they were said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from render_fixtures import catalogue, certify_all, records, run
+
+from harness import selfchecks
+from harness.analysis.leak_stacks import LeakingStack
+from harness.analysis.leaks import LeakClass, LeakVerdict
+from harness.analysis.stats import Slope
+from harness.environment import host
+from harness.errors import StoreError
+from harness.memory import selfcheck, verdicts
+from harness.memory.investigation import Finding
+from harness.render.html import render
+
+LEAK = Finding(
+    "pyarrow",
+    "<script>",
+    LeakVerdict(
+        LeakClass.LEAK,
+        "glibc_live_bytes grows 64 B per scan",
+        slope=Slope(low=63.0, estimate=64.0, high=65.0),
+        scans=480,
+        processes=3,
+        detectable_bytes={"glibc_live_bytes": 48.0, "rss_anon_bytes": 1024.0},
+        stacks=(LeakingStack((("read", "/somewhere/deep/reader.py", 7),), 1.0, 64.0),),
+    ),
+    (),
+    flamegraph=Path("/somewhere/else/leaks-pyarrow.html"),
+)
+ENDED_BADLY = Finding("polars", "default", None, (), "CRASHED: signal 11 (SIGSEGV)")
+
+
+def test_verdicts_survive_the_disk_and_name_no_path_of_the_machine(tmp_path: Path) -> None:
+    assert verdicts.read(tmp_path) is None
+    verdicts.write(tmp_path, run(), "firstbyte leaks", [LEAK, ENDED_BADLY])
+    kept = verdicts.read(tmp_path)
+    assert kept is not None
+    assert kept.rows == (verdicts.row(LEAK), verdicts.row(ENDED_BADLY))
+    assert (kept.run_id, kept.command) == (run().run_id, "firstbyte leaks")
+    found = kept.rows[0]
+    assert (found.outcome, found.scans) == ("LEAK", "3 x 480")
+    assert found.slope == "64 [63, 65]"
+    assert found.would_have_seen == "48 counted, 1,024 elsewhere"
+    assert found.reason.endswith(
+        "64 B per scan from read (reader.py:7); flamegraph: leaks-pyarrow.html"
+    )
+    assert kept.rows[1].outcome == verdicts.NOT_RUN
+    (tmp_path / verdicts.FILE).write_text('{"verdicts": [{}]}')
+    with pytest.raises(StoreError, match="is damaged"):
+        verdicts.read(tmp_path)
+
+
+def test_the_report_shows_verdicts_and_self_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certify_all(monkeypatch)
+    verdicts.write(tmp_path, run(), "firstbyte leaks", [LEAK, ENDED_BADLY])
+    page = render(
+        run(),
+        records()[:3],
+        catalogue(),
+        leaks=verdicts.read(tmp_path),
+        certificates=("memory not self-checked <here>",),
+    )
+    assert "<td>LEAK</td><td>64 [63, 65]</td>" in page
+    assert "pyarrow:&lt;script&gt;" in page
+    assert "CRASHED: signal 11 (SIGSEGV)" in page
+    assert "memory not self-checked &lt;here&gt;" in page
+    assert 'id="leaks"' not in render(run(), records()[:3], catalogue())
+
+
+def test_self_checks_are_of_the_runs_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(selfcheck.places, "RESULTS", tmp_path)
+    monkeypatch.setattr(selfchecks, "certificate_path", lambda: tmp_path / "gate.json")
+    made = selfcheck.Certificate(
+        made="2026-06-01T10:00:00+00:00",
+        host=host(),
+        truths=(selfcheck.TruthResult("malloc_leak", LeakClass.LEAK, {"LEAK": 20}, {}),),
+        peaks=(),
+        sights={},
+        sampler=selfcheck.SamplerCost((1.0,), (1.0,)),
+        clean_processes=200,
+        false_leaks=(),
+    )
+    missing, gate = selfchecks.of_host(host())
+    assert missing.startswith("memory not self-checked on this host")
+    assert gate.startswith("gate: not self-checked")
+    selfcheck.save(made)
+    assert selfcheck.load() == made
+    assert (
+        "20 of 20 planted leaks found, 0 false LEAK in 200 others"
+        in (selfchecks.of_host(host())[0])
+    )
+    other = selfchecks.of_host({**host(), "machine": "pdp11"})[0]
+    assert "of another host: machine was" in other
+    assert "20 of 20" not in other
