@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     multiple=True,
     help="This metric, or `all`; repeatable.  [default: the headline metrics]",
 )
+@click.option(
+    "--against",
+    metavar="BACKEND",
+    help="Set this backend against the best of all others, with ratios, instead of tables.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="With --against: only variants that decode on at most this many threads.",
+)
 @click.option("--samples", is_flag=True, help="Every raw sample as CSV instead of tables.")
 @click.option(
     "--results",
@@ -38,6 +48,8 @@ def command(
     scenario: tuple[str, ...],
     backend: tuple[str, ...],
     metric: tuple[str, ...],
+    against: str | None,
+    threads: int | None,
     samples: bool,
     results: Path | None,
 ) -> None:
@@ -45,6 +57,10 @@ def command(
     from harness import places, registry, store
     from harness.render.tables import RunView
 
+    if threads is not None and against is None:
+        raise click.UsageError("--threads goes with --against BACKEND")
+    if samples and against is not None:
+        raise click.UsageError("give --samples or --against, not both")
     of, records = store.load(store.find(run, results or places.RESULTS))
     catalogue = registry.discover()
     chosen = _chosen(records, scenario, backend)
@@ -63,7 +79,16 @@ def command(
             return of_run.headline_metrics(name)
         return [one for one in of_run.metrics(name) if one.name in metrics]
 
-    Console().print(summary(of, chosen, catalogue, metrics=columns))
+    if against is None:
+        Console().print(summary(of, chosen, catalogue, metrics=columns))
+        return
+
+    from harness.render.scoreboard import draw, scoreboard
+
+    cores = int(of.host.get("cores", 0))
+    chooser = columns if metrics else None
+    board = scoreboard(view, against, threads=threads, cores=cores, metrics=chooser)
+    Console().print(draw(board))
 
 
 def _chosen(
