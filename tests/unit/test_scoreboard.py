@@ -307,3 +307,37 @@ def test_the_option_prints_it_and_refuses_what_does_not_go_with_it(tmp_path: Pat
     assert call("--threads", "1").exit_code == 2
     assert call("--against", "a", "--samples").exit_code == 2
     assert isinstance(call("--against", "c").exception, UnknownNameError)
+
+
+def test_a_reason_is_that_of_its_own_variant_setting_and_instrument() -> None:
+    def crash(variant: str, readers: int, instrument: str) -> Record:
+        of = cell("concurrent_reads", "ours", variant, instrument, "mt", readers=readers)
+        reason = f"{variant}, {readers}, {instrument}"
+        return record(of, status=Status.CRASHED, reason=reason)
+
+    peer = {"backend": "slow", "variant": "one", "corpus": "mt"}
+    found = board(
+        [
+            *(
+                crash(variant, readers, instrument)
+                for instrument in ("proc_memory", "clock")
+                for readers in (2, 1)
+                for variant in ("ahead", "plain")
+            ),
+            *(
+                record(cell("concurrent_reads", readers=readers, **peer), {"rows_per_s": 1.0})
+                for readers in (1, 2)
+            ),
+        ]
+    )
+    reasons = {
+        (entry.cell.variant, one.column.params): entry.reason
+        for one in found.contests
+        for entry in one.without
+        if one.column.metric == "rows_per_s"
+    }
+    assert reasons == {
+        (variant, f"readers={readers}"): f"{variant}, {readers}, clock"
+        for variant in ("plain", "ahead")
+        for readers in (1, 2)
+    }
