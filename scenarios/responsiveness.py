@@ -7,8 +7,9 @@ interpreter's lock, or where its threads leave no core free: both keep a program
 Places for the sleeps are made beforehand; the sleeping loop only reads the clock and writes one.
 The page cache is warm.
 
-What it does not show: which of the two it was. A reader that blocks rarely but long shows in the
-longest sleep, not in the 99th percentile, which is one over sleeps and not over time.
+What it does not show: which of the two it was, nor anything on a machine whose other work lengthens
+idle sleeps as well. A reader that blocks rarely but long shows in the longest sleep, not in the 99th
+percentile, which is one over sleeps and not over time.
 """
 
 from __future__ import annotations
@@ -32,7 +33,12 @@ METRICS = (
     Metric("sleep_p99_ns", "99th percentile of the sleep while a scan goes on", headline=True),
     Metric("sleep_p50_ns", "its median"),
     Metric("sleep_max_ns", "the longest one", headline=True),
-    Metric("idle_sleep_p99_ns", "99th percentile with nothing else running", better=""),
+    Metric(
+        "idle_sleep_p99_ns",
+        "99th percentile with nothing else running: the machine's part",
+        better="",
+        headline=True,
+    ),
     Metric("idle_sleep_p50_ns", "its median", better=""),
     Metric("idle_sleep_max_ns", "the longest one", better=""),
     Metric("sleeps_count", "sleeps while the scan went on", better=""),

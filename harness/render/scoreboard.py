@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
-from rich.rule import Rule
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -128,13 +127,13 @@ def scoreboard(
     names = {record.cell.backend for record in view.records}
     if subject not in names:
         raise UnknownNameError("backend in the run", subject, names)
-    field_ = _Field(view, threads, cores)
+    compared = _Field(view, threads, cores)
     return Scoreboard(
         subject,
-        field_.limit(),
-        tuple(_contests(field_, subject, metrics or _figures)),
-        tuple(_floors(field_)),
-        tuple(_spreads(field_, subject)),
+        compared.limit(),
+        tuple(_contests(compared, subject, metrics or _figures)),
+        tuple(_floors(compared)),
+        tuple(_spreads(compared, subject)),
     )
 
 
@@ -156,7 +155,8 @@ class _Field:
         if self.threads is None:
             return ""
         out = ", ".join(f"{label} ({why})" for label, why in self._left_out.items()) or "none"
-        return f"Compared are variants that decode on at most {self.threads}; left out: {out}."
+        noun = "thread" if self.threads == 1 else "threads"
+        return f"Compared: variants that decode on at most {self.threads} {noun}; left out: {out}."
 
     def entries(
         self, scenario: str, corpus: str, metrics: Sequence[Metric]
@@ -189,8 +189,9 @@ class _Field:
         if variant is None or variant.threads is None:
             return "declares no number of threads"
         if variant.threads == ALL_CORES:
-            within = 0 < self.cores <= self.threads
-            return "" if within else f"all {self.cores or ''} cores".replace("  ", " ")
+            if 0 < self.cores <= self.threads:
+                return ""
+            return f"all {self.cores} cores" if self.cores else "all cores, however many"
         return "" if int(variant.threads) <= self.threads else f"{variant.threads} threads"
 
     def _reason(self, column: Column, subject: Cell, corpus: str) -> str:
@@ -348,15 +349,16 @@ def draw(board: Scoreboard) -> Group:
 
 
 def _heading(text: str) -> list[RenderableType]:
-    return [Text(""), Rule(Text(text, style="bold"), align="left")]
+    return [Text(""), Text(text, style="bold")]
 
 
 def _contest_grid(subject: str, contests: Sequence[Contest]) -> Grid:
     grid = Grid(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    grid.add_column("figure")
+    grid.add_column("figure", overflow="fold")
     for heading in ("default", "ratio", "best", "ratio", "best other"):
-        grid.add_column(heading, justify="right", no_wrap=heading == "ratio")
-    grid.add_column("ahead")
+        # A narrow terminal folds a name and never cuts one off.
+        grid.add_column(heading, justify="right", overflow="fold", no_wrap=heading == "ratio")
+    grid.add_column("ahead", overflow="fold")
     for contest in contests:
         column = contest.column
         unit = column.unit.symbol
@@ -411,7 +413,7 @@ def _floor_parts(over: OverFloor) -> Iterable[RenderableType]:
         text = f"{unit.text(over.floor.value)} {unit.symbol}"
         yield Text(f"the codec alone: {text}, measured by {over.floor.label}")
         grid = Grid(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-        grid.add_column("backend:variant")
+        grid.add_column("backend:variant", overflow="fold")
         grid.add_column("CPU time", justify="right")
         grid.add_column("over the floor", justify="right")
         for scan in over.scans:

@@ -74,8 +74,8 @@ def contest(found: Scoreboard, metric: str = "wall_ns", corpus: str = "mt") -> C
     return one
 
 
-def text(found: Scoreboard) -> str:
-    console = Console(width=160, record=True, file=io.StringIO())
+def text(found: Scoreboard, width: int = 160) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
     console.print(draw(found))
     return console.export_text()
 
@@ -341,3 +341,10 @@ def test_a_reason_is_that_of_its_own_variant_setting_and_instrument() -> None:
         for variant in ("plain", "ahead")
         for readers in (1, 2)
     }
+
+
+def test_a_narrow_terminal_cuts_nothing_off() -> None:
+    found = board([scan("ours", "plain", wall_ns=1.5e9), scan("swift", "many", wall_ns=3e9)])
+    narrow = text(found, width=30)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in narrow
+    assert "0.500" in narrow
