@@ -4,8 +4,9 @@
 one batch and drops the reader without closing it. Twenty uses come first, to fill caches and start
 pools. Then live bytes are read by the backend's own exact counter before the first use, after each
 one, and after the last, with threads and open files beside them. A backend without a counter gives
-RssAnon and glibc's live bytes only, which are not exact: allocators keep what was freed, and glibc
-does not see an allocator linked into a library. Before the first and the last reading garbage is
+RssAnon and glibc's live bytes only, which are not exact: allocators keep what was freed, glibc counts
+what its threads' caches hold as live, some tens of kilobytes, and does not see an allocator linked
+into a library. Before the first and the last reading garbage is
 collected and allocators are trimmed.
 
 A half ends after 30 seconds, however many uses are left: `uses_count` says how many there were.
@@ -31,12 +32,12 @@ INSTRUMENTS = ("proc_memory",)
 GRID: Mapping[str, tuple[Param, ...]] = {"use": ("whole", "abandoned"), "uses": (1000,)}
 METRICS = (
     Metric("left_live_bytes", "live bytes that all uses left, by its own counter", headline=True),
-    Metric("most_left_live_bytes", "the most of them after any one use"),
+    Metric("most_left_live_bytes", "the most of them after any one use", headline=True),
     Metric("left_threads", "threads that all uses left", headline=True),
     Metric("left_descriptors", "open files that all uses left", headline=True),
     Metric("left_rss_anon_bytes", "RssAnon that all uses left"),
     Metric("left_glibc_live_bytes", "glibc's live bytes that all uses left"),
-    Metric("uses_count", "uses within the time", better=""),
+    Metric("uses_count", "uses within the time", better="", headline=True),
 )
 
 WARM_USES = 20
