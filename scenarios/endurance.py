@@ -6,8 +6,7 @@ pools. Then live bytes are read by the backend's own exact counter before the fi
 one, and after the last, with threads and open files beside them. A backend without a counter gives
 RssAnon and glibc's live bytes only, which are not exact: allocators keep what was freed, glibc counts
 what its threads' caches hold as live, some tens of kilobytes, and does not see an allocator linked
-into a library. Before the first and the last reading garbage is
-collected and allocators are trimmed.
+into a library. Before the first and the last reading garbage is collected and allocators are trimmed.
 
 A half ends after 30 seconds, however many uses are left: `uses_count` says how many there were.
 What it does not show: whether what is left grows without end; that is for `firstbyte leaks` to say.
