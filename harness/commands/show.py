@@ -61,7 +61,8 @@ def command(
         raise click.UsageError("--threads goes with --against BACKEND")
     if samples and against is not None:
         raise click.UsageError("give --samples or --against, not both")
-    of, records = store.load(store.find(run, results or places.RESULTS))
+    folder = store.find(run, results or places.RESULTS)
+    of, records = store.load(folder)
     catalogue = registry.discover()
     chosen = _chosen(records, scenario, backend)
     view = RunView(chosen, catalogue)
@@ -72,6 +73,7 @@ def command(
 
     from rich.console import Console
 
+    from harness.memory import leak_run, verdicts
     from harness.render.terminal import summary
 
     def columns(of_run: RunView, name: str) -> list[Metric]:
@@ -81,6 +83,8 @@ def command(
 
     if against is None:
         Console().print(summary(of, chosen, catalogue, metrics=columns))
+        if leaks := verdicts.read(folder):
+            Console().print(leak_run.table(leaks.rows))
         return
 
     from harness.render.scoreboard import draw, scoreboard

@@ -14,6 +14,8 @@ from render_fixtures import cell, record, run
 
 from harness.commands import compare, report, show
 from harness.errors import IncomparableError, UnknownNameError
+from harness.memory import verdicts
+from harness.memory.investigation import Finding
 from harness.model import Record, Run, Status
 from harness.store import RunFolder
 
@@ -50,6 +52,15 @@ def test_show_prints_tables_and_reasons(results: Path) -> None:
     assert found.exit_code == 0, found.output
     assert "5.00" in found.output
     assert "took over 60 s" in found.output
+
+
+def test_show_prints_the_leak_verdicts_kept_beside_the_run(results: Path) -> None:
+    assert "leak or not" not in call(show.command, results, "run-1").output
+    finding = Finding("a", "x", None, (), "CRASHED: signal 11 (SIGSEGV)")
+    verdicts.write(results / "run-1", run(), "firstbyte leaks", [finding])
+    found = call(show.command, results, "run-1").output
+    assert "leak or not" in found
+    assert "a:x: CRASHED: signal 11 (SIGSEGV)" in found
 
 
 def test_show_limits_to_a_backend_and_names_the_known_ones(results: Path) -> None:
