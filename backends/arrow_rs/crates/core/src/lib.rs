@@ -20,6 +20,7 @@ mod plan;
 mod pool;
 mod predicate;
 mod scan;
+mod shape;
 mod shuffle;
 pub mod source;
 mod take;

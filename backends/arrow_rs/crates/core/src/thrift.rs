@@ -43,7 +43,7 @@ pub mod kind {
 }
 
 /// Parquet's own structures nest less than ten deep.
-const MAX_DEPTH: u32 = 32;
+pub const MAX_DEPTH: u32 = 32;
 
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -140,6 +140,11 @@ impl<'a> Reader<'a> {
     /// Walk over a value of a field.
     pub fn skip(&mut self, wire: u8) -> Step<()> {
         self.skip_at(wire, 0, false)
+    }
+
+    /// Walk over an element of a list.
+    pub fn skip_element(&mut self, wire: u8) -> Step<()> {
+        self.skip_at(wire, 0, true)
     }
 
     fn skip_at(&mut self, wire: u8, depth: u32, in_list: bool) -> Step<()> {
