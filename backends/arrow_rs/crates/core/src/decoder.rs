@@ -3,6 +3,7 @@
 //! Each top-level column has a decoder of its own, so that an error names its column, and so that a column
 //! with fewer rows than promised is noticed.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -12,12 +13,17 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups, RowSelec
 use parquet::column::page::{PageIterator, PageReader};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
+use crate::dataset::Dataset;
 use crate::error::{Error, Place, Result};
 use crate::guard::guard;
-use crate::meta::{Dataset, Strings};
-use crate::pages::{ChunkPages, Marker, Workbench};
+use crate::interrupt::Interrupt;
+use crate::meta::Strings;
+use crate::page_index;
+use crate::page_map::PageMap;
+use crate::pages::{ChunkPages, Marker};
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
+use crate::workbench::Workbench;
 
 /// What to decode and how; shared by all decoders of a scan.
 #[derive(Clone, Debug)]
@@ -29,6 +35,8 @@ pub struct Recipe {
     pub strings: Strings,
     pub batch_rows: usize,
     pub max_page_bytes: usize,
+    /// Whom to ask while a batch takes long.
+    pub interrupt: Option<Arc<Interrupt>>,
 }
 
 impl Recipe {
@@ -71,11 +79,14 @@ impl Decoder {
     ) -> Result<Self> {
         let dataset = &recipe.dataset;
         let file = dataset.file().clone();
-        let bench = Arc::new(Workbench::new(file, recipe.max_page_bytes, cancelled, pool));
+        let bench =
+            Arc::new(Workbench::new(file, recipe.max_page_bytes, cancelled, recipe.interrupt.clone(), pool));
         let rows_left = plan::total(pieces);
         // Decoders reserve room for a whole batch.
         let batch_rows = recipe.batch_rows.min(usize::try_from(rows_left).unwrap_or(usize::MAX)).max(1);
-        let selection = selection(dataset, pieces);
+        let groups = dataset.meta().parquet.row_groups();
+        let visits = visits(pieces, |group| groups[group].num_rows() as u64);
+        let selection = selection(&visits);
         // Dictionary arrays are made of dictionary pages.
         let keeps_values = recipe.strings != Strings::Dictionary;
         let columns = recipe.roots.iter().map(|&root| {
@@ -84,7 +95,7 @@ impl Decoder {
             let place = Place { column: Some(name.clone()), ..Place::default() };
             let chunks = Chunks {
                 metadata: dataset.meta().parquet.clone(),
-                groups: pieces.iter().map(|piece| piece.group).collect(),
+                visits: visits.clone(),
                 bench: bench.clone(),
                 marker: marker.clone(),
                 early_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
@@ -143,30 +154,58 @@ impl Column {
     }
 }
 
-/// Which rows of the pieces' row groups are wanted; None for all.
-fn selection(dataset: &Dataset, pieces: &[Piece]) -> Option<RowSelection> {
-    let groups = dataset.meta().parquet.row_groups();
-    let rows_of = |piece: &Piece| groups[piece.group].num_rows() as u64;
-    if pieces.iter().all(|piece| piece.start == 0 && piece.rows == rows_of(piece)) {
+/// One way through the chunks of a row group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Visit {
+    group: usize,
+    /// All rows of the group.
+    rows: u64,
+    /// Those that are wanted, in ascending order.
+    wanted: Vec<Range<u64>>,
+}
+
+impl Visit {
+    fn is_whole(&self) -> bool {
+        self.wanted.len() == 1 && self.wanted[0] == (0..self.rows)
+    }
+}
+
+/// Pieces of one row group that follow each other share a visit.
+fn visits(pieces: &[Piece], rows_of: impl Fn(usize) -> u64) -> Arc<[Visit]> {
+    let follows = |a: &Piece, b: &Piece| a.group == b.group && a.start + a.rows <= b.start;
+    let visit = |pieces: &[Piece]| Visit {
+        group: pieces[0].group,
+        rows: rows_of(pieces[0].group),
+        wanted: pieces.iter().map(|piece| piece.start..piece.start + piece.rows).collect(),
+    };
+    pieces.chunk_by(follows).map(visit).collect()
+}
+
+/// Which rows of the visited row groups are wanted; None for all.
+fn selection(visits: &[Visit]) -> Option<RowSelection> {
+    if visits.iter().all(Visit::is_whole) {
         return None;
     }
     let mut selectors = Vec::new();
-    let mut after = 0;
-    for piece in pieces {
-        let skipped = after + piece.start;
-        if skipped > 0 {
-            selectors.push(RowSelector::skip(skipped as usize));
+    for visit in visits {
+        let mut at = 0;
+        for rows in &visit.wanted {
+            selectors.push(RowSelector::skip((rows.start - at) as usize));
+            selectors.push(RowSelector::select((rows.end - rows.start) as usize));
+            at = rows.end;
         }
-        selectors.push(RowSelector::select(piece.rows as usize));
-        after = rows_of(piece) - piece.start - piece.rows;
+        selectors.push(RowSelector::skip((visit.rows - at) as usize));
     }
+    // What comes after the last row is not even looked for.
+    selectors.pop();
+    // Empty ones are left out, and neighbours joined.
     Some(selectors.into())
 }
 
 /// The column chunks of some row groups, as the decoders ask for them.
 struct Chunks {
     metadata: Arc<ParquetMetaData>,
-    groups: Vec<usize>,
+    visits: Arc<[Visit]>,
     bench: Arc<Workbench>,
     marker: Arc<Marker>,
     /// Rows of the first page of the first chunk: see `ChunkPages::new`.
@@ -182,7 +221,8 @@ impl RowGroups for Chunks {
     fn column_chunks(&self, leaf: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
         Ok(Box::new(LeafChunks {
             metadata: self.metadata.clone(),
-            groups: self.groups.clone().into_iter(),
+            visits: self.visits.clone(),
+            next: 0,
             leaf,
             bench: self.bench.clone(),
             marker: self.marker.clone(),
@@ -192,7 +232,7 @@ impl RowGroups for Chunks {
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
-        Box::new(self.groups.iter().map(|&group| self.metadata.row_group(group)))
+        Box::new(self.visits.iter().map(|visit| self.metadata.row_group(visit.group)))
     }
 
     fn metadata(&self) -> &ParquetMetaData {
@@ -203,7 +243,8 @@ impl RowGroups for Chunks {
 /// The chunks of one leaf column, one row group after another.
 struct LeafChunks {
     metadata: Arc<ParquetMetaData>,
-    groups: std::vec::IntoIter<usize>,
+    visits: Arc<[Visit]>,
+    next: usize,
     leaf: usize,
     bench: Arc<Workbench>,
     marker: Arc<Marker>,
@@ -211,23 +252,64 @@ struct LeafChunks {
     frees_dictionary: bool,
 }
 
+impl LeafChunks {
+    fn open(&mut self, visit: &Visit) -> Result<ChunkPages> {
+        let chunk = self.metadata.row_group(visit.group).column(self.leaf);
+        // Where every page is read, its header says all that the index does.
+        let spans =
+            if visit.is_whole() { None } else { page_index::spans(&self.bench.file, chunk, visit.rows)? };
+        Ok(ChunkPages::new(
+            self.bench.clone(),
+            self.marker.clone(),
+            visit.group,
+            chunk,
+            self.early_rows.take(),
+            self.frees_dictionary,
+            spans.map(PageMap::new),
+        ))
+    }
+}
+
 impl Iterator for LeafChunks {
     type Item = parquet::errors::Result<Box<dyn PageReader>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let group = self.groups.next()?;
-        let chunk = self.metadata.row_group(group).column(self.leaf);
-        let early_rows = self.early_rows.take();
-        let pages = ChunkPages::new(
-            self.bench.clone(),
-            self.marker.clone(),
-            group,
-            chunk,
-            early_rows,
-            self.frees_dictionary,
-        );
-        Some(Ok(Box::new(pages)))
+        let visits = self.visits.clone();
+        let visit = visits.get(self.next)?;
+        self.next += 1;
+        let opened = self.open(visit).map_err(|error| self.bench.note(error));
+        Some(opened.map(|pages| Box::new(pages) as Box<dyn PageReader>))
     }
 }
 
 impl PageIterator for LeafChunks {}
+
+#[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "lists of ranges are what is tested")]
+mod tests {
+    use super::*;
+
+    fn piece(group: usize, start: u64, rows: u64) -> Piece {
+        Piece { group, start, rows }
+    }
+
+    #[test]
+    fn pieces_of_a_row_group_share_a_visit_as_long_as_they_ascend() {
+        let visits = visits(
+            &[piece(0, 2, 3), piece(0, 5, 1), piece(0, 8, 2), piece(0, 0, 2), piece(1, 0, 4)],
+            |group| [10, 4][group],
+        );
+        let wanted: Vec<_> = visits.iter().map(|visit| (visit.group, visit.wanted.as_slice())).collect();
+        assert_eq!(wanted, [(0, &[2..5, 5..6, 8..10][..]), (0, &[0..2]), (1, &[0..4])]);
+        let expected = [
+            RowSelector::skip(2),
+            RowSelector::select(4),
+            RowSelector::skip(2),
+            RowSelector::select(4),
+            RowSelector::skip(8),
+            RowSelector::select(4),
+        ];
+        assert_eq!(selection(&visits), Some(expected.to_vec().into()));
+        assert_eq!(selection(&visits[2..]), None);
+    }
+}

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use firstbyte_core::{
     Comparison, Dataset as CoreDataset, Error, Literal, Operator, Position, ScanOptions, Strings,
@@ -11,6 +12,7 @@ use crate::batch::Batch;
 use crate::errors::raise;
 use crate::reader::Reader;
 use crate::schema::Schema;
+use crate::signals::Signals;
 
 /// One Parquet file: its footer and an open descriptor. Picklable by path; starts no thread.
 #[pyclass(frozen, module = "firstbyte_arrow")]
@@ -127,6 +129,7 @@ impl Dataset {
         r#where: Option<Vec<(String, String, Value)>>,
         resume: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Reader> {
+        let signals = Arc::new(Signals::default());
         let options = ScanOptions {
             columns,
             row_groups,
@@ -146,9 +149,10 @@ impl Dataset {
                 .collect::<Result<_, _>>()
                 .map_err(|error| raise(py, &error))?,
             resume: resume.map(position_from_dict).transpose()?,
+            interrupt: Some(Arc::new(Signals::interrupt(&signals))),
         };
         let scan = py.detach(|| self.0.scan(&options));
-        scan.map(Reader::new).map_err(|error| raise(py, &error))
+        scan.map(|scan| Reader::new(scan, signals)).map_err(|error| raise(py, &error))
     }
 
     /// The rows with these numbers, counted from 0 through the file, in the order asked for, as one batch.

@@ -7,6 +7,7 @@ mod errors;
 mod memory;
 mod reader;
 mod schema;
+mod signals;
 mod value;
 
 use pyo3::prelude::*;
