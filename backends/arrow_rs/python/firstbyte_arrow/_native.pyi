@@ -87,6 +87,9 @@ class Reader(Iterator[Batch]):
     """One pass over a file. Other Python threads run while it reads and decodes.
 
     Every step can raise `ParquetError` and its children; after an error the reader is at its end.
+    Handlers of signals run during a long step. What one raises ends the step, and without threads
+    the reader; `position` is then before the batch that was given up. A handler that uses the
+    reader meanwhile gets a ValueError.
     """
 
     @property
@@ -155,7 +158,8 @@ class Dataset:
         seed, epoch: shuffle the row groups; the same pair gives the same order everywhere.
         shuffle_rows: rows held to be shuffled among each other, rounded up to whole batches.
         where: (column, operator, value) with ==, !=, <, <=, > or >=; all must hold. A null matches
-        nothing. Row groups whose statistics exclude a match are not read.
+        nothing, and numbers compare as in Python, so that a NaN is equal to none. Row groups whose
+        statistics exclude a match are not read, nor pages whose index does.
         resume: the `position` of a pass with the same options; goes on with exactly the next row.
 
         Raises ValueError for arguments that do not fit the file.

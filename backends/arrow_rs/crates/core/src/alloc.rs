@@ -78,3 +78,26 @@ unsafe impl GlobalAlloc for Counting {
         moved
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_counted_once() {
+        let layout = Layout::from_size_align(64, 8).expect("a layout");
+        let before = live_bytes();
+        // SAFETY: each block is used with the layout that it was made with, and freed once.
+        unsafe {
+            let block = Counting.alloc_zeroed(layout);
+            assert_eq!(block.add(63).read(), 0);
+            assert_eq!(live_bytes() - before, 64);
+            let larger = Counting.realloc(block, layout, 256);
+            assert_eq!(larger.add(63).read(), 0, "what was there moves along");
+            assert_eq!(live_bytes() - before, 256);
+            assert!(peak_bytes() >= before + 256);
+            Counting.dealloc(larger, Layout::from_size_align(256, 8).expect("a layout"));
+        }
+        assert_eq!(live_bytes(), before);
+    }
+}
