@@ -140,7 +140,7 @@ def _shards(job: Job, dataset: Any, draw: random.Random) -> None:
 
 
 def _where(dataset: Any, draw: random.Random) -> None:
-    """Statistics and a row filter; how many rows match is not known."""
+    """Statistics, page index and a row filter; how many rows match is not known."""
     schema = dataset.schema
     numbers = [
         name
