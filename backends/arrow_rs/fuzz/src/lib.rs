@@ -57,6 +57,7 @@ pub fn scan(bytes: &[u8]) {
         strings: [Strings::AsStored, Strings::View, Strings::Dictionary][usize::from(choice >> 3 & 7) % 3],
         memory_budget_bytes: MEMORY_BUDGET_BYTES,
         max_page_bytes: MAX_PAGE_BYTES,
+        max_batch_bytes: MAX_PAGE_BYTES as u64,
         ..ScanOptions::default()
     };
     let limit = MEMORY_BUDGET_BYTES + MAX_PAGE_BYTES + FOOTER_FACTOR * file.len();

@@ -137,6 +137,7 @@ class Dataset:
         memory_budget: int = 33554432,
         strings: Literal["utf8", "view", "dictionary"] = "utf8",
         max_page_bytes: int = 268435456,
+        max_batch_bytes: int = 2147483648,
         seed: int | None = None,
         epoch: int = 0,
         shuffle_rows: int = 0,
@@ -155,6 +156,8 @@ class Dataset:
         strings: "utf8" as the file declares, "view" points into pages, "dictionary" stores what
         repeats once per batch.
         max_page_bytes: larger pages raise LimitError before anything is allocated for them.
+        max_batch_bytes: a batch that takes more of the pages of one column, with the levels of
+        nested values, raises LimitError before it does.
         seed, epoch: shuffle the row groups; the same pair gives the same order everywhere.
         shuffle_rows: rows held to be shuffled among each other, rounded up to whole batches.
         where: (column, operator, value) with ==, !=, <, <=, > or >=; all must hold. A null matches

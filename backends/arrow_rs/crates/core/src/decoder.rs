@@ -35,6 +35,7 @@ pub struct Recipe {
     pub strings: Strings,
     pub batch_rows: usize,
     pub max_page_bytes: usize,
+    pub max_batch_bytes: u64,
     /// Whom to ask while a batch takes long.
     pub interrupt: Option<Arc<Interrupt>>,
 }
@@ -79,8 +80,13 @@ impl Decoder {
     ) -> Result<Self> {
         let dataset = &recipe.dataset;
         let file = dataset.file().clone();
-        let bench =
-            Arc::new(Workbench::new(file, recipe.max_page_bytes, cancelled, recipe.interrupt.clone(), pool));
+        let bench = Arc::new(Workbench::new(
+            file,
+            (recipe.max_page_bytes, recipe.max_batch_bytes),
+            cancelled,
+            recipe.interrupt.clone(),
+            pool,
+        ));
         let rows_left = plan::total(pieces);
         // Decoders reserve room for a whole batch.
         let batch_rows = recipe.batch_rows.min(usize::try_from(rows_left).unwrap_or(usize::MAX)).max(1);
@@ -133,6 +139,7 @@ impl Decoder {
 impl Column {
     fn next(&mut self, bench: &Workbench, rows: usize) -> Result<ArrayRef> {
         let reader = &mut self.reader;
+        self.marker.taken.store(0, Relaxed);
         let step = guard(|| match reader.next() {
             None => Ok(None),
             Some(Ok(batch)) => Ok(Some(batch.column(0).clone())),

@@ -8,6 +8,8 @@ use crate::meta::Strings;
 
 /// Larger pages are an error, where the caller says nothing else.
 pub const MAX_PAGE_BYTES: usize = 256 << 20;
+/// So are batches that take more, in any column: what Arrow's 32-bit offsets reach.
+pub const MAX_BATCH_BYTES: u64 = 2 << 30;
 
 #[derive(Clone, Debug)]
 pub struct ScanOptions {
@@ -26,6 +28,8 @@ pub struct ScanOptions {
     pub strings: Strings,
     /// Larger pages are an error.
     pub max_page_bytes: usize,
+    /// A batch that takes more than this of the pages of one column is an error.
+    pub max_batch_bytes: u64,
     /// Shuffle row groups, and rows where `shuffle_rows` is set, differently for each seed and epoch.
     pub seed: Option<u64>,
     pub epoch: u64,
@@ -50,6 +54,7 @@ impl Default for ScanOptions {
             memory_budget_bytes: 32 << 20,
             strings: Strings::AsStored,
             max_page_bytes: MAX_PAGE_BYTES,
+            max_batch_bytes: MAX_BATCH_BYTES,
             seed: None,
             epoch: 0,
             shuffle_rows: 0,

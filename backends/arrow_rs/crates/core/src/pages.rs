@@ -27,11 +27,13 @@ const PEEK_BYTES: usize = 1 << 10;
 /// A page header holds at most a few statistics.
 const MAX_HEADER_BYTES: usize = 8 << 20;
 
-/// Where a column's decoder is, for error messages.
+/// Where a column's decoder is, for error messages, and what it has taken.
 #[derive(Debug, Default)]
 pub struct Marker {
     pub group: AtomicUsize,
     pub offset: AtomicU64,
+    /// Bytes of the pages that the current batch takes, with the levels of nested values.
+    pub taken: AtomicU64,
 }
 
 /// What of a column chunk's metadata is needed to read its pages.
@@ -240,6 +242,7 @@ impl ChunkPages {
         self.at += header.compressed_bytes as u64;
         let values = data_values(&header.body);
         self.values_left -= u64::from(values);
+        self.count_taken(&header)?;
         let page = self.load(&header, start)?;
         if page.is_dictionary_page() {
             self.dictionary = Some((header, start));
@@ -248,6 +251,25 @@ impl ChunkPages {
             return early::without(self.layout(), page, rows).map(Some);
         }
         Ok(Some(page))
+    }
+
+    /// Refuse a batch that takes too much: rows of nested values can be of any size, and a few bytes can stand
+    /// for millions of them.
+    fn count_taken(&self, header: &PageHeader) -> Result<()> {
+        if !is_data(&header.body) {
+            return Ok(());
+        }
+        let levels = if self.chunk.nested { 4 * u64::from(data_values(&header.body)) } else { 0 };
+        let bytes = header.uncompressed_bytes as u64 + levels;
+        let limit = self.bench.max_batch_bytes;
+        // A batch of a single page is bounded as that is.
+        let before = self.marker.taken.fetch_add(bytes, Relaxed);
+        if before > 0 && before.saturating_add(bytes) > limit {
+            return Err(Error::limit(format!(
+                "the pages of one batch take more than max_batch_bytes={limit}; smaller batches take less"
+            )));
+        }
+        Ok(())
     }
 
     /// A dictionary page that must come before a page with this body: the dictionary where the decoder lacks
@@ -424,7 +446,8 @@ impl ChunkPages {
         )
     }
 
-    fn peek(&mut self) -> Result<Option<PageMetadata>> {
+    /// What the next page is.
+    fn look(&mut self) -> Result<Option<PageMetadata>> {
         if self.early.is_some() {
             return Err(Error::usage("pages that were asked for early must be taken one after another"));
         }
@@ -514,7 +537,14 @@ impl PageReader for ChunkPages {
     }
 
     fn peek_next_page(&mut self) -> parquet::errors::Result<Option<PageMetadata>> {
-        self.peek().map_err(|error| self.bench.note(error))
+        // Only who skips rows asks: what was taken until now is not kept for the batch.
+        self.marker.taken.store(0, Relaxed);
+        self.look().map_err(|error| self.bench.note(error))
+    }
+
+    fn at_record_boundary(&mut self) -> parquet::errors::Result<bool> {
+        let next = self.look().map_err(|error| self.bench.note(error))?;
+        Ok(next.is_none_or(|page| page.num_rows.is_some()))
     }
 
     fn skip_next_page(&mut self) -> parquet::errors::Result<()> {

@@ -97,6 +97,7 @@ impl Scan {
             strings: options.strings,
             batch_rows: options.batch_rows,
             max_page_bytes: options.max_page_bytes,
+            max_batch_bytes: options.max_batch_bytes,
             // Threads of our own are none that the caller could be asked in.
             interrupt: options.interrupt.clone().filter(|_| options.threads == 0),
         };

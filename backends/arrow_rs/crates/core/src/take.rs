@@ -11,7 +11,7 @@ use crate::decoder::{Decoder, Recipe};
 use crate::error::{Error, Result};
 use crate::guard::guard;
 use crate::meta::Strings;
-use crate::options::MAX_PAGE_BYTES;
+use crate::options::{MAX_BATCH_BYTES, MAX_PAGE_BYTES};
 use crate::pages::decompress_all;
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
@@ -46,6 +46,7 @@ impl Dataset {
             strings,
             batch_rows: sorted.len().max(1),
             max_page_bytes: MAX_PAGE_BYTES,
+            max_batch_bytes: MAX_BATCH_BYTES,
             interrupt: None,
         };
         let pieces = pieces(&self.row_group_rows(), &sorted)?;
@@ -72,7 +73,9 @@ impl Dataset {
         let roots = self.roots(columns)?;
         let parquet = &self.meta().parquet;
         let schema = parquet.file_metadata().schema_descr();
-        let bench = Workbench::new(self.file().clone(), MAX_PAGE_BYTES, Arc::default(), None, Arc::default());
+        // There are no batches.
+        let limits = (MAX_PAGE_BYTES, u64::MAX);
+        let bench = Workbench::new(self.file().clone(), limits, Arc::default(), None, Arc::default());
         let bench = Arc::new(bench);
         let mut bytes = 0;
         for (index, group) in parquet.row_groups().iter().enumerate() {

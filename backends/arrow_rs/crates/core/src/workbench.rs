@@ -15,6 +15,7 @@ use crate::window::Window;
 pub struct Workbench {
     pub file: LocalFile,
     pub max_page_bytes: usize,
+    pub max_batch_bytes: u64,
     /// Set when nobody wants the rows any more.
     cancelled: Arc<AtomicBool>,
     interrupt: Option<Arc<Interrupt>>,
@@ -40,13 +41,13 @@ impl std::fmt::Debug for Tools {
 impl Workbench {
     pub fn new(
         file: LocalFile,
-        max_page_bytes: usize,
+        (max_page_bytes, max_batch_bytes): (usize, u64),
         cancelled: Arc<AtomicBool>,
         interrupt: Option<Arc<Interrupt>>,
         pool: Arc<Pool>,
     ) -> Self {
         let (tools, failure) = Default::default();
-        Self { file, max_page_bytes, cancelled, interrupt, pool, tools, failure }
+        Self { file, max_page_bytes, max_batch_bytes, cancelled, interrupt, pool, tools, failure }
     }
 
     /// Fails where no more pages are wanted.

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{Int64Array, RecordBatch, StringArray};
+use arrow_array::types::Int32Type;
+use arrow_array::{Int64Array, ListArray, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use firstbyte_core::{Comparison, Dataset, Kind, Literal, Operator, ScanOptions, Strings};
 use parquet::arrow::ArrowWriter;
@@ -194,5 +195,33 @@ fn the_page_index_of_arrow_rs_leaves_out_pages() {
         let batches: Vec<_> = scan.by_ref().map(Result::unwrap).collect();
         assert_eq!(concat(&batches), expected.slice(730, 890));
         assert_eq!(scan.progress().rows, 1_000, "rows of ten pages were decoded");
+    }
+}
+
+#[test]
+fn a_batch_of_nested_values_is_bounded() {
+    let lists = (0..1_000).map(|row| Some((0..100).map(move |value| Some(row + value))));
+    let lists = ListArray::from_iter_primitive::<Int32Type, _, _>(lists);
+    let expected = RecordBatch::try_from_iter([("lists", Arc::new(lists) as _)]).unwrap();
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_data_page_size_limit(1_000)
+        .set_write_batch_size(10);
+    let shard = write("nested", &expected, properties.build());
+    let dataset = Dataset::open(&shard.0).unwrap();
+    // Ten rows of a hundred values take 8 KB with their levels.
+    let options = ScanOptions { batch_rows: 10, max_batch_bytes: 40_000, ..ScanOptions::default() };
+    for threads in [0, 2] {
+        let options = ScanOptions { threads, ..options.clone() };
+        let batches: Vec<_> = dataset.scan(&options).unwrap().map(Result::unwrap).collect();
+        assert_eq!(concat(&batches), expected);
+        // What is skipped is not kept.
+        let half = ScanOptions { shard: Some((1, 2)), ..options.clone() };
+        let batches: Vec<_> = dataset.scan(&half).unwrap().map(Result::unwrap).collect();
+        assert_eq!(concat(&batches), expected.slice(500, 500));
+        let large = ScanOptions { batch_rows: 500, ..options };
+        let error = dataset.scan(&large).unwrap().find_map(Result::err).unwrap();
+        assert_eq!(error.kind, Kind::Limit);
+        assert_eq!(error.place.column.as_deref(), Some("lists"));
     }
 }

@@ -109,7 +109,7 @@ impl Dataset {
 
     /// One pass over the file. The stub file describes each argument.
     #[pyo3(signature = (*, columns=None, row_groups=None, shard=None, batch_size=1024, threads=0,
-                        memory_budget=32 << 20, strings="utf8", max_page_bytes=256 << 20, seed=None, epoch=0,
+                        memory_budget=32 << 20, strings="utf8", max_page_bytes=256 << 20, max_batch_bytes=2 << 30, seed=None, epoch=0,
                         shuffle_rows=0, r#where=None, resume=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python method")]
     fn scan(
@@ -123,6 +123,7 @@ impl Dataset {
         memory_budget: usize,
         strings: &str,
         max_page_bytes: usize,
+        max_batch_bytes: u64,
         seed: Option<u64>,
         epoch: u64,
         shuffle_rows: usize,
@@ -139,6 +140,7 @@ impl Dataset {
             memory_budget_bytes: memory_budget,
             strings: self::strings(strings).map_err(|error| raise(py, &error))?,
             max_page_bytes,
+            max_batch_bytes,
             seed,
             epoch,
             shuffle_rows,
