@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector};
+use parquet::basic::Type;
 use parquet::column::page::{PageIterator, PageReader};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use crate::error::{Error, Place, Result};
+use crate::flat::{self, Flat};
 use crate::guard::guard;
 use crate::meta::{Dataset, Strings};
 use crate::pages::{ChunkPages, Marker, Workbench};
@@ -56,8 +58,15 @@ pub struct Decoder {
 
 struct Column {
     name: String,
-    reader: ParquetRecordBatchReader,
+    rows: Rows,
     marker: Arc<Marker>,
+}
+
+/// Who decodes a column.
+enum Rows {
+    Flat(Box<Flat>),
+    /// arrow-rs: nesting, and all types and encodings that `flat` leaves to it.
+    Any(Box<ParquetRecordBatchReader>),
 }
 
 impl Decoder {
@@ -78,25 +87,43 @@ impl Decoder {
         let selection = selection(dataset, pieces);
         // Dictionary arrays are made of dictionary pages.
         let keeps_values = recipe.strings != Strings::Dictionary;
-        let columns = recipe.roots.iter().map(|&root| {
-            let name = dataset.schema().field(root).name().clone();
+        let metadata = &dataset.meta().parquet;
+        let columns = recipe.roots.iter().zip(recipe.schema.fields()).map(|(&root, field)| {
+            let name = field.name().clone();
             let marker = Arc::new(Marker::default());
             let place = Place { column: Some(name.clone()), ..Place::default() };
             let chunks = Chunks {
-                metadata: dataset.meta().parquet.clone(),
+                metadata: metadata.clone(),
                 groups: pieces.iter().map(|piece| piece.group).collect(),
                 bench: bench.clone(),
                 marker: marker.clone(),
                 early_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
                 frees_dictionary: keeps_values,
             };
+            let flat = flat::leaf(metadata, root, field.data_type(), pieces);
+            let flat = flat.and_then(|leaf| {
+                let column = metadata.file_metadata().schema_descr().column(leaf);
+                let optional = column.max_def_level() > 0;
+                Flat::new(
+                    chunks.leaf(leaf, true),
+                    column.physical_type(),
+                    optional,
+                    field.data_type(),
+                    pieces,
+                )
+            });
             let made = guard(|| {
+                if let Some(flat) = flat {
+                    return Ok(Rows::Flat(Box::new(flat)));
+                }
                 let levels = dataset.meta().levels(root, recipe.strings)?;
                 let rows = selection.clone();
-                Ok(ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, rows)?)
+                let reader =
+                    ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, rows)?;
+                Ok(Rows::Any(Box::new(reader)))
             });
-            let reader = made.map_err(|error| error.within(&place))?;
-            Ok(Column { name, reader, marker })
+            let rows = made.map_err(|error| error.within(&place))?;
+            Ok(Column { name, rows, marker })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         Ok(Self { columns, schema: recipe.schema.clone(), bench, batch_rows, rows_left })
@@ -121,11 +148,14 @@ impl Decoder {
 
 impl Column {
     fn next(&mut self, bench: &Workbench, rows: usize) -> Result<ArrayRef> {
-        let reader = &mut self.reader;
-        let step = guard(|| match reader.next() {
-            None => Ok(None),
-            Some(Ok(batch)) => Ok(Some(batch.column(0).clone())),
-            Some(Err(error)) => Err(Error::corrupt(error.to_string())),
+        let source = &mut self.rows;
+        let step = guard(|| match source {
+            Rows::Flat(flat) => flat.next(rows).map(Some),
+            Rows::Any(reader) => match reader.next() {
+                None => Ok(None),
+                Some(Ok(batch)) => Ok(Some(batch.column(0).clone())),
+                Some(Err(error)) => Err(Error::corrupt(error.to_string())),
+            },
         });
         let outcome = match step {
             Ok(Some(array)) if array.len() == rows => return Ok(array),
@@ -174,21 +204,30 @@ struct Chunks {
     frees_dictionary: bool,
 }
 
-impl RowGroups for Chunks {
-    fn num_rows(&self) -> usize {
-        self.row_groups().map(|group| group.num_rows() as usize).sum()
-    }
-
-    fn column_chunks(&self, leaf: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
-        Ok(Box::new(LeafChunks {
+impl Chunks {
+    fn leaf(&self, leaf: usize, frees_dictionary: bool) -> LeafChunks {
+        LeafChunks {
             metadata: self.metadata.clone(),
             groups: self.groups.clone().into_iter(),
             leaf,
             bench: self.bench.clone(),
             marker: self.marker.clone(),
             early_rows: self.early_rows,
-            frees_dictionary: self.frees_dictionary,
-        }))
+            frees_dictionary: self.frees_dictionary && frees_dictionary,
+        }
+    }
+}
+
+impl RowGroups for Chunks {
+    fn num_rows(&self) -> usize {
+        self.row_groups().map(|group| group.num_rows() as usize).sum()
+    }
+
+    fn column_chunks(&self, leaf: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
+        let column = self.metadata.file_metadata().schema_descr().column(leaf);
+        // Decoders of other types take one dictionary only.
+        let frees_dictionary = column.physical_type() == Type::BYTE_ARRAY;
+        Ok(Box::new(self.leaf(leaf, frees_dictionary)))
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
@@ -201,7 +240,7 @@ impl RowGroups for Chunks {
 }
 
 /// The chunks of one leaf column, one row group after another.
-struct LeafChunks {
+pub struct LeafChunks {
     metadata: Arc<ParquetMetaData>,
     groups: std::vec::IntoIter<usize>,
     leaf: usize,
@@ -211,22 +250,27 @@ struct LeafChunks {
     frees_dictionary: bool,
 }
 
-impl Iterator for LeafChunks {
-    type Item = parquet::errors::Result<Box<dyn PageReader>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl LeafChunks {
+    pub fn next_pages(&mut self) -> Option<ChunkPages> {
         let group = self.groups.next()?;
         let chunk = self.metadata.row_group(group).column(self.leaf);
         let early_rows = self.early_rows.take();
-        let pages = ChunkPages::new(
+        Some(ChunkPages::new(
             self.bench.clone(),
             self.marker.clone(),
             group,
             chunk,
             early_rows,
             self.frees_dictionary,
-        );
-        Some(Ok(Box::new(pages)))
+        ))
+    }
+}
+
+impl Iterator for LeafChunks {
+    type Item = parquet::errors::Result<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(Ok(Box::new(self.next_pages()?)))
     }
 }
 

@@ -170,8 +170,7 @@ impl ChunkPages {
             peeked: None,
             dictionary: None,
             decoder_has_dictionary: false,
-            // Decoders of other types take one dictionary only.
-            frees_dictionary: frees_dictionary && meta.column_type() == Type::BYTE_ARRAY,
+            frees_dictionary,
             early_rows,
             early: None,
             page_bytes: FIRST_READ_BYTES,
@@ -279,7 +278,7 @@ impl ChunkPages {
         Ok(())
     }
 
-    fn next_page(&mut self) -> Result<Option<Page>> {
+    pub fn next_page(&mut self) -> Result<Option<Page>> {
         if let Some(rows) = self.early_rows.take()
             && let Some(page) = self.first_rows(rows)?
         {
@@ -480,7 +479,7 @@ impl ChunkPages {
         )
     }
 
-    fn peek(&mut self) -> Result<Option<PageMetadata>> {
+    pub fn peek(&mut self) -> Result<Option<PageMetadata>> {
         if self.early.is_some() {
             return Err(Error::usage("pages that were asked for early must be taken one after another"));
         }
@@ -503,7 +502,7 @@ impl ChunkPages {
         }))
     }
 
-    fn step_over(&mut self) -> Result<()> {
+    pub fn step_over(&mut self) -> Result<()> {
         if self.early.is_some() {
             return Err(Error::usage("pages that were asked for early must be taken one after another"));
         }
