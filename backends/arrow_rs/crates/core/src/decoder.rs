@@ -3,24 +3,21 @@
 //! Each top-level column has a decoder of its own, so that an error names its column, and so that a column
 //! with fewer rows than promised is noticed.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector};
-use parquet::column::page::{PageIterator, PageReader};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
+use crate::chunks::{Chunks, selection, visits};
 use crate::dataset::Dataset;
 use crate::error::{Error, Place, Result};
+use crate::flat::{self, Flat};
 use crate::guard::guard;
 use crate::interrupt::Interrupt;
 use crate::meta::Strings;
-use crate::page_index;
-use crate::page_map::PageMap;
-use crate::pages::{ChunkPages, Marker};
+use crate::pages::Marker;
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
 use crate::workbench::Workbench;
@@ -65,8 +62,15 @@ pub struct Decoder {
 
 struct Column {
     name: String,
-    reader: ParquetRecordBatchReader,
+    rows: Rows,
     marker: Arc<Marker>,
+}
+
+/// Who decodes a column.
+enum Rows {
+    Flat(Box<Flat>),
+    /// arrow-rs: nesting, and all types and encodings that `flat` leaves to it.
+    Any(Box<ParquetRecordBatchReader>),
 }
 
 impl Decoder {
@@ -95,25 +99,43 @@ impl Decoder {
         let selection = selection(&visits);
         // Dictionary arrays are made of dictionary pages.
         let keeps_values = recipe.strings != Strings::Dictionary;
-        let columns = recipe.roots.iter().map(|&root| {
-            let name = dataset.schema().field(root).name().clone();
+        let metadata = &dataset.meta().parquet;
+        let columns = recipe.roots.iter().zip(recipe.schema.fields()).map(|(&root, field)| {
+            let name = field.name().clone();
             let marker = Arc::new(Marker::default());
             let place = Place { column: Some(name.clone()), ..Place::default() };
             let chunks = Chunks {
-                metadata: dataset.meta().parquet.clone(),
+                metadata: metadata.clone(),
                 visits: visits.clone(),
                 bench: bench.clone(),
                 marker: marker.clone(),
                 early_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
                 frees_dictionary: keeps_values,
             };
+            let flat = flat::leaf(metadata, root, field.data_type(), pieces);
+            let flat = flat.and_then(|leaf| {
+                let column = metadata.file_metadata().schema_descr().column(leaf);
+                let optional = column.max_def_level() > 0;
+                Flat::new(
+                    chunks.leaf(leaf, true),
+                    column.physical_type(),
+                    optional,
+                    field.data_type(),
+                    &visits,
+                )
+            });
             let made = guard(|| {
+                if let Some(flat) = flat {
+                    return Ok(Rows::Flat(Box::new(flat)));
+                }
                 let levels = dataset.meta().levels(root, recipe.strings)?;
                 let rows = selection.clone();
-                Ok(ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, rows)?)
+                let reader =
+                    ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, rows)?;
+                Ok(Rows::Any(Box::new(reader)))
             });
-            let reader = made.map_err(|error| error.within(&place))?;
-            Ok(Column { name, reader, marker })
+            let rows = made.map_err(|error| error.within(&place))?;
+            Ok(Column { name, rows, marker })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         Ok(Self { columns, schema: recipe.schema.clone(), bench, batch_rows, rows_left })
@@ -138,12 +160,15 @@ impl Decoder {
 
 impl Column {
     fn next(&mut self, bench: &Workbench, rows: usize) -> Result<ArrayRef> {
-        let reader = &mut self.reader;
         self.marker.taken.store(0, Relaxed);
-        let step = guard(|| match reader.next() {
-            None => Ok(None),
-            Some(Ok(batch)) => Ok(Some(batch.column(0).clone())),
-            Some(Err(error)) => Err(Error::corrupt(error.to_string())),
+        let source = &mut self.rows;
+        let step = guard(|| match source {
+            Rows::Flat(flat) => flat.next(rows).map(Some),
+            Rows::Any(reader) => match reader.next() {
+                None => Ok(None),
+                Some(Ok(batch)) => Ok(Some(batch.column(0).clone())),
+                Some(Err(error)) => Err(Error::corrupt(error.to_string())),
+            },
         });
         let outcome = match step {
             Ok(Some(array)) if array.len() == rows => return Ok(array),
@@ -158,165 +183,5 @@ impl Column {
             offset: Some(self.marker.offset.load(Relaxed)),
             ..Place::default()
         }))
-    }
-}
-
-/// One way through the chunks of a row group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Visit {
-    group: usize,
-    /// All rows of the group.
-    rows: u64,
-    /// Those that are wanted, in ascending order.
-    wanted: Vec<Range<u64>>,
-}
-
-impl Visit {
-    fn is_whole(&self) -> bool {
-        self.wanted.len() == 1 && self.wanted[0] == (0..self.rows)
-    }
-}
-
-/// Pieces of one row group that follow each other share a visit.
-fn visits(pieces: &[Piece], rows_of: impl Fn(usize) -> u64) -> Arc<[Visit]> {
-    let follows = |a: &Piece, b: &Piece| a.group == b.group && a.start + a.rows <= b.start;
-    let visit = |pieces: &[Piece]| Visit {
-        group: pieces[0].group,
-        rows: rows_of(pieces[0].group),
-        wanted: pieces.iter().map(|piece| piece.start..piece.start + piece.rows).collect(),
-    };
-    pieces.chunk_by(follows).map(visit).collect()
-}
-
-/// Which rows of the visited row groups are wanted; None for all.
-fn selection(visits: &[Visit]) -> Option<RowSelection> {
-    if visits.iter().all(Visit::is_whole) {
-        return None;
-    }
-    let mut selectors = Vec::new();
-    for visit in visits {
-        let mut at = 0;
-        for rows in &visit.wanted {
-            selectors.push(RowSelector::skip((rows.start - at) as usize));
-            selectors.push(RowSelector::select((rows.end - rows.start) as usize));
-            at = rows.end;
-        }
-        selectors.push(RowSelector::skip((visit.rows - at) as usize));
-    }
-    // What comes after the last row is not even looked for.
-    selectors.pop();
-    // Empty ones are left out, and neighbours joined.
-    Some(selectors.into())
-}
-
-/// The column chunks of some row groups, as the decoders ask for them.
-struct Chunks {
-    metadata: Arc<ParquetMetaData>,
-    visits: Arc<[Visit]>,
-    bench: Arc<Workbench>,
-    marker: Arc<Marker>,
-    /// Rows of the first page of the first chunk: see `ChunkPages::new`.
-    early_rows: Option<usize>,
-    frees_dictionary: bool,
-}
-
-impl RowGroups for Chunks {
-    fn num_rows(&self) -> usize {
-        self.row_groups().map(|group| group.num_rows() as usize).sum()
-    }
-
-    fn column_chunks(&self, leaf: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
-        Ok(Box::new(LeafChunks {
-            metadata: self.metadata.clone(),
-            visits: self.visits.clone(),
-            next: 0,
-            leaf,
-            bench: self.bench.clone(),
-            marker: self.marker.clone(),
-            early_rows: self.early_rows,
-            frees_dictionary: self.frees_dictionary,
-        }))
-    }
-
-    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
-        Box::new(self.visits.iter().map(|visit| self.metadata.row_group(visit.group)))
-    }
-
-    fn metadata(&self) -> &ParquetMetaData {
-        &self.metadata
-    }
-}
-
-/// The chunks of one leaf column, one row group after another.
-struct LeafChunks {
-    metadata: Arc<ParquetMetaData>,
-    visits: Arc<[Visit]>,
-    next: usize,
-    leaf: usize,
-    bench: Arc<Workbench>,
-    marker: Arc<Marker>,
-    early_rows: Option<usize>,
-    frees_dictionary: bool,
-}
-
-impl LeafChunks {
-    fn open(&mut self, visit: &Visit) -> Result<ChunkPages> {
-        let chunk = self.metadata.row_group(visit.group).column(self.leaf);
-        // Where every page is read, its header says all that the index does.
-        let spans =
-            if visit.is_whole() { None } else { page_index::spans(&self.bench.file, chunk, visit.rows)? };
-        Ok(ChunkPages::new(
-            self.bench.clone(),
-            self.marker.clone(),
-            visit.group,
-            chunk,
-            self.early_rows.take(),
-            self.frees_dictionary,
-            spans.map(PageMap::new),
-        ))
-    }
-}
-
-impl Iterator for LeafChunks {
-    type Item = parquet::errors::Result<Box<dyn PageReader>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let visits = self.visits.clone();
-        let visit = visits.get(self.next)?;
-        self.next += 1;
-        let opened = self.open(visit).map_err(|error| self.bench.note(error));
-        Some(opened.map(|pages| Box::new(pages) as Box<dyn PageReader>))
-    }
-}
-
-impl PageIterator for LeafChunks {}
-
-#[cfg(test)]
-#[expect(clippy::single_range_in_vec_init, reason = "lists of ranges are what is tested")]
-mod tests {
-    use super::*;
-
-    fn piece(group: usize, start: u64, rows: u64) -> Piece {
-        Piece { group, start, rows }
-    }
-
-    #[test]
-    fn pieces_of_a_row_group_share_a_visit_as_long_as_they_ascend() {
-        let visits = visits(
-            &[piece(0, 2, 3), piece(0, 5, 1), piece(0, 8, 2), piece(0, 0, 2), piece(1, 0, 4)],
-            |group| [10, 4][group],
-        );
-        let wanted: Vec<_> = visits.iter().map(|visit| (visit.group, visit.wanted.as_slice())).collect();
-        assert_eq!(wanted, [(0, &[2..5, 5..6, 8..10][..]), (0, &[0..2]), (1, &[0..4])]);
-        let expected = [
-            RowSelector::skip(2),
-            RowSelector::select(4),
-            RowSelector::skip(2),
-            RowSelector::select(4),
-            RowSelector::skip(8),
-            RowSelector::select(4),
-        ];
-        assert_eq!(selection(&visits), Some(expected.to_vec().into()));
-        assert_eq!(selection(&visits[2..]), None);
     }
 }

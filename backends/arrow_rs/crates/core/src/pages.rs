@@ -109,8 +109,7 @@ impl ChunkPages {
             peeked: None,
             dictionary: None,
             decoder_has_dictionary: false,
-            // Decoders of other types take one dictionary only.
-            frees_dictionary: frees_dictionary && meta.column_type() == Type::BYTE_ARRAY,
+            frees_dictionary,
             early_rows,
             early: None,
             page_bytes: FIRST_READ_BYTES,
@@ -225,7 +224,7 @@ impl ChunkPages {
         Ok(())
     }
 
-    fn next_page(&mut self) -> Result<Option<Page>> {
+    pub fn next_page(&mut self) -> Result<Option<Page>> {
         if let Some(rows) = self.early_rows.take()
             && let Some(page) = self.first_rows(rows)?
         {
@@ -446,7 +445,12 @@ impl ChunkPages {
         )
     }
 
-    /// What the next page is.
+    /// What the next page is, for one who skips rows: what was taken until now is not kept for the batch.
+    pub fn peek(&mut self) -> Result<Option<PageMetadata>> {
+        self.marker.taken.store(0, Relaxed);
+        self.look()
+    }
+
     fn look(&mut self) -> Result<Option<PageMetadata>> {
         if self.early.is_some() {
             return Err(Error::usage("pages that were asked for early must be taken one after another"));
@@ -480,7 +484,7 @@ impl ChunkPages {
         self.map.as_mut().filter(|_| self.peeked.is_none()).and_then(|map| map.at(at))
     }
 
-    fn step_over(&mut self) -> Result<()> {
+    pub fn step_over(&mut self) -> Result<()> {
         if self.early.is_some() {
             return Err(Error::usage("pages that were asked for early must be taken one after another"));
         }
@@ -537,9 +541,7 @@ impl PageReader for ChunkPages {
     }
 
     fn peek_next_page(&mut self) -> parquet::errors::Result<Option<PageMetadata>> {
-        // Only who skips rows asks: what was taken until now is not kept for the batch.
-        self.marker.taken.store(0, Relaxed);
-        self.look().map_err(|error| self.bench.note(error))
+        self.peek().map_err(|error| self.bench.note(error))
     }
 
     fn at_record_boundary(&mut self) -> parquet::errors::Result<bool> {
