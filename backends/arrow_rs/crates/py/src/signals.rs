@@ -8,7 +8,7 @@ use firstbyte_core::Interrupt;
 use pyo3::prelude::*;
 
 /// How long to work or wait before looking for signals.
-pub const PATIENCE: Duration = Duration::from_millis(40);
+pub const PATIENCE: Duration = Duration::from_millis(25);
 
 /// What handlers of signals did while a reader was at work.
 #[derive(Default)]
