@@ -1,15 +1,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use firstbyte_core::{
-    Comparison, Dataset as CoreDataset, Error, Literal, Operator, Position, ScanOptions, Strings,
-};
-use pyo3::exceptions::PyValueError;
+use firstbyte_core::{Comparison, Dataset as CoreDataset, Error, Literal, Operator, ScanOptions, Strings};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::batch::Batch;
 use crate::errors::raise;
+use crate::position;
 use crate::reader::Reader;
 use crate::schema::Schema;
 use crate::signals::Signals;
@@ -53,35 +51,6 @@ fn strings(text: &str) -> Result<Strings, Error> {
         "dictionary" => Strings::Dictionary,
         _ => return Err(Error::usage(format!("no strings '{text}' (allowed: utf8, view, dictionary)"))),
     })
-}
-
-const POSITION_VERSION: u64 = 1;
-
-/// A position as plain numbers, so that it survives pickle, JSON and the next version.
-pub fn position_to_dict<'py>(py: Python<'py>, position: Position) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("version", POSITION_VERSION)?;
-    dict.set_item("rows", position.rows)?;
-    dict.set_item("block_rows", position.block_rows)?;
-    // As text: other JSON readers take large numbers for floating point.
-    dict.set_item("plan", format!("{:016x}", position.plan))?;
-    Ok(dict)
-}
-
-fn position_from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Position> {
-    let item = |name: &str| {
-        dict.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("resume: a position has '{name}'")))
-    };
-    let version: u64 = item("version")?.extract()?;
-    if version != POSITION_VERSION {
-        return Err(PyValueError::new_err(format!(
-            "resume: a position of version {version} (this release reads {POSITION_VERSION})"
-        )));
-    }
-    let plan: String = item("plan")?.extract()?;
-    let plan = u64::from_str_radix(&plan, 16)
-        .map_err(|_| PyValueError::new_err(format!("resume: the plan '{plan}' is no hexadecimal number")))?;
-    Ok(Position { rows: item("rows")?.extract()?, block_rows: item("block_rows")?.extract()?, plan })
 }
 
 #[pymethods]
@@ -150,7 +119,7 @@ impl Dataset {
                 .map(comparison)
                 .collect::<Result<_, _>>()
                 .map_err(|error| raise(py, &error))?,
-            resume: resume.map(position_from_dict).transpose()?,
+            resume: resume.map(position::from_dict).transpose()?,
             interrupt: Some(Arc::new(Signals::interrupt(&signals))),
         };
         let scan = py.detach(|| self.0.scan(&options));

@@ -5,6 +5,7 @@ mod capsule;
 mod dataset;
 mod errors;
 mod memory;
+mod position;
 mod reader;
 mod schema;
 mod signals;

@@ -8,8 +8,8 @@ use pyo3::types::{PyCapsule, PyDict};
 
 use crate::batch::Batch;
 use crate::capsule;
-use crate::dataset::position_to_dict;
 use crate::errors::raise;
+use crate::position;
 use crate::schema::Schema;
 use crate::signals::{PATIENCE, Signals};
 
@@ -85,7 +85,7 @@ impl Reader {
     /// Where the next row is: a dict of plain values for `scan(resume=...)`.
     #[getter]
     fn position<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        position_to_dict(py, self.with(py, |scan| Ok(scan.progress()))?)
+        position::to_dict(py, self.with(py, |scan| Ok(scan.progress()))?)
     }
 
     /// The most bytes that threads and queues held at once; None without threads.
