@@ -4,6 +4,7 @@
 
 mod ahead;
 pub mod alloc;
+mod block;
 mod budget;
 mod codec;
 mod decoder;
@@ -14,6 +15,7 @@ mod footer;
 pub mod guard;
 mod hybrid;
 mod lengths;
+mod mapped;
 mod meta;
 mod page_header;
 mod pages;
