@@ -4,6 +4,7 @@
 
 mod ahead;
 pub mod alloc;
+mod block;
 mod budget;
 mod cache;
 mod chunks;
@@ -19,6 +20,7 @@ pub mod guard;
 mod hybrid;
 mod interrupt;
 mod lengths;
+mod mapped;
 mod meta;
 mod options;
 mod page_header;

@@ -19,8 +19,8 @@ const ROWS: usize = 3000;
 
 /// A column of each type; every `nulls`-th run of rows is null, none for 0. Half of the values repeat.
 fn table(nulls: usize) -> RecordBatch {
-    let valid = |row: usize| nulls == 0 || (row / 13) % nulls != 0;
-    let value = |row: usize| if row % 2 == 0 { row % 16 } else { row };
+    let valid = |row: usize| nulls == 0 || !(row / 13).is_multiple_of(nulls);
+    let value = |row: usize| if row.is_multiple_of(2) { row % 16 } else { row };
     let rows = || (0..ROWS).map(|row| valid(row).then(|| value(row)));
     let text = |value: usize| "wört ".repeat(value % 23) + &value.to_string();
     let columns: Vec<(&str, ArrayRef)> = vec![

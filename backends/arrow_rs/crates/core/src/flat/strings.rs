@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::{Encoded, INDICES, Values, no_entry, no_memory, short};
 use crate::error::{Error, Result};
+use crate::pool::size_class;
 
 /// The length in front of each plain value.
 const LENGTH_BYTES: usize = 4;
@@ -26,6 +27,8 @@ pub struct Strings<T: ByteArrayType> {
     /// Where each value of the batch ends, after the zero at which the first starts.
     offsets: Vec<T::Offset>,
     values: Vec<u8>,
+    /// What the values of the batch before took.
+    batch_bytes: usize,
 }
 
 impl<T: ByteArrayType> Strings<T> {
@@ -36,6 +39,7 @@ impl<T: ByteArrayType> Strings<T> {
             page: Encoded::NONE,
             offsets: Vec::new(),
             values: Vec::new(),
+            batch_bytes: 0,
         }
     }
 
@@ -94,9 +98,15 @@ impl<T: ByteArrayType> Strings<T> {
         Ok(())
     }
 
+    /// Room for values up to `end`, at the start of a batch for as many as the one before had: then a batch
+    /// that spans pages need not move, and the next finds memory of its size.
     fn reserve_values(&mut self, end: usize) -> Result<()> {
-        let more = end.saturating_sub(self.values.len()).saturating_add(SHORT_BYTES);
-        self.values.try_reserve_exact(more).map_err(no_memory)
+        let wanted = end.saturating_add(SHORT_BYTES);
+        if wanted <= self.values.capacity() {
+            return Ok(());
+        }
+        let wanted = size_class(wanted.max(self.batch_bytes));
+        self.values.try_reserve_exact(wanted - self.values.len()).map_err(no_memory)
     }
 
     fn push_end(&mut self, end: usize) -> Result<()> {
@@ -246,7 +256,9 @@ impl<T: ByteArrayType> Values for Strings<T> {
             offsets = spaced;
         }
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        let values = Buffer::from_vec(std::mem::take(&mut self.values));
+        let values = std::mem::take(&mut self.values);
+        self.batch_bytes = values.len();
+        let values = Buffer::from_vec(values);
         // SAFETY: offsets grow from zero to the length of the values. Of text, each value was checked not to
         // begin within a character, and all values together, or the dictionary that they are from, to be
         // valid UTF-8.
@@ -304,7 +316,7 @@ mod tests {
     #[test]
     fn text_must_be_valid_value_by_value() {
         let halves: [&[u8]; 2] = ["é".as_bytes().split_at(1).0, "é".as_bytes().split_at(1).1];
-        for bad in [&halves[..], &halves[..1], &[b"fine", b"\xff"], &[&[b'x'; 40], &halves[1]]] {
+        for bad in [&halves[..], &halves[..1], &[b"fine", b"\xff"], &[&[b'x'; 40], halves[1]]] {
             for array in both_ways::<Utf8Type>(bad) {
                 assert_eq!(array.unwrap_err().kind, Kind::Corrupt, "{bad:?}");
             }
