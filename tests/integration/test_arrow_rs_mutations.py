@@ -32,6 +32,34 @@ def test_every_mutant_ends_in_rows_or_a_typed_error(tmp_path: Path) -> None:
     assert tally.ends["error: CorruptFileError"] > 1000
 
 
+INTEGERS = {
+    "version": (1,),
+    "repetition": (2, 3),
+    "file rows": (3,),
+    "values": (4, 1, 3, 5),
+    "group rows": (4, 3),
+}
+
+
+@pytest.mark.parametrize("field", INTEGERS)
+def test_a_field_of_another_type_is_refused(
+    tmp_path: Path, bases: tuple[Base, ...], field: str
+) -> None:
+    """An integer that says to be a truth value: readers step over it, or shift all that follows."""
+    package = pytest.importorskip("firstbyte_arrow")
+    for number, base in enumerate(bases[::7]):
+        slots = [slot for slot in base.footer_slots if slot.path == INTEGERS[field]]
+        for slot in (slots[0], slots[-1]):
+            data = bytearray(base.data)
+            head = slot.start - 1
+            assert data[head] & 0x0F in (5, 6), "the byte before an integer has its type"
+            data[head] = data[head] & 0xF0 | 1
+            path = tmp_path / f"{number}-{slot.start}.parquet"
+            path.write_bytes(data)
+            with pytest.raises(package.CorruptFileError):
+                package.open(path)
+
+
 @pytest.mark.parametrize(
     ("reader", "kind"),
     [

@@ -294,6 +294,15 @@ def test_page_limit_names_the_option(dataset: Any) -> None:
         list(dataset.scan(max_page_bytes=100))
 
 
+def test_batch_limit_names_the_option(dataset: Any, table: pa.Table) -> None:
+    options = {"columns": ["tags"], "max_batch_bytes": 20_000}
+    with pytest.raises(firstbyte_arrow.LimitError, match="max_batch_bytes=20000") as caught:
+        list(dataset.scan(batch_size=ROWS, **options))
+    assert caught.value.column == "tags"
+    got = pa.table(dataset.scan(batch_size=100, **options))
+    assert got.equals(table.select(["tags"]))
+
+
 @pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "brotli", "lz4", "zstd"])
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 def test_every_codec_and_page_version(

@@ -18,7 +18,7 @@ TRAILER_BYTES = 8
 
 @dataclass(frozen=True)
 class Base:
-    """A sound file and where its footer and page headers are."""
+    """A sound file and where its footer, page headers and page indexes are."""
 
     name: str
     data: bytes
@@ -26,6 +26,7 @@ class Base:
     headers: tuple[tuple[int, int], ...]
     footer_slots: tuple[Slot, ...]
     header_slots: tuple[Slot, ...]
+    index_slots: tuple[Slot, ...]
 
     @classmethod
     def of(cls, name: str, data: bytes) -> Base:
@@ -34,7 +35,9 @@ class Base:
         walk = Walk(data, start)
         headers, slots = _page_headers(data, walk.slots)
         span = (start, len(data) - TRAILER_BYTES)
-        return cls(name, data, span, headers, tuple(walk.slots), slots)
+        starts = [slot.value for slot in walk.slots if slot.path in INDEX_OFFSETS]
+        indexes = tuple(slot for at in starts for slot in Walk(data, at).slots)
+        return cls(name, data, span, headers, tuple(walk.slots), slots, indexes)
 
 
 # Field ids of FileMetaData.row_groups.columns.meta_data and what is in it.
@@ -43,6 +46,8 @@ TOTAL_COMPRESSED = (*COLUMN, 7)
 DATA_PAGE_OFFSET = (*COLUMN, 9)
 DICTIONARY_PAGE_OFFSET = (*COLUMN, 11)
 PAGE_COMPRESSED_SIZE = (3,)
+# Where the offset index and the column index of a chunk are.
+INDEX_OFFSETS = ((4, 1, 4), (4, 1, 6))
 
 
 def _page_headers(
@@ -204,6 +209,22 @@ def header_number(mutant: Mutant) -> None:
     mutant.data[slot.start : slot.end] = new
 
 
+def index_number(mutant: Mutant) -> None:
+    """An integer or length of a page index, or a byte of a bound behind it. Nothing moves."""
+    if not mutant.base.index_slots:
+        return
+    slot = mutant.draw.choice(mutant.base.index_slots)
+    if slot.end + 1 > len(mutant.data):
+        return
+    if mutant.draw.random() < 0.3:
+        mutant.data[slot.end] = mutant.draw.randrange(256)
+        return
+    value = _other_value(mutant, slot.value)
+    width = slot.end - slot.start
+    raw = (zigzag(value) if slot.zigzag else value) & (2 ** (7 * width) - 1)
+    mutant.data[slot.start : slot.end] = encode(raw, width)
+
+
 def _other_value(mutant: Mutant, value: int) -> int:
     draw = mutant.draw
     match draw.randrange(4):
@@ -247,6 +268,7 @@ MUTATORS: dict[Callable[[Mutant], None], int] = {
     footer_numbers_agree: 3,
     row_counts_agree: 1,
     header_number: 6,
+    index_number: 3,
 }
 
 
@@ -259,7 +281,9 @@ def mutant(bases: tuple[Base, ...], seed: int, number: int) -> tuple[str, bytes]
     changes = draw.choices(
         tuple(MUTATORS), tuple(MUTATORS.values()), k=draw.choice((1, 1, 1, 2, 3))
     )
-    changes.sort(key=lambda change: not change.__name__.startswith(("header", "footer", "row")))
+    changes.sort(
+        key=lambda change: not change.__name__.startswith(("header", "footer", "row", "index"))
+    )
     for change in changes:
         if made.data:
             change(made)

@@ -92,7 +92,11 @@ def firstbyte() -> Reader:
     return Reader("firstbyte", read, (package.ParquetError, OSError), package)
 
 
-LIMITS = {"memory_budget": MEMORY_BUDGET_BYTES, "max_page_bytes": MAX_PAGE_BYTES}
+LIMITS = {
+    "memory_budget": MEMORY_BUDGET_BYTES,
+    "max_page_bytes": MAX_PAGE_BYTES,
+    "max_batch_bytes": MAX_PAGE_BYTES,
+}
 
 
 def _options(draw: random.Random) -> dict[str, Any]:
@@ -140,7 +144,7 @@ def _shards(job: Job, dataset: Any, draw: random.Random) -> None:
 
 
 def _where(dataset: Any, draw: random.Random) -> None:
-    """Statistics and a row filter; how many rows match is not known."""
+    """Statistics, page index and a row filter; how many rows match is not known."""
     schema = dataset.schema
     numbers = [
         name

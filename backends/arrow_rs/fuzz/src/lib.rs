@@ -13,8 +13,10 @@ mod page_header;
 #[path = "../../crates/core/src/thrift.rs"]
 mod thrift;
 
+use std::path::Path;
+
 use firstbyte_core::alloc::{Counting, live_bytes, peak_bytes, reset_peak};
-use firstbyte_core::{Dataset, Kind, Result, ScanOptions, Strings};
+use firstbyte_core::{Comparison, Dataset, Kind, Literal, Operator, Result, ScanOptions, Strings};
 
 use crate::scratch::with_file;
 use crate::thrift::Stop;
@@ -46,29 +48,76 @@ pub fn page_header(bytes: &[u8]) {
     }
 }
 
-/// The first byte as options, the others as a file.
+/// The first byte as options and as what is done, the others as a file.
 pub fn scan(bytes: &[u8]) {
     let Some((&choice, file)) = bytes.split_first() else { return };
     let options = ScanOptions {
         batch_rows: [7, 1024][usize::from(choice & 1)],
         threads: [0, 0, 0, 2][usize::from(choice >> 1 & 3)],
-        strings: [Strings::AsStored, Strings::View, Strings::Dictionary][usize::from(choice >> 3) % 3],
+        strings: [Strings::AsStored, Strings::View, Strings::Dictionary][usize::from(choice >> 3 & 7) % 3],
         memory_budget_bytes: MEMORY_BUDGET_BYTES,
         max_page_bytes: MAX_PAGE_BYTES,
+        max_batch_bytes: MAX_PAGE_BYTES as u64,
         ..ScanOptions::default()
     };
     let limit = MEMORY_BUDGET_BYTES + MAX_PAGE_BYTES + FOOTER_FACTOR * file.len();
-    with_file(file, |path| within(limit, || expect_typed(read_all(path, &options))));
+    let read = [read_all, read_share, read_matching, take_some][usize::from(choice >> 6)];
+    with_file(file, |path| within(limit, || expect_typed(read(path, &options))));
 }
 
 /// All rows, which must be as many as the footer promised.
-fn read_all(path: &std::path::Path, options: &ScanOptions) -> Result<()> {
+fn read_all(path: &Path, options: &ScanOptions) -> Result<()> {
     let dataset = Dataset::open(path)?;
     let mut rows = 0;
     for batch in dataset.scan(options)? {
         rows += batch?.num_rows() as u64;
     }
     assert_eq!(rows, dataset.num_rows(), "rows were lost without an error");
+    Ok(())
+}
+
+/// Every third row's share, which begins and ends within pages.
+fn read_share(path: &Path, options: &ScanOptions) -> Result<()> {
+    let dataset = Dataset::open(path)?;
+    let mut rows = 0;
+    for rank in 0..3 {
+        let options = ScanOptions { shard: Some((rank, 3)), ..options.clone() };
+        for batch in dataset.scan(&options)? {
+            rows += batch?.num_rows() as u64;
+        }
+    }
+    assert_eq!(rows, dataset.num_rows(), "rows were lost without an error");
+    Ok(())
+}
+
+/// The rows that match a comparison with the first column that has one: through statistics and page index.
+fn read_matching(path: &Path, options: &ScanOptions) -> Result<()> {
+    let dataset = Dataset::open(path)?;
+    let names = dataset.schema().fields().iter().map(|field| field.name().clone());
+    let scan =
+        names.flat_map(|name| [(name.clone(), Literal::Integer(20)), (name, Literal::Text("b".into()))]);
+    let scan = scan.map(|(column, literal)| {
+        let predicate = vec![Comparison { column, operator: Operator::GreaterOrEqual, literal }];
+        dataset.scan(&ScanOptions { predicate, ..options.clone() })
+    });
+    // A literal of another type is the fault of whoever chose it.
+    let found = scan.into_iter().find(|scan| !matches!(scan, Err(error) if error.kind == Kind::Usage));
+    let Some(scan) = found else { return Ok(()) };
+    let mut rows = 0;
+    for batch in scan? {
+        rows += batch?.num_rows() as u64;
+    }
+    assert!(rows <= dataset.num_rows(), "more rows match than there are");
+    Ok(())
+}
+
+fn take_some(path: &Path, options: &ScanOptions) -> Result<()> {
+    let dataset = Dataset::open(path)?;
+    let rows = dataset.num_rows();
+    let indices: Vec<u64> =
+        [0, rows / 3, rows / 2, rows.saturating_sub(1)].into_iter().filter(|&row| row < rows).collect();
+    let taken = dataset.take(&indices, None, options.strings)?;
+    assert_eq!(taken.num_rows(), indices.len(), "rows were lost without an error");
     Ok(())
 }
 

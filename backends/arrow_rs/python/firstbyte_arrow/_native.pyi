@@ -87,6 +87,9 @@ class Reader(Iterator[Batch]):
     """One pass over a file. Other Python threads run while it reads and decodes.
 
     Every step can raise `ParquetError` and its children; after an error the reader is at its end.
+    Handlers of signals run during a long step. What one raises ends the step, and without threads
+    the reader; `position` is then before the batch that was given up. A handler that uses the
+    reader meanwhile gets a ValueError.
     """
 
     @property
@@ -134,6 +137,7 @@ class Dataset:
         memory_budget: int = 33554432,
         strings: Literal["utf8", "view", "dictionary"] = "utf8",
         max_page_bytes: int = 268435456,
+        max_batch_bytes: int = 2147483648,
         seed: int | None = None,
         epoch: int = 0,
         shuffle_rows: int = 0,
@@ -152,10 +156,13 @@ class Dataset:
         strings: "utf8" as the file declares, "view" points into pages, "dictionary" stores what
         repeats once per batch.
         max_page_bytes: larger pages raise LimitError before anything is allocated for them.
+        max_batch_bytes: a batch that takes more of the pages of one column, with the levels of
+        nested values, raises LimitError before it does.
         seed, epoch: shuffle the row groups; the same pair gives the same order everywhere.
         shuffle_rows: rows held to be shuffled among each other, rounded up to whole batches.
         where: (column, operator, value) with ==, !=, <, <=, > or >=; all must hold. A null matches
-        nothing. Row groups whose statistics exclude a match are not read.
+        nothing, and numbers compare as in Python, so that a NaN is equal to none. Row groups whose
+        statistics exclude a match are not read, nor pages whose index does.
         resume: the `position` of a pass with the same options; goes on with exactly the next row.
 
         Raises ValueError for arguments that do not fit the file.

@@ -8,16 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector};
-use parquet::column::page::{PageIterator, PageReader};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
+use crate::chunks::{Chunks, selection, visits};
+use crate::dataset::Dataset;
 use crate::error::{Error, Place, Result};
+use crate::flat::{self, Flat};
 use crate::guard::guard;
-use crate::meta::{Dataset, Strings};
-use crate::pages::{ChunkPages, Marker, Workbench};
+use crate::interrupt::Interrupt;
+use crate::meta::Strings;
+use crate::pages::Marker;
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
+use crate::workbench::Workbench;
 
 /// What to decode and how; shared by all decoders of a scan.
 #[derive(Clone, Debug)]
@@ -29,6 +32,9 @@ pub struct Recipe {
     pub strings: Strings,
     pub batch_rows: usize,
     pub max_page_bytes: usize,
+    pub max_batch_bytes: u64,
+    /// Whom to ask while a batch takes long.
+    pub interrupt: Option<Arc<Interrupt>>,
 }
 
 impl Recipe {
@@ -56,8 +62,15 @@ pub struct Decoder {
 
 struct Column {
     name: String,
-    reader: ParquetRecordBatchReader,
+    rows: Rows,
     marker: Arc<Marker>,
+}
+
+/// Who decodes a column.
+enum Rows {
+    Flat(Box<Flat>),
+    /// arrow-rs: nesting, and all types and encodings that `flat` leaves to it.
+    Any(Box<ParquetRecordBatchReader>),
 }
 
 impl Decoder {
@@ -71,32 +84,58 @@ impl Decoder {
     ) -> Result<Self> {
         let dataset = &recipe.dataset;
         let file = dataset.file().clone();
-        let bench = Arc::new(Workbench::new(file, recipe.max_page_bytes, cancelled, pool));
+        let bench = Arc::new(Workbench::new(
+            file,
+            (recipe.max_page_bytes, recipe.max_batch_bytes),
+            cancelled,
+            recipe.interrupt.clone(),
+            pool,
+        ));
         let rows_left = plan::total(pieces);
         // Decoders reserve room for a whole batch.
         let batch_rows = recipe.batch_rows.min(usize::try_from(rows_left).unwrap_or(usize::MAX)).max(1);
-        let selection = selection(dataset, pieces);
+        let groups = dataset.meta().parquet.row_groups();
+        let visits = visits(pieces, |group| groups[group].num_rows() as u64);
+        let selection = selection(&visits);
         // Dictionary arrays are made of dictionary pages.
         let keeps_values = recipe.strings != Strings::Dictionary;
-        let columns = recipe.roots.iter().map(|&root| {
-            let name = dataset.schema().field(root).name().clone();
+        let metadata = &dataset.meta().parquet;
+        let columns = recipe.roots.iter().zip(recipe.schema.fields()).map(|(&root, field)| {
+            let name = field.name().clone();
             let marker = Arc::new(Marker::default());
             let place = Place { column: Some(name.clone()), ..Place::default() };
             let chunks = Chunks {
-                metadata: dataset.meta().parquet.clone(),
-                groups: pieces.iter().map(|piece| piece.group).collect(),
+                metadata: metadata.clone(),
+                visits: visits.clone(),
                 bench: bench.clone(),
                 marker: marker.clone(),
                 early_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
                 frees_dictionary: keeps_values,
             };
+            let flat = flat::leaf(metadata, root, field.data_type(), pieces);
+            let flat = flat.and_then(|leaf| {
+                let column = metadata.file_metadata().schema_descr().column(leaf);
+                let optional = column.max_def_level() > 0;
+                Flat::new(
+                    chunks.leaf(leaf, true),
+                    column.physical_type(),
+                    optional,
+                    field.data_type(),
+                    &visits,
+                )
+            });
             let made = guard(|| {
+                if let Some(flat) = flat {
+                    return Ok(Rows::Flat(Box::new(flat)));
+                }
                 let levels = dataset.meta().levels(root, recipe.strings)?;
                 let rows = selection.clone();
-                Ok(ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, rows)?)
+                let reader =
+                    ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, rows)?;
+                Ok(Rows::Any(Box::new(reader)))
             });
-            let reader = made.map_err(|error| error.within(&place))?;
-            Ok(Column { name, reader, marker })
+            let rows = made.map_err(|error| error.within(&place))?;
+            Ok(Column { name, rows, marker })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         Ok(Self { columns, schema: recipe.schema.clone(), bench, batch_rows, rows_left })
@@ -121,11 +160,15 @@ impl Decoder {
 
 impl Column {
     fn next(&mut self, bench: &Workbench, rows: usize) -> Result<ArrayRef> {
-        let reader = &mut self.reader;
-        let step = guard(|| match reader.next() {
-            None => Ok(None),
-            Some(Ok(batch)) => Ok(Some(batch.column(0).clone())),
-            Some(Err(error)) => Err(Error::corrupt(error.to_string())),
+        self.marker.taken.store(0, Relaxed);
+        let source = &mut self.rows;
+        let step = guard(|| match source {
+            Rows::Flat(flat) => flat.next(rows).map(Some),
+            Rows::Any(reader) => match reader.next() {
+                None => Ok(None),
+                Some(Ok(batch)) => Ok(Some(batch.column(0).clone())),
+                Some(Err(error)) => Err(Error::corrupt(error.to_string())),
+            },
         });
         let outcome = match step {
             Ok(Some(array)) if array.len() == rows => return Ok(array),
@@ -142,92 +185,3 @@ impl Column {
         }))
     }
 }
-
-/// Which rows of the pieces' row groups are wanted; None for all.
-fn selection(dataset: &Dataset, pieces: &[Piece]) -> Option<RowSelection> {
-    let groups = dataset.meta().parquet.row_groups();
-    let rows_of = |piece: &Piece| groups[piece.group].num_rows() as u64;
-    if pieces.iter().all(|piece| piece.start == 0 && piece.rows == rows_of(piece)) {
-        return None;
-    }
-    let mut selectors = Vec::new();
-    let mut after = 0;
-    for piece in pieces {
-        let skipped = after + piece.start;
-        if skipped > 0 {
-            selectors.push(RowSelector::skip(skipped as usize));
-        }
-        selectors.push(RowSelector::select(piece.rows as usize));
-        after = rows_of(piece) - piece.start - piece.rows;
-    }
-    Some(selectors.into())
-}
-
-/// The column chunks of some row groups, as the decoders ask for them.
-struct Chunks {
-    metadata: Arc<ParquetMetaData>,
-    groups: Vec<usize>,
-    bench: Arc<Workbench>,
-    marker: Arc<Marker>,
-    /// Rows of the first page of the first chunk: see `ChunkPages::new`.
-    early_rows: Option<usize>,
-    frees_dictionary: bool,
-}
-
-impl RowGroups for Chunks {
-    fn num_rows(&self) -> usize {
-        self.row_groups().map(|group| group.num_rows() as usize).sum()
-    }
-
-    fn column_chunks(&self, leaf: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
-        Ok(Box::new(LeafChunks {
-            metadata: self.metadata.clone(),
-            groups: self.groups.clone().into_iter(),
-            leaf,
-            bench: self.bench.clone(),
-            marker: self.marker.clone(),
-            early_rows: self.early_rows,
-            frees_dictionary: self.frees_dictionary,
-        }))
-    }
-
-    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
-        Box::new(self.groups.iter().map(|&group| self.metadata.row_group(group)))
-    }
-
-    fn metadata(&self) -> &ParquetMetaData {
-        &self.metadata
-    }
-}
-
-/// The chunks of one leaf column, one row group after another.
-struct LeafChunks {
-    metadata: Arc<ParquetMetaData>,
-    groups: std::vec::IntoIter<usize>,
-    leaf: usize,
-    bench: Arc<Workbench>,
-    marker: Arc<Marker>,
-    early_rows: Option<usize>,
-    frees_dictionary: bool,
-}
-
-impl Iterator for LeafChunks {
-    type Item = parquet::errors::Result<Box<dyn PageReader>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let group = self.groups.next()?;
-        let chunk = self.metadata.row_group(group).column(self.leaf);
-        let early_rows = self.early_rows.take();
-        let pages = ChunkPages::new(
-            self.bench.clone(),
-            self.marker.clone(),
-            group,
-            chunk,
-            early_rows,
-            self.frees_dictionary,
-        );
-        Some(Ok(Box::new(pages)))
-    }
-}
-
-impl PageIterator for LeafChunks {}

@@ -12,8 +12,8 @@ use parquet::column::page::Page;
 use crate::error::{Error, Result};
 use crate::hybrid;
 use crate::page_header::{Body, PageHeader};
-use crate::pages::Workbench;
 use crate::pool::PageBuffer;
+use crate::workbench::Workbench;
 
 /// What is read of compressed bytes at a time.
 const READ_BYTES: usize = 64 << 10;
@@ -255,6 +255,7 @@ impl<'a> Preview<'a> {
 
     /// Decompress the blocks that the next read brings, until `target` bytes are done.
     fn step(&mut self, target: usize) -> Result<()> {
+        self.bench.check()?;
         let Self { bench, page, done, at, end } = self;
         bench.with_zstd(|zstd, window| {
             let need = zstd.next_input_bytes();

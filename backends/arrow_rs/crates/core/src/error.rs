@@ -24,6 +24,8 @@ pub enum Kind {
     Forked,
     /// The reader was closed, or an earlier error ended it.
     Closed,
+    /// The caller asked to stop in the middle of a batch.
+    Interrupted,
 }
 
 /// Where in which file. Every part that is known is printed.

@@ -8,6 +8,7 @@ use parquet::file::metadata::{
 };
 
 use crate::error::{Error, Kind, Place, Result};
+use crate::shape::FOOTER;
 use crate::source::LocalFile;
 use crate::thrift::{Reader, Step, Stop, kind};
 
@@ -77,8 +78,9 @@ fn read_range(file: &LocalFile, start: u64, end: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Walk over the whole footer, so that every length in it is known to be true, and measure the schema.
+/// Walk over the whole footer, so that every length and type in it is known to be true, and measure the schema.
 fn check_structure(bytes: &[u8]) -> Step<()> {
+    FOOTER.check(&mut Reader::new(bytes))?;
     let mut reader = Reader::new(bytes);
     let mut last = 0;
     while let Some(field) = reader.field(&mut last)? {

@@ -4,33 +4,51 @@
 
 mod ahead;
 pub mod alloc;
+mod block;
 mod budget;
+mod cache;
+mod chunks;
 mod codec;
+mod comparison;
+mod dataset;
 mod decoder;
 mod early;
 pub mod error;
+mod flat;
 mod footer;
 pub mod guard;
 mod hybrid;
+mod interrupt;
 mod lengths;
+mod mapped;
 mod meta;
+mod options;
 mod page_header;
+mod page_index;
+mod page_map;
 mod pages;
 mod plan;
 mod pool;
 mod predicate;
+mod prune;
+mod runs;
 mod scan;
+mod shape;
 mod shuffle;
 pub mod source;
 mod take;
 mod thrift;
 mod window;
+mod workbench;
 
 pub use ahead::Step;
+pub use comparison::{Comparison, Literal, Operator};
+pub use dataset::Dataset;
 pub use error::{Error, Kind, Place, Result};
-pub use meta::{Dataset, Strings};
-pub use predicate::{Comparison, Literal, Operator};
-pub use scan::{Position, Scan, ScanOptions};
+pub use interrupt::Interrupt;
+pub use meta::Strings;
+pub use options::{Position, ScanOptions};
+pub use scan::Scan;
 
 /// Name and version of the libraries inside that decide speed and memory.
 pub fn library_versions() -> Vec<(&'static str, &'static str)> {

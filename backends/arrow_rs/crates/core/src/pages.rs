@@ -1,22 +1,21 @@
 //! The pages of one column chunk, checked, read and decompressed one at a time.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::file::metadata::ColumnChunkMetaData;
 
-use crate::codec::{Codecs, Zstd};
 use crate::early::{self, Layout, Preview};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::lengths;
 use crate::page_header::{Body, PageHeader};
-use crate::pool::{PageBuffer, Pool};
-use crate::source::LocalFile;
+use crate::page_index::Span;
+use crate::page_map::PageMap;
 use crate::thrift::Stop;
-use crate::window::Window;
+use crate::workbench::{Tools, Workbench};
 
 /// What the first read of a chunk fetches: a header and a good part of its page.
 const FIRST_READ_BYTES: usize = 64 << 10;
@@ -28,77 +27,13 @@ const PEEK_BYTES: usize = 1 << 10;
 /// A page header holds at most a few statistics.
 const MAX_HEADER_BYTES: usize = 8 << 20;
 
-/// What all columns of one decoding thread share.
-#[derive(Debug)]
-pub struct Workbench {
-    pub file: LocalFile,
-    pub max_page_bytes: usize,
-    /// Set when nobody wants the rows any more.
-    pub cancelled: Arc<AtomicBool>,
-    pool: Arc<Pool>,
-    tools: Mutex<Tools>,
-    /// The error behind a failed step of a decoder, which passes on only its text.
-    failure: Mutex<Option<Error>>,
-}
-
-#[derive(Default)]
-struct Tools {
-    window: Window,
-    codecs: Codecs,
-}
-
-impl std::fmt::Debug for Tools {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.window.fmt(out)
-    }
-}
-
-impl Workbench {
-    pub fn new(file: LocalFile, max_page_bytes: usize, cancelled: Arc<AtomicBool>, pool: Arc<Pool>) -> Self {
-        Self { file, max_page_bytes, cancelled, pool, tools: Mutex::default(), failure: Mutex::default() }
-    }
-
-    fn tools(&self) -> MutexGuard<'_, Tools> {
-        // After a panic the window says itself what of it is valid.
-        self.tools.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn take_buffer(&self, bytes: usize) -> PageBuffer {
-        self.pool.take(bytes)
-    }
-
-    /// Use the shared zstd context and the window.
-    pub fn with_zstd<T>(&self, use_it: impl FnOnce(&mut Zstd, &mut Window) -> Result<T>) -> Result<T> {
-        let mut tools = self.tools();
-        let Tools { window, codecs } = &mut *tools;
-        use_it(codecs.zstd(), window)
-    }
-
-    pub fn pool(&self) -> &Pool {
-        &self.pool
-    }
-
-    pub fn take_failure(&self) -> Option<Error> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn note(&self, error: Error) -> parquet::errors::ParquetError {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
-        error.into()
-    }
-}
-
-impl Drop for Workbench {
-    fn drop(&mut self) {
-        self.pool.discharge(self.tools().window.bytes());
-    }
-}
-
-/// Where a column's decoder is, for error messages.
+/// Where a column's decoder is, for error messages, and what it has taken.
 #[derive(Debug, Default)]
 pub struct Marker {
     pub group: AtomicUsize,
     pub offset: AtomicU64,
+    /// Bytes of the pages that the current batch takes, with the levels of nested values.
+    pub taken: AtomicU64,
 }
 
 /// What of a column chunk's metadata is needed to read its pages.
@@ -133,6 +68,8 @@ pub struct ChunkPages {
     early: Option<usize>,
     /// Bytes of the page before, header included: the next is likely to be as large.
     page_bytes: usize,
+    /// The pages as the index lists them, where some are to be stepped over without a look.
+    map: Option<PageMap>,
 }
 
 impl ChunkPages {
@@ -140,7 +77,8 @@ impl ChunkPages {
     ///
     /// `early_rows` asks for the first page in two parts, the first with so many rows, where that is
     /// possible. Then pages must be taken one after another, none skipped. `frees_dictionary` replaces the
-    /// dictionary by an empty one when plain pages begin, as they do when a writer finds it too large.
+    /// dictionary by an empty one when plain pages begin, as they do when a writer finds it too large. `map`
+    /// spares the headers of pages that are stepped over.
     pub fn new(
         bench: Arc<Workbench>,
         marker: Arc<Marker>,
@@ -148,6 +86,7 @@ impl ChunkPages {
         meta: &ColumnChunkMetaData,
         early_rows: Option<usize>,
         frees_dictionary: bool,
+        map: Option<PageMap>,
     ) -> Self {
         let (start, length) = meta.byte_range();
         marker.group.store(group, Relaxed);
@@ -170,20 +109,18 @@ impl ChunkPages {
             peeked: None,
             dictionary: None,
             decoder_has_dictionary: false,
-            // Decoders of other types take one dictionary only.
-            frees_dictionary: frees_dictionary && meta.column_type() == Type::BYTE_ARRAY,
+            frees_dictionary,
             early_rows,
             early: None,
             page_bytes: FIRST_READ_BYTES,
+            map,
         }
     }
 
     /// The next page's header, which is then in `peeked`; None at the end of the chunk.
     fn header(&mut self, ahead: usize) -> Result<Option<&PageHeader>> {
         while self.peeked.is_none() {
-            if self.bench.cancelled.load(Relaxed) {
-                return Err(Error::new(Kind::Closed, "the reader was closed"));
-            }
+            self.bench.check()?;
             if self.at == self.end {
                 if self.values_left > 0 {
                     return Err(Error::corrupt(format!(
@@ -193,10 +130,18 @@ impl ChunkPages {
                 }
                 return Ok(None);
             }
-            self.marker.offset.store(self.at, Relaxed);
+            let start = self.at;
+            self.marker.offset.store(start, Relaxed);
+            let listed = self.map.as_mut().and_then(|map| map.at(start));
+            let ahead = listed.map_or(ahead, |span| (span.bytes as usize).min(READ_AHEAD_BYTES));
             let (header, length) = self.read_header(ahead)?;
             self.at += length as u64;
             self.admit(&header)?;
+            if let Some(map) = &mut self.map {
+                // No column with a map repeats: each value is a row.
+                let rows = is_data(&header.body).then(|| u64::from(data_values(&header.body)));
+                map.confirm(start, (length + header.compressed_bytes) as u64, rows)?;
+            }
             if header.body == Body::Other {
                 self.at += header.compressed_bytes as u64;
             } else {
@@ -279,7 +224,7 @@ impl ChunkPages {
         Ok(())
     }
 
-    fn next_page(&mut self) -> Result<Option<Page>> {
+    pub fn next_page(&mut self) -> Result<Option<Page>> {
         if let Some(rows) = self.early_rows.take()
             && let Some(page) = self.first_rows(rows)?
         {
@@ -296,6 +241,7 @@ impl ChunkPages {
         self.at += header.compressed_bytes as u64;
         let values = data_values(&header.body);
         self.values_left -= u64::from(values);
+        self.count_taken(&header)?;
         let page = self.load(&header, start)?;
         if page.is_dictionary_page() {
             self.dictionary = Some((header, start));
@@ -304,6 +250,25 @@ impl ChunkPages {
             return early::without(self.layout(), page, rows).map(Some);
         }
         Ok(Some(page))
+    }
+
+    /// Refuse a batch that takes too much: rows of nested values can be of any size, and a few bytes can stand
+    /// for millions of them.
+    fn count_taken(&self, header: &PageHeader) -> Result<()> {
+        if !is_data(&header.body) {
+            return Ok(());
+        }
+        let levels = if self.chunk.nested { 4 * u64::from(data_values(&header.body)) } else { 0 };
+        let bytes = header.uncompressed_bytes as u64 + levels;
+        let limit = self.bench.max_batch_bytes;
+        // A batch of a single page is bounded as that is.
+        let before = self.marker.taken.fetch_add(bytes, Relaxed);
+        if before > 0 && before.saturating_add(bytes) > limit {
+            return Err(Error::limit(format!(
+                "the pages of one batch take more than max_batch_bytes={limit}; smaller batches take less"
+            )));
+        }
+        Ok(())
     }
 
     /// A dictionary page that must come before a page with this body: the dictionary where the decoder lacks
@@ -480,11 +445,21 @@ impl ChunkPages {
         )
     }
 
-    fn peek(&mut self) -> Result<Option<PageMetadata>> {
+    /// What the next page is, for one who skips rows: what was taken until now is not kept for the batch.
+    pub fn peek(&mut self) -> Result<Option<PageMetadata>> {
+        self.marker.taken.store(0, Relaxed);
+        self.look()
+    }
+
+    fn look(&mut self) -> Result<Option<PageMetadata>> {
         if self.early.is_some() {
             return Err(Error::usage("pages that were asked for early must be taken one after another"));
         }
         self.early_rows = None;
+        if let Some(span) = self.listed() {
+            let num_rows = Some(span.rows as usize);
+            return Ok(Some(PageMetadata { num_rows, num_levels: None, is_dict: false }));
+        }
         let nested = self.chunk.nested;
         Ok(self.header(PEEK_BYTES)?.map(|header| match header.body {
             Body::Data { values, .. } => PageMetadata {
@@ -503,11 +478,24 @@ impl ChunkPages {
         }))
     }
 
-    fn step_over(&mut self) -> Result<()> {
+    /// The next page as the index has it, as long as nobody looked at the page itself.
+    fn listed(&mut self) -> Option<Span> {
+        let at = self.at;
+        self.map.as_mut().filter(|_| self.peeked.is_none()).and_then(|map| map.at(at))
+    }
+
+    pub fn step_over(&mut self) -> Result<()> {
         if self.early.is_some() {
             return Err(Error::usage("pages that were asked for early must be taken one after another"));
         }
         self.early_rows = None;
+        if let Some(span) = self.listed() {
+            self.at += span.bytes;
+            self.values_left = self.values_left.checked_sub(span.rows).ok_or_else(|| {
+                Error::corrupt("the page index has more rows than the column chunk has values")
+            })?;
+            return Ok(());
+        }
         self.header(PEEK_BYTES)?;
         if let Some(header) = self.peeked.take() {
             let start = self.at;
@@ -526,6 +514,10 @@ fn data_values(body: &Body) -> u32 {
         Body::Data { values, .. } | Body::DataV2 { values, .. } => values,
         Body::Dictionary { .. } | Body::Other => 0,
     }
+}
+
+fn is_data(body: &Body) -> bool {
+    matches!(body, Body::Data { .. } | Body::DataV2 { .. })
 }
 
 fn is_delta(encoding: Encoding) -> bool {
@@ -552,6 +544,11 @@ impl PageReader for ChunkPages {
         self.peek().map_err(|error| self.bench.note(error))
     }
 
+    fn at_record_boundary(&mut self) -> parquet::errors::Result<bool> {
+        let next = self.look().map_err(|error| self.bench.note(error))?;
+        Ok(next.is_none_or(|page| page.num_rows.is_some()))
+    }
+
     fn skip_next_page(&mut self) -> parquet::errors::Result<()> {
         self.step_over().map_err(|error| self.bench.note(error))
     }
@@ -565,7 +562,7 @@ impl PageReader for ChunkPages {
 /// Read and decompress every page of a chunk and throw it away: the floor under the time of any scan.
 /// Returns how many bytes were decompressed.
 pub fn decompress_all(bench: &Arc<Workbench>, group: usize, meta: &ColumnChunkMetaData) -> Result<u64> {
-    let mut pages = ChunkPages::new(bench.clone(), Arc::default(), group, meta, None, false);
+    let mut pages = ChunkPages::new(bench.clone(), Arc::default(), group, meta, None, false, None);
     let mut bytes = 0;
     while let Some(page) = pages.next_page()? {
         bytes += page.buffer().len() as u64;

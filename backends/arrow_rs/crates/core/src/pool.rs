@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::block::Block;
 use crate::budget::Ticket;
 
 /// Spare buffers of one decoder. Every byte of them is charged to the decoder's budget, where it has one.
@@ -15,7 +16,7 @@ pub struct Pool {
 
 #[derive(Debug, Default)]
 struct Spare {
-    buffers: Vec<Vec<u8>>,
+    buffers: Vec<Block>,
     /// The largest buffer ever asked for; no more than this is kept unused.
     largest: usize,
 }
@@ -46,22 +47,23 @@ impl Pool {
     /// A buffer of `length` bytes whose contents are arbitrary.
     pub fn take(self: &Arc<Self>, length: usize) -> PageBuffer {
         let mut spare = self.lock();
-        spare.largest = spare.largest.max(length);
+        let capacity = size_class(length);
+        spare.largest = spare.largest.max(capacity);
         // A buffer much larger than the page would hold memory that a larger page then lacks.
-        let fits = |buffer: &Vec<u8>| buffer.capacity() >= length && buffer.capacity() / 2 <= length;
+        let fits = |buffer: &Block| buffer.capacity() >= length && buffer.capacity() / 2 <= length;
         let found = spare.buffers.iter().position(fits).map(|at| spare.buffers.swap_remove(at));
         drop(spare);
-        let bytes = found.unwrap_or_else(|| {
-            self.charge(length);
-            Vec::with_capacity(length)
+        let block = found.unwrap_or_else(|| {
+            self.charge(capacity);
+            Block::new(capacity)
         });
-        PageBuffer { bytes, length, pool: self.clone() }
+        PageBuffer { block, length, pool: self.clone() }
     }
 
-    fn give_back(&self, buffer: Vec<u8>) {
+    fn give_back(&self, buffer: Block) {
         let mut spare = self.lock();
         spare.buffers.push(buffer);
-        let mut kept: usize = spare.buffers.iter().map(Vec::capacity).sum();
+        let mut kept: usize = spare.buffers.iter().map(Block::capacity).sum();
         while kept > spare.largest {
             let freed = spare.buffers.remove(0).capacity();
             self.discharge(freed);
@@ -72,15 +74,25 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.discharge(self.lock().buffers.iter().map(Vec::capacity).sum());
+        self.discharge(self.lock().buffers.iter().map(Block::capacity).sum());
     }
+}
+
+/// At least `bytes`, and one of a few sizes: memory of a size that is asked for again is used again, and the
+/// heap keeps no holes of sizes that never come back. What is not written to takes no memory.
+pub fn size_class(bytes: usize) -> usize {
+    const SMALL_BYTES: usize = 64 << 10;
+    if bytes <= SMALL_BYTES {
+        return bytes;
+    }
+    let step = (bytes.checked_next_power_of_two().unwrap_or(SMALL_BYTES) / 8).max(16 << 10);
+    bytes.checked_next_multiple_of(step).unwrap_or(bytes)
 }
 
 /// A buffer that goes back to its pool when dropped. Its memory is written once, not zeroed before.
 #[derive(Debug)]
 pub struct PageBuffer {
-    /// Room for `length` bytes; as long as what was written from the start on.
-    bytes: Vec<u8>,
+    block: Block,
     length: usize,
     pool: Arc<Pool>,
 }
@@ -93,42 +105,31 @@ impl PageBuffer {
 
     /// All of the page, for those who cannot write to memory that holds nothing yet.
     pub fn as_mut(&mut self) -> &mut [u8] {
-        self.initialise(self.length);
-        &mut self.bytes[..self.length]
+        self.block.first_mut(self.length)
     }
 
     /// Write the first bytes of the page.
     pub fn put(&mut self, first: &[u8]) {
-        self.initialise(first.len());
-        self.bytes[..first.len()].copy_from_slice(first);
-    }
-
-    fn initialise(&mut self, count: usize) {
-        if self.bytes.len() < count {
-            self.bytes.resize(count, 0);
-        }
+        self.block.first_mut(first.len()).copy_from_slice(first);
     }
 
     /// The first `count` bytes, which must have been written.
     pub fn written(&self, count: usize) -> &[u8] {
-        &self.bytes[..count]
+        &self.block.written()[..count]
     }
 
     /// The memory from `from` on to the end of the page, to be written to.
     pub fn room(&mut self, from: usize) -> (*mut u8, usize) {
         let left = self.length - from;
-        // SAFETY: `from` is at most `length` (the subtraction panics otherwise), which there is room for.
-        (unsafe { self.bytes.as_mut_ptr().add(from) }, left)
+        (self.block.room(from), left)
     }
 
     /// # Safety
     ///
     /// The first `count` bytes were written, and are no more than the length of the page.
     pub unsafe fn was_written(&mut self, count: usize) {
-        if self.bytes.len() < count {
-            // SAFETY: they were written, and the capacity is at least the length of the page.
-            unsafe { self.bytes.set_len(count) };
-        }
+        // SAFETY: the caller's promise; a block has room for the length of its page.
+        unsafe { self.block.was_written(count) };
     }
 
     pub fn freeze(self) -> Bytes {
@@ -138,13 +139,13 @@ impl PageBuffer {
 
 impl AsRef<[u8]> for PageBuffer {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        self.written(self.length)
     }
 }
 
 impl Drop for PageBuffer {
     fn drop(&mut self) {
-        self.pool.give_back(std::mem::take(&mut self.bytes));
+        self.pool.give_back(std::mem::replace(&mut self.block, Block::new(0)));
     }
 }
 
@@ -160,14 +161,14 @@ mod tests {
         let address = first.as_ref().as_ptr();
         drop(first.freeze());
         assert_eq!(pool.take(900).as_ref(), [7; 900]);
-        assert_eq!(pool.take(900).bytes.as_ptr() as usize, address as usize);
+        assert_eq!(pool.take(900).as_ref().as_ptr() as usize, address as usize);
     }
 
     #[test]
     fn a_large_buffer_is_not_spent_on_a_small_page() {
         let pool = Arc::new(Pool::default());
         drop(pool.take(1000));
-        assert_eq!(pool.take(10).bytes.capacity(), 10);
+        assert_eq!(pool.take(10).block.capacity(), 10);
     }
 
     #[test]
@@ -175,6 +176,6 @@ mod tests {
         let pool = Arc::new(Pool::default());
         let taken: Vec<_> = (0..10).map(|_| pool.take(100)).collect();
         drop(taken);
-        assert_eq!(pool.lock().buffers.iter().map(Vec::capacity).sum::<usize>(), 100);
+        assert_eq!(pool.lock().buffers.iter().map(Block::capacity).sum::<usize>(), 100);
     }
 }

@@ -1,78 +1,22 @@
 //! One pass over a file, batch by batch.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use crate::ahead::{Ahead, Step};
+use crate::dataset::Dataset;
 use crate::decoder::{Decoder, Recipe};
 use crate::error::{Error, Place, Result};
-use crate::meta::{Dataset, Strings};
+use crate::interrupt::Interrupt;
+use crate::options::{Position, ScanOptions};
 use crate::plan::{self, Piece, Random};
 use crate::pool::Pool;
-use crate::predicate::{Comparison, Predicate};
+use crate::predicate::Predicate;
+use crate::prune;
 use crate::shuffle::Shuffle;
-
-#[derive(Clone, Debug)]
-pub struct ScanOptions {
-    /// Top-level column names, `None` for all.
-    pub columns: Option<Vec<String>>,
-    /// Row groups in the order in which to read them, `None` for all.
-    pub row_groups: Option<Vec<usize>>,
-    /// Rank and world: an equal share of the rows for each of `world` readers.
-    pub shard: Option<(u64, u64)>,
-    /// Rows of a batch; the last one may be smaller.
-    pub batch_rows: usize,
-    /// Threads that decode ahead; 0 decodes in the calling thread and starts none.
-    pub threads: usize,
-    /// What threads and queues may hold, on top of the pages and the batch that are next.
-    pub memory_budget_bytes: usize,
-    pub strings: Strings,
-    /// Larger pages are an error.
-    pub max_page_bytes: usize,
-    /// Shuffle row groups, and rows where `shuffle_rows` is set, differently for each seed and epoch.
-    pub seed: Option<u64>,
-    pub epoch: u64,
-    /// Rows held to be shuffled among each other; 0 leaves the order within row groups.
-    pub shuffle_rows: usize,
-    /// All must hold for a row to be delivered.
-    pub predicate: Vec<Comparison>,
-    /// Go on where a pass with the same options was.
-    pub resume: Option<Position>,
-}
-
-impl Default for ScanOptions {
-    fn default() -> Self {
-        Self {
-            columns: None,
-            row_groups: None,
-            shard: None,
-            batch_rows: 1024,
-            threads: 0,
-            memory_budget_bytes: 32 << 20,
-            strings: Strings::AsStored,
-            max_page_bytes: 256 << 20,
-            seed: None,
-            epoch: 0,
-            shuffle_rows: 0,
-            predicate: Vec::new(),
-            resume: None,
-        }
-    }
-}
-
-/// How far a pass has come: enough to go on with exactly the next row in another process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// Rows of the plan that are behind.
-    pub rows: u64,
-    /// Rows delivered of the shuffled block that begins there.
-    pub block_rows: u64,
-    /// Digest of the file's layout and of the options that decide which rows come in which order.
-    pub plan: u64,
-}
 
 enum Source {
     Direct(Box<Decoder>),
@@ -90,11 +34,19 @@ pub struct Scan {
     position: Position,
     threads: usize,
     memory_budget_bytes: usize,
+    interrupt: Option<Arc<Interrupt>>,
     place: Place,
 }
 
+impl Dataset {
+    /// One pass over the file. Fails where the options do not fit it.
+    pub fn scan(&self, options: &ScanOptions) -> Result<Scan> {
+        Scan::new(self, options).map_err(|error| error.within(&self.place()))
+    }
+}
+
 impl Scan {
-    pub(crate) fn new(dataset: &Dataset, options: &ScanOptions) -> Result<Self> {
+    fn new(dataset: &Dataset, options: &ScanOptions) -> Result<Self> {
         if options.batch_rows == 0 {
             return Err(Error::usage("batch_size must be at least 1"));
         }
@@ -109,7 +61,7 @@ impl Scan {
         if !options.predicate.is_empty() {
             let made = Predicate::new(dataset, &options.predicate, &roots, schema.clone())?;
             read.clone_from(&made.roots);
-            pieces = made.prune(dataset, &pieces)?;
+            pieces = prune::row_groups(dataset, &made.comparisons, &pieces)?;
             predicate = Some(made);
         }
         if let Some(seed) = options.seed {
@@ -117,6 +69,10 @@ impl Scan {
         }
         if let Some((rank, world)) = options.shard {
             pieces = plan::shard(&pieces, rank, world)?;
+        }
+        if let Some(predicate) = &predicate {
+            // Last, so that order and shares are the same with and without an index.
+            pieces = prune::pages(dataset, &predicate.comparisons, &pieces)?;
         }
         let mut position = Position { rows: 0, block_rows: 0, plan: digest(dataset, options, &pieces) };
         if let Some(resume) = options.resume {
@@ -127,7 +83,12 @@ impl Scan {
         let shuffle = options.seed.filter(|_| options.shuffle_rows > 0);
         let shuffle = shuffle.map(|seed| {
             let block_batches = options.shuffle_rows.div_ceil(options.batch_rows);
-            Shuffle::new(&[seed, options.epoch], block_batches, options.batch_rows, position)
+            Shuffle::new(
+                &[seed, options.epoch],
+                block_batches,
+                options.batch_rows,
+                (position.rows, position.block_rows),
+            )
         });
         let recipe = Recipe {
             dataset: dataset.clone(),
@@ -136,6 +97,9 @@ impl Scan {
             strings: options.strings,
             batch_rows: options.batch_rows,
             max_page_bytes: options.max_page_bytes,
+            max_batch_bytes: options.max_batch_bytes,
+            // Threads of our own are none that the caller could be asked in.
+            interrupt: options.interrupt.clone().filter(|_| options.threads == 0),
         };
         let source = if options.threads == 0 {
             Source::Direct(Box::new(Decoder::new(
@@ -156,6 +120,7 @@ impl Scan {
             position,
             threads: options.threads,
             memory_budget_bytes: options.memory_budget_bytes,
+            interrupt: options.interrupt.clone(),
             place: dataset.place(),
         })
     }
@@ -189,8 +154,19 @@ impl Scan {
         self.shuffle = None;
     }
 
+    /// Ask nobody any more, for a scan that goes to where nobody can be asked.
+    pub fn without_interrupt(mut self) -> Self {
+        if let Some(interrupt) = self.interrupt.take() {
+            interrupt.disarm();
+        }
+        self
+    }
+
     /// Wait at most about `patience` for the next batch. Without threads the work is done here and now.
     pub fn next_within(&mut self, patience: Duration) -> Result<Step> {
+        if let Some(interrupt) = &self.interrupt {
+            interrupt.begin();
+        }
         let step = self.step(patience);
         if !matches!(step, Ok(Step::Batch(_) | Step::Pending)) {
             self.close();
@@ -199,6 +175,7 @@ impl Scan {
     }
 
     fn step(&mut self, patience: Duration) -> Result<Step> {
+        let begin = Instant::now();
         loop {
             if let Some(batch) = self.shuffle.as_mut().and_then(Shuffle::next) {
                 return batch.map(Step::Batch);
@@ -216,11 +193,17 @@ impl Scan {
             };
             if let Some(shuffle) = &mut self.shuffle {
                 shuffle.push(batch, rows);
+                if begin.elapsed() > patience {
+                    return Ok(Step::Pending);
+                }
                 continue;
             }
             self.position.rows += rows;
             if batch.num_rows() > 0 {
                 return Ok(Step::Batch(batch));
+            }
+            if begin.elapsed() > patience {
+                return Ok(Step::Pending);
             }
         }
     }

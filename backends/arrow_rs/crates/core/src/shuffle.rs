@@ -8,7 +8,6 @@ use arrow_select::interleave::interleave_record_batch;
 
 use crate::error::{Error, Result};
 use crate::plan::Random;
-use crate::scan::Position;
 
 pub struct Shuffle {
     seeds: [u64; 2],
@@ -28,17 +27,18 @@ pub struct Shuffle {
 }
 
 impl Shuffle {
-    pub fn new(seeds: &[u64; 2], block_batches: usize, batch_rows: usize, position: Position) -> Self {
+    /// `progress` is what `progress` said where a pass goes on that another began.
+    pub fn new(seeds: &[u64; 2], block_batches: usize, batch_rows: usize, progress: (u64, u64)) -> Self {
         Self {
             seeds: *seeds,
             block_batches,
             batch_rows,
             block: Vec::new(),
-            start: position.rows,
+            start: progress.0,
             rows: 0,
             order: Vec::new(),
             delivered: 0,
-            skip: usize::try_from(position.block_rows).unwrap_or(usize::MAX),
+            skip: usize::try_from(progress.1).unwrap_or(usize::MAX),
         }
     }
 

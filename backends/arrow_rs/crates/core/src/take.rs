@@ -6,14 +6,16 @@ use arrow_array::{RecordBatch, UInt64Array};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 
+use crate::dataset::Dataset;
 use crate::decoder::{Decoder, Recipe};
 use crate::error::{Error, Result};
 use crate::guard::guard;
-use crate::meta::{Dataset, Strings};
-use crate::pages::{Workbench, decompress_all};
+use crate::meta::Strings;
+use crate::options::{MAX_BATCH_BYTES, MAX_PAGE_BYTES};
+use crate::pages::decompress_all;
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
-use crate::scan::ScanOptions;
+use crate::workbench::Workbench;
 
 impl Dataset {
     /// The rows with these numbers, in the order asked for; a number may come more than once.
@@ -43,7 +45,9 @@ impl Dataset {
             schema: schema.clone(),
             strings,
             batch_rows: sorted.len().max(1),
-            max_page_bytes: ScanOptions::default().max_page_bytes,
+            max_page_bytes: MAX_PAGE_BYTES,
+            max_batch_bytes: MAX_BATCH_BYTES,
+            interrupt: None,
         };
         let pieces = pieces(&self.row_group_rows(), &sorted)?;
         let mut decoder = Decoder::new(&recipe, &pieces, false, Arc::default(), Arc::new(Pool::default()))?;
@@ -69,8 +73,9 @@ impl Dataset {
         let roots = self.roots(columns)?;
         let parquet = &self.meta().parquet;
         let schema = parquet.file_metadata().schema_descr();
-        let limit = ScanOptions::default().max_page_bytes;
-        let bench = Workbench::new(self.file().clone(), limit, Arc::default(), Arc::default());
+        // There are no batches.
+        let limits = (MAX_PAGE_BYTES, u64::MAX);
+        let bench = Workbench::new(self.file().clone(), limits, Arc::default(), None, Arc::default());
         let bench = Arc::new(bench);
         let mut bytes = 0;
         for (index, group) in parquet.row_groups().iter().enumerate() {

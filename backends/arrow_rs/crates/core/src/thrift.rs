@@ -43,7 +43,7 @@ pub mod kind {
 }
 
 /// Parquet's own structures nest less than ten deep.
-const MAX_DEPTH: u32 = 32;
+pub const MAX_DEPTH: u32 = 32;
 
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -137,9 +137,52 @@ impl<'a> Reader<'a> {
         Ok((byte & 0x0f, count))
     }
 
+    /// A list of at most `most` elements of one type, each read by `read`.
+    pub fn elements<T>(
+        &mut self,
+        wanted: u8,
+        most: usize,
+        read: impl Fn(&mut Self) -> Step<T>,
+    ) -> Step<Vec<T>> {
+        let (element, count) = self.list()?;
+        if count > 0 && element != wanted {
+            return Err(Stop::Bad("a list of another type than the format's"));
+        }
+        if count > most {
+            return Err(Stop::Bad("a list of more elements than there can be"));
+        }
+        // It grows as elements are seen, not on the word of their count.
+        let mut elements = Vec::new();
+        for _ in 0..count {
+            elements.push(read(self)?);
+        }
+        Ok(elements)
+    }
+
+    /// A list of at most `most` truth values.
+    pub fn booleans(&mut self, most: usize) -> Step<Vec<bool>> {
+        let truth = |reader: &mut Self| match reader.byte()? {
+            kind::TRUE => Ok(true),
+            // Some writers follow an early version of the protocol.
+            0 | kind::FALSE => Ok(false),
+            _ => Err(Stop::Bad("a truth value that is none")),
+        };
+        // Either type stands for both values.
+        let wanted = match self.bytes.get(self.at) {
+            Some(head) if head & 0x0f == kind::FALSE => kind::FALSE,
+            _ => kind::TRUE,
+        };
+        self.elements(wanted, most, truth)
+    }
+
     /// Walk over a value of a field.
     pub fn skip(&mut self, wire: u8) -> Step<()> {
         self.skip_at(wire, 0, false)
+    }
+
+    /// Walk over an element of a list.
+    pub fn skip_element(&mut self, wire: u8) -> Step<()> {
+        self.skip_at(wire, 0, true)
     }
 
     fn skip_at(&mut self, wire: u8, depth: u32, in_list: bool) -> Step<()> {

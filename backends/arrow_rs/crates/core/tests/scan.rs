@@ -4,10 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{Int64Array, RecordBatch, StringArray};
+use arrow_array::types::Int32Type;
+use arrow_array::{Int64Array, ListArray, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
-use firstbyte_core::{Dataset, Kind, ScanOptions};
+use firstbyte_core::{Comparison, Dataset, Kind, Literal, Operator, ScanOptions, Strings};
 use parquet::arrow::ArrowWriter;
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 /// A file of its own per test, removed at the end.
@@ -33,8 +35,12 @@ fn rows(count: i64) -> RecordBatch {
 }
 
 fn shard(name: &str, batch: &RecordBatch, group_rows: usize) -> Shard {
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group_rows));
+    write(name, batch, properties.build())
+}
+
+fn write(name: &str, batch: &RecordBatch, properties: WriterProperties) -> Shard {
     let path = std::env::temp_dir().join(format!("firstbyte-core-{}-{name}.parquet", std::process::id()));
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).build();
     let mut writer =
         ArrowWriter::try_new(fs::File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
     writer.write(batch).unwrap();
@@ -125,5 +131,97 @@ fn every_flipped_byte_is_rows_or_an_error() {
             }
         }
         assert!(failed || seen == dataset.num_rows(), "byte {at}: {seen} rows, no error");
+    }
+}
+
+#[test]
+fn every_codec_gives_the_same_rows() {
+    let expected = rows(20_000);
+    let codecs = [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+        Compression::ZSTD(ZstdLevel::default()),
+    ];
+    for codec in codecs {
+        let properties = WriterProperties::builder()
+            .set_compression(codec)
+            // Pages that are decompressed in several steps.
+            .set_dictionary_enabled(false)
+            .set_data_page_row_count_limit(15_000)
+            .set_max_row_group_row_count(Some(18_000));
+        let shard = write("codec", &expected, properties.build());
+        let dataset = Dataset::open(&shard.0).unwrap();
+        for threads in [0, 2] {
+            let options = ScanOptions { batch_rows: 900, threads, ..ScanOptions::default() };
+            let batches: Vec<_> = dataset.scan(&options).unwrap().map(Result::unwrap).collect();
+            assert_eq!(concat(&batches), expected, "{codec}");
+        }
+        let taken = dataset.take(&[17_999, 3], None, Strings::AsStored).unwrap();
+        assert_eq!(taken.slice(1, 1), expected.slice(3, 1), "{codec}");
+    }
+}
+
+#[test]
+fn the_page_index_of_arrow_rs_leaves_out_pages() {
+    let expected = rows(2_000);
+    let properties = WriterProperties::builder()
+        .set_data_page_row_count_limit(100)
+        .set_write_batch_size(100)
+        .set_dictionary_enabled(false)
+        .set_max_row_group_row_count(Some(1_500));
+    let shard = write("index", &expected, properties.build());
+    let metadata = fs::metadata(&shard.0).unwrap();
+    let dataset = Dataset::open(&shard.0).unwrap();
+    let predicate = [(Operator::GreaterOrEqual, 730), (Operator::Less, 1_620)]
+        .map(|(operator, value)| Comparison {
+            column: "id".into(),
+            operator,
+            literal: Literal::Integer(value),
+        })
+        .to_vec();
+    let options = ScanOptions { predicate, batch_rows: 100, ..ScanOptions::default() };
+    // What lies before the first page that can match is not needed: it may be anything.
+    let mut bytes = fs::read(&shard.0).unwrap();
+    bytes[4..700].fill(0xff);
+    assert!(metadata.len() > 7_000, "the first page of the first column is larger than that");
+    fs::write(&shard.0, &bytes).unwrap();
+    let broken = Dataset::open(&shard.0).unwrap();
+    for dataset in [dataset, broken] {
+        let mut scan = dataset.scan(&options).unwrap();
+        let batches: Vec<_> = scan.by_ref().map(Result::unwrap).collect();
+        assert_eq!(concat(&batches), expected.slice(730, 890));
+        assert_eq!(scan.progress().rows, 1_000, "rows of ten pages were decoded");
+    }
+}
+
+#[test]
+fn a_batch_of_nested_values_is_bounded() {
+    let lists = (0..1_000).map(|row| Some((0..100).map(move |value| Some(row + value))));
+    let lists = ListArray::from_iter_primitive::<Int32Type, _, _>(lists);
+    let expected = RecordBatch::try_from_iter([("lists", Arc::new(lists) as _)]).unwrap();
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_data_page_size_limit(1_000)
+        .set_write_batch_size(10);
+    let shard = write("nested", &expected, properties.build());
+    let dataset = Dataset::open(&shard.0).unwrap();
+    // Ten rows of a hundred values take 8 KB with their levels.
+    let options = ScanOptions { batch_rows: 10, max_batch_bytes: 40_000, ..ScanOptions::default() };
+    for threads in [0, 2] {
+        let options = ScanOptions { threads, ..options.clone() };
+        let batches: Vec<_> = dataset.scan(&options).unwrap().map(Result::unwrap).collect();
+        assert_eq!(concat(&batches), expected);
+        // What is skipped is not kept.
+        let half = ScanOptions { shard: Some((1, 2)), ..options.clone() };
+        let batches: Vec<_> = dataset.scan(&half).unwrap().map(Result::unwrap).collect();
+        assert_eq!(concat(&batches), expected.slice(500, 500));
+        let large = ScanOptions { batch_rows: 500, ..options };
+        let error = dataset.scan(&large).unwrap().find_map(Result::err).unwrap();
+        assert_eq!(error.kind, Kind::Limit);
+        assert_eq!(error.place.column.as_deref(), Some("lists"));
     }
 }

@@ -1,16 +1,16 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use firstbyte_core::{
-    Comparison, Dataset as CoreDataset, Error, Literal, Operator, Position, ScanOptions, Strings,
-};
-use pyo3::exceptions::PyValueError;
+use firstbyte_core::{Comparison, Dataset as CoreDataset, Error, Literal, Operator, ScanOptions, Strings};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::batch::Batch;
 use crate::errors::raise;
+use crate::position;
 use crate::reader::Reader;
 use crate::schema::Schema;
+use crate::signals::Signals;
 
 /// One Parquet file: its footer and an open descriptor. Picklable by path; starts no thread.
 #[pyclass(frozen, module = "firstbyte_arrow")]
@@ -53,35 +53,6 @@ fn strings(text: &str) -> Result<Strings, Error> {
     })
 }
 
-const POSITION_VERSION: u64 = 1;
-
-/// A position as plain numbers, so that it survives pickle, JSON and the next version.
-pub fn position_to_dict<'py>(py: Python<'py>, position: Position) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item("version", POSITION_VERSION)?;
-    dict.set_item("rows", position.rows)?;
-    dict.set_item("block_rows", position.block_rows)?;
-    // As text: other JSON readers take large numbers for floating point.
-    dict.set_item("plan", format!("{:016x}", position.plan))?;
-    Ok(dict)
-}
-
-fn position_from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Position> {
-    let item = |name: &str| {
-        dict.get_item(name)?.ok_or_else(|| PyValueError::new_err(format!("resume: a position has '{name}'")))
-    };
-    let version: u64 = item("version")?.extract()?;
-    if version != POSITION_VERSION {
-        return Err(PyValueError::new_err(format!(
-            "resume: a position of version {version} (this release reads {POSITION_VERSION})"
-        )));
-    }
-    let plan: String = item("plan")?.extract()?;
-    let plan = u64::from_str_radix(&plan, 16)
-        .map_err(|_| PyValueError::new_err(format!("resume: the plan '{plan}' is no hexadecimal number")))?;
-    Ok(Position { rows: item("rows")?.extract()?, block_rows: item("block_rows")?.extract()?, plan })
-}
-
 #[pymethods]
 impl Dataset {
     #[getter]
@@ -107,7 +78,7 @@ impl Dataset {
 
     /// One pass over the file. The stub file describes each argument.
     #[pyo3(signature = (*, columns=None, row_groups=None, shard=None, batch_size=1024, threads=0,
-                        memory_budget=32 << 20, strings="utf8", max_page_bytes=256 << 20, seed=None, epoch=0,
+                        memory_budget=32 << 20, strings="utf8", max_page_bytes=256 << 20, max_batch_bytes=2 << 30, seed=None, epoch=0,
                         shuffle_rows=0, r#where=None, resume=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python method")]
     fn scan(
@@ -121,12 +92,14 @@ impl Dataset {
         memory_budget: usize,
         strings: &str,
         max_page_bytes: usize,
+        max_batch_bytes: u64,
         seed: Option<u64>,
         epoch: u64,
         shuffle_rows: usize,
         r#where: Option<Vec<(String, String, Value)>>,
         resume: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Reader> {
+        let signals = Arc::new(Signals::default());
         let options = ScanOptions {
             columns,
             row_groups,
@@ -136,6 +109,7 @@ impl Dataset {
             memory_budget_bytes: memory_budget,
             strings: self::strings(strings).map_err(|error| raise(py, &error))?,
             max_page_bytes,
+            max_batch_bytes,
             seed,
             epoch,
             shuffle_rows,
@@ -145,10 +119,11 @@ impl Dataset {
                 .map(comparison)
                 .collect::<Result<_, _>>()
                 .map_err(|error| raise(py, &error))?,
-            resume: resume.map(position_from_dict).transpose()?,
+            resume: resume.map(position::from_dict).transpose()?,
+            interrupt: Some(Arc::new(Signals::interrupt(&signals))),
         };
         let scan = py.detach(|| self.0.scan(&options));
-        scan.map(Reader::new).map_err(|error| raise(py, &error))
+        scan.map(|scan| Reader::new(scan, signals)).map_err(|error| raise(py, &error))
     }
 
     /// The rows with these numbers, counted from 0 through the file, in the order asked for, as one batch.

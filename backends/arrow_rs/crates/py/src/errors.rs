@@ -1,7 +1,9 @@
 //! Exceptions: the kinds of the core's error, each with the place as attributes.
 
 use firstbyte_core::{Error, Kind};
-use pyo3::exceptions::{PyException, PyNotImplementedError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{
+    PyException, PyKeyboardInterrupt, PyNotImplementedError, PyOSError, PyRuntimeError, PyValueError,
+};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -90,6 +92,7 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let message = error.to_string();
     let value = match error.kind {
         Kind::Usage | Kind::Closed => return Ok(PyValueError::new_err(message)),
+        Kind::Interrupted => return Ok(PyKeyboardInterrupt::new_err(message)),
         Kind::Io(Some(errno)) => all.store.bind(py).call1((errno, message))?,
         Kind::Io(None) => all.store.bind(py).call1((message,))?,
         Kind::Corrupt => all.corrupt.bind(py).call1((message,))?,

@@ -5,8 +5,10 @@ mod capsule;
 mod dataset;
 mod errors;
 mod memory;
+mod position;
 mod reader;
 mod schema;
+mod signals;
 mod value;
 
 use pyo3::prelude::*;

@@ -1,21 +1,17 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
-use std::time::Duration;
-
 use firstbyte_core::{Error, Kind, Scan, Step};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
 
 use crate::batch::Batch;
 use crate::capsule;
-use crate::dataset::position_to_dict;
 use crate::errors::raise;
+use crate::position;
 use crate::schema::Schema;
-
-/// How long to wait for threads before looking for signals.
-const PATIENCE: Duration = Duration::from_millis(50);
+use crate::signals::{PATIENCE, Signals};
 
 /// One pass over a file: an iterator of `Batch` and a context manager. Other Python threads run while it
 /// reads and decodes. Exports `__arrow_c_stream__`, which hands the rest of the pass to the consumer.
@@ -24,16 +20,43 @@ pub struct Reader {
     /// None once closed or handed over.
     scan: Mutex<Option<Scan>>,
     schema: SchemaRef,
+    signals: Arc<Signals>,
 }
 
 impl Reader {
-    pub fn new(scan: Scan) -> Self {
-        Self { schema: scan.schema().clone(), scan: Mutex::new(Some(scan)) }
+    pub fn new(scan: Scan, signals: Arc<Signals>) -> Self {
+        Self { schema: scan.schema().clone(), scan: Mutex::new(Some(scan)), signals }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Scan>> {
+    /// The scan, as soon as no other thread uses it. Called without the interpreter's lock.
+    fn lock(&self) -> Result<MutexGuard<'_, Option<Scan>>, Error> {
+        if self.signals.are_handled_here() {
+            return Err(Error::new(
+                Kind::Usage,
+                "the reader is in use by the call that the signal interrupted",
+            ));
+        }
         // The scan catches panics itself and is whole, or at its end, after each call.
-        self.scan.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(self.scan.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Use the scan, unless the reader is closed.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        use_it: impl FnOnce(&mut Scan) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        let outcome = py.detach(|| self.lock()?.as_mut().map_or_else(|| Err(closed()), use_it));
+        outcome.map_err(|error| self.raise(py, &error))
+    }
+
+    fn raise(&self, py: Python<'_>, error: &Error) -> PyErr {
+        let raised = self.signals.take_raised().filter(|_| error.kind == Kind::Interrupted);
+        raised.unwrap_or_else(|| raise(py, error))
+    }
+
+    fn take(&self, py: Python<'_>) -> PyResult<Option<Scan>> {
+        py.detach(|| Ok(self.lock()?.take())).map_err(|error| raise(py, &error))
     }
 }
 
@@ -50,11 +73,7 @@ impl Reader {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Batch>> {
         loop {
-            let step = py.detach(|| match self.lock().as_mut() {
-                Some(scan) => scan.next_within(PATIENCE),
-                None => Err(closed()),
-            });
-            match step.map_err(|error| raise(py, &error))? {
+            match self.with(py, |scan| scan.next_within(PATIENCE))? {
                 Step::Batch(batch) => return Ok(Some(Batch(batch))),
                 Step::End => return Ok(None),
                 // Ctrl-C is answered while threads are at work, too.
@@ -66,19 +85,20 @@ impl Reader {
     /// Where the next row is: a dict of plain values for `scan(resume=...)`.
     #[getter]
     fn position<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let position = py.detach(|| self.lock().as_ref().map(Scan::progress));
-        position_to_dict(py, position.ok_or_else(|| raise(py, &closed()))?)
+        position::to_dict(py, self.with(py, |scan| Ok(scan.progress()))?)
     }
 
     /// The most bytes that threads and queues held at once; None without threads.
     #[getter]
     fn most_bytes(&self, py: Python<'_>) -> PyResult<Option<usize>> {
-        py.detach(|| self.lock().as_ref().map(Scan::most_bytes)).ok_or_else(|| raise(py, &closed()))
+        self.with(py, |scan| Ok(scan.most_bytes()))
     }
 
     /// Release what the reader holds; idempotent. Batches handed out stay valid.
-    fn close(&self, py: Python<'_>) {
-        py.detach(|| drop(self.lock().take()));
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let scan = self.take(py)?;
+        py.detach(|| drop(scan));
+        Ok(())
     }
 
     fn __enter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -86,8 +106,8 @@ impl Reader {
     }
 
     #[pyo3(signature = (*_exc_info))]
-    fn __exit__(&self, py: Python<'_>, _exc_info: &Bound<'_, pyo3::types::PyTuple>) {
-        self.close(py);
+    fn __exit__(&self, py: Python<'_>, _exc_info: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
+        self.close(py)
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -101,7 +121,9 @@ impl Reader {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         drop(requested_schema);
-        let scan = py.detach(|| self.lock().take()).ok_or_else(|| raise(py, &closed()))?;
+        let scan = self.take(py)?.ok_or_else(|| raise(py, &closed()))?;
+        // The consumer may call from any thread, and while another waits for it with the interpreter's lock.
+        let scan = scan.without_interrupt();
         capsule::stream(py, Box::new(Stream { scan, schema: self.schema.clone() }))
     }
 }
