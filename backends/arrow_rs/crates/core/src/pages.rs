@@ -8,6 +8,7 @@ use parquet::basic::{Compression, Encoding, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::file::metadata::ColumnChunkMetaData;
 
+use crate::boundary::Span;
 use crate::codec::{Codecs, Zstd};
 use crate::early::{self, Layout, Preview};
 use crate::error::{Error, Kind, Result};
@@ -133,6 +134,8 @@ pub struct ChunkPages {
     early: Option<usize>,
     /// Bytes of the page before, header included: the next is likely to be as large.
     page_bytes: usize,
+    /// Set where a page that is also needed by others is to be decompressed once.
+    span: Option<Span>,
 }
 
 impl ChunkPages {
@@ -174,7 +177,13 @@ impl ChunkPages {
             early_rows,
             early: None,
             page_bytes: FIRST_READ_BYTES,
+            span: None,
         }
+    }
+
+    /// What is wanted from the next page on.
+    pub fn wants(&mut self, span: Span) {
+        self.span = Some(span);
     }
 
     /// The next page's header, which is then in `peeked`; None at the end of the chunk.
@@ -295,7 +304,7 @@ impl ChunkPages {
         self.at += header.compressed_bytes as u64;
         let values = data_values(&header.body);
         self.values_left -= u64::from(values);
-        let page = self.load(&header, start)?;
+        let page = self.load_shared(&header, start)?;
         if page.is_dictionary_page() {
             self.dictionary = Some((header, start));
             self.decoder_has_dictionary = true;
@@ -370,6 +379,21 @@ impl ChunkPages {
         };
         self.early = Some(rows);
         Ok(Some(page))
+    }
+
+    /// As `load`, but not again where a neighbour has done it.
+    fn load_shared(&self, header: &PageHeader, start: u64) -> Result<Page> {
+        let rows = data_values(&header.body) as usize;
+        let early = self.early.unwrap_or(0);
+        let Some(boundary) = self.span.as_ref().and_then(|span| span.shares(rows, early)) else {
+            return self.load(header, start);
+        };
+        if let Some(page) = boundary.take(start) {
+            return Ok(page);
+        }
+        let page = self.load(header, start)?;
+        boundary.leave(start, &page);
+        Ok(page)
     }
 
     /// Read and decompress the page whose body starts at `start`.

@@ -144,6 +144,7 @@ impl Scan {
                 true,
                 Arc::default(),
                 Arc::new(Pool::default()),
+                None,
             )?))
         } else {
             Source::Waiting(Box::new(recipe), rest)
