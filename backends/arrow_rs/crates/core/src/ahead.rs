@@ -19,8 +19,9 @@ use crate::guard::guard;
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
 
-/// About how many decompressed bytes a thread decodes before it takes the next piece. Pages that lie across
-/// the ends of pieces are decompressed twice: much smaller pieces would do much twice.
+/// About how many decompressed bytes a thread decodes before it takes the next piece. Dictionaries, and pages
+/// of nested columns that lie across the ends of pieces, are decompressed for each: much smaller pieces would
+/// do much twice.
 const PIECE_BYTES: u64 = 16 << 20;
 
 /// What came of waiting for a batch.
