@@ -11,6 +11,7 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
 
+use crate::boundary::{Boundary, Neighbours};
 use crate::budget::{Budget, Ticket};
 use crate::decoder::{Decoder, Recipe};
 use crate::error::{Error, Kind, Result};
@@ -18,8 +19,9 @@ use crate::guard::guard;
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
 
-/// About how many decompressed bytes a thread decodes before it takes the next piece. Pages that lie across
-/// the ends of pieces are decompressed twice: much smaller pieces would do much twice.
+/// About how many decompressed bytes a thread decodes before it takes the next piece. Dictionaries, and pages
+/// of nested columns that lie across the ends of pieces, are decompressed for each: much smaller pieces would
+/// do much twice.
 const PIECE_BYTES: u64 = 16 << 20;
 
 /// What came of waiting for a batch.
@@ -46,6 +48,7 @@ struct Shared {
     recipe: Recipe,
     pieces: Vec<Piece>,
     next_piece: AtomicUsize,
+    boundary: Arc<Boundary>,
     budget: Arc<Budget>,
     cancelled: Arc<AtomicBool>,
     queues: Mutex<Queues>,
@@ -76,6 +79,7 @@ impl Ahead {
             recipe,
             pieces,
             next_piece: AtomicUsize::new(0),
+            boundary: Arc::default(),
             budget: Budget::new(budget_bytes),
             cancelled: Arc::default(),
             queues: Mutex::new(Queues { head: 0, pieces: VecDeque::new() }),
@@ -223,15 +227,31 @@ impl Shared {
         }
     }
 
+    /// Which of the pieces before and after go on in the same row group.
+    fn neighbours(&self, task: usize) -> Neighbours {
+        let meets = |at: usize| match self.pieces.get(at..at + 2) {
+            Some([piece, next]) => piece.group == next.group && piece.start + piece.rows == next.start,
+            _ => false,
+        };
+        Neighbours {
+            boundary: self.boundary.clone(),
+            before: task > 0 && meets(task - 1),
+            after: meets(task),
+        }
+    }
+
     fn decode(&self, task: usize) -> Result<()> {
         let ticket = Ticket { budget: self.budget.clone(), task };
         let pool = Arc::new(Pool::charged_to(ticket));
         let pieces = &self.pieces[task..=task];
-        let mut decoder = Decoder::new(&self.recipe, pieces, task == 0, self.cancelled.clone(), pool)?;
+        let cancelled = self.cancelled.clone();
+        let neighbours = self.neighbours(task);
+        let mut decoder = Decoder::new(&self.recipe, pieces, task == 0, cancelled, pool, Some(neighbours))?;
         // Batches begin where they would without threads: at multiples of the batch size over all pieces.
         let size = self.recipe.batch_rows;
         let before = plan::total(&self.pieces[..task]) % size as u64;
         let mut wanted = size - before as usize;
+        decoder.begin_with(wanted);
         let mut held: Vec<RecordBatch> = Vec::new();
         while let Some(mut batch) = decoder.next()? {
             loop {

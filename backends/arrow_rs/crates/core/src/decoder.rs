@@ -10,6 +10,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
+use crate::boundary::Neighbours;
 use crate::chunks::{Chunks, selection, visits};
 use crate::dataset::Dataset;
 use crate::error::{Error, Place, Result};
@@ -57,6 +58,8 @@ pub struct Decoder {
     schema: SchemaRef,
     bench: Arc<Workbench>,
     batch_rows: usize,
+    /// Rows of the next batch, where they are not `batch_rows`.
+    next_rows: Option<usize>,
     rows_left: u64,
 }
 
@@ -74,13 +77,15 @@ enum Rows {
 }
 
 impl Decoder {
-    /// `early` asks for the first batch before whole pages are decompressed.
+    /// `early` asks for the first batch before whole pages are decompressed. `neighbours` are those of the
+    /// only piece.
     pub fn new(
         recipe: &Recipe,
         pieces: &[Piece],
         early: bool,
         cancelled: Arc<AtomicBool>,
         pool: Arc<Pool>,
+        neighbours: Option<Neighbours>,
     ) -> Result<Self> {
         let dataset = &recipe.dataset;
         let file = dataset.file().clone();
@@ -122,6 +127,7 @@ impl Decoder {
                     optional,
                     field.data_type(),
                     &visits,
+                    neighbours.clone(),
                 )
             });
             let made = guard(|| {
@@ -138,12 +144,22 @@ impl Decoder {
             Ok(Column { name, rows, marker })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        Ok(Self { columns, schema: recipe.schema.clone(), bench, batch_rows, rows_left })
+        let schema = recipe.schema.clone();
+        Ok(Self { columns, schema, bench, batch_rows, next_rows: None, rows_left })
+    }
+
+    /// Let the first batch have so many rows, where all columns are such that it can be told: decoders of
+    /// arrow-rs are made for batches of one size.
+    pub fn begin_with(&mut self, rows: usize) {
+        if self.columns.iter().all(|column| matches!(column.rows, Rows::Flat(_))) {
+            self.next_rows = Some(rows);
+        }
     }
 
     /// The next batch: `batch_rows` rows, or what is left. After an error the decoder must not be used.
     pub fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let rows = (self.batch_rows as u64).min(self.rows_left) as usize;
+        let rows = self.next_rows.take().unwrap_or(self.batch_rows);
+        let rows = (rows as u64).min(self.rows_left) as usize;
         if rows == 0 {
             return Ok(None);
         }

@@ -5,6 +5,7 @@
 mod ahead;
 pub mod alloc;
 mod block;
+mod boundary;
 mod budget;
 mod cache;
 mod chunks;

@@ -8,6 +8,7 @@ use parquet::basic::{Compression, Encoding, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::file::metadata::ColumnChunkMetaData;
 
+use crate::boundary;
 use crate::early::{self, Layout, Preview};
 use crate::error::{Error, Result};
 use crate::lengths;
@@ -70,6 +71,8 @@ pub struct ChunkPages {
     page_bytes: usize,
     /// The pages as the index lists them, where some are to be stepped over without a look.
     map: Option<PageMap>,
+    /// Set where a page that is also needed by others is to be decompressed once.
+    shared: Option<boundary::Span>,
 }
 
 impl ChunkPages {
@@ -114,7 +117,13 @@ impl ChunkPages {
             early: None,
             page_bytes: FIRST_READ_BYTES,
             map,
+            shared: None,
         }
+    }
+
+    /// What is wanted from the next page on.
+    pub fn wants(&mut self, span: boundary::Span) {
+        self.shared = Some(span);
     }
 
     /// The next page's header, which is then in `peeked`; None at the end of the chunk.
@@ -242,7 +251,7 @@ impl ChunkPages {
         let values = data_values(&header.body);
         self.values_left -= u64::from(values);
         self.count_taken(&header)?;
-        let page = self.load(&header, start)?;
+        let page = self.load_shared(&header, start)?;
         if page.is_dictionary_page() {
             self.dictionary = Some((header, start));
             self.decoder_has_dictionary = true;
@@ -336,6 +345,21 @@ impl ChunkPages {
         };
         self.early = Some(rows);
         Ok(Some(page))
+    }
+
+    /// As `load`, but not again where a neighbour has done it.
+    fn load_shared(&self, header: &PageHeader, start: u64) -> Result<Page> {
+        let rows = data_values(&header.body) as usize;
+        let early = self.early.unwrap_or(0);
+        let Some(boundary) = self.shared.as_ref().and_then(|span| span.shares(rows, early)) else {
+            return self.load(header, start);
+        };
+        if let Some(page) = boundary.take(start) {
+            return Ok(page);
+        }
+        let page = self.load(header, start)?;
+        boundary.leave(start, &page);
+        Ok(page)
     }
 
     /// Read and decompress the page whose body starts at `start`.

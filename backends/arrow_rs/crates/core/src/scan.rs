@@ -108,6 +108,7 @@ impl Scan {
                 true,
                 Arc::default(),
                 Arc::new(Pool::default()),
+                None,
             )?))
         } else {
             Source::Waiting(Box::new(recipe), rest)

@@ -50,7 +50,8 @@ impl Dataset {
             interrupt: None,
         };
         let pieces = pieces(&self.row_group_rows(), &sorted)?;
-        let mut decoder = Decoder::new(&recipe, &pieces, false, Arc::default(), Arc::new(Pool::default()))?;
+        let mut decoder =
+            Decoder::new(&recipe, &pieces, false, Arc::default(), Arc::new(Pool::default()), None)?;
         let mut batches = Vec::new();
         while let Some(batch) = decoder.next()? {
             batches.push(batch);

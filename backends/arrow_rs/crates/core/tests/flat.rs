@@ -126,3 +126,37 @@ fn rows_from_the_middle_are_the_same_rows() {
         assert_eq!(taken, concat_batches(&expected.schema(), &rows).unwrap());
     }
 }
+
+#[test]
+fn threads_that_share_pages_deliver_the_same_batches() {
+    // Row groups of several pieces of about 16 MB, in pages of several: pieces end within pages.
+    let rows = 60_000;
+    let text = (0..rows).map(|row| (row % 7 != 0).then(|| format!("{row} ").repeat(220)));
+    let numbers = Int64Array::from_iter_values(0..rows);
+    let columns: [(&str, ArrayRef); 2] =
+        [("text", Arc::new(text.collect::<StringArray>())), ("number", Arc::new(numbers))];
+    let expected = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().zip([true, false]).map(|((name, array), nulls)| (name, array, nulls)),
+    )
+    .unwrap();
+    let path = std::env::temp_dir().join(format!("firstbyte-flat-{}-shared.parquet", std::process::id()));
+    let shard = Shard(path);
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_data_page_size_limit(3 << 20)
+        .set_data_page_row_count_limit(usize::MAX)
+        .set_max_row_group_row_count(Some(50_001))
+        .build();
+    let file = File::create(&shard.0).unwrap();
+    let mut writer = ArrowWriter::try_new(file, expected.schema(), Some(properties)).unwrap();
+    writer.write(&expected).unwrap();
+    writer.close().unwrap();
+    let dataset = Dataset::open(&shard.0).unwrap();
+    let batches = |threads| -> Vec<RecordBatch> {
+        let options = ScanOptions { threads, ..ScanOptions::default() };
+        dataset.scan(&options).unwrap().map(Result::unwrap).collect()
+    };
+    let direct = batches(0);
+    assert_eq!(concat_batches(&expected.schema(), &direct).unwrap(), expected);
+    assert!(batches(2) == direct && batches(5) == direct);
+}

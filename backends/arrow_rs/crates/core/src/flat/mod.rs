@@ -25,6 +25,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use self::fixed::Fixed;
 use self::strings::Strings;
+use crate::boundary::{Neighbours, Span};
 use crate::chunks::{LeafChunks, Visit};
 use crate::error::{Error, Result};
 use crate::pages::ChunkPages;
@@ -157,6 +158,8 @@ pub struct Flat {
     levels: Option<Runs>,
     values: Box<dyn Values>,
     optional: bool,
+    /// Who else may need the pages at the ends of the only piece.
+    neighbours: Option<Neighbours>,
 }
 
 impl Flat {
@@ -167,6 +170,7 @@ impl Flat {
         optional: bool,
         data_type: &DataType,
         visits: &[Visit],
+        neighbours: Option<Neighbours>,
     ) -> Option<Self> {
         Some(Self {
             chunks,
@@ -177,6 +181,7 @@ impl Flat {
             levels: None,
             values: values(physical, data_type)?,
             optional,
+            neighbours,
         })
     }
 
@@ -212,11 +217,11 @@ impl Flat {
                 self.end_page();
                 self.pages = Some(self.chunks.next_pages().ok_or_else(fewer)??);
             }
-            self.skip(stretch.skip)?;
             self.wanted_rows = usize::try_from(stretch.rows).unwrap_or(usize::MAX);
+            self.skip(stretch.skip)?;
         }
         while self.page_rows == 0 {
-            self.next_page()?;
+            self.next_page(0)?;
         }
         Ok(())
     }
@@ -245,7 +250,7 @@ impl Flat {
             let page = self.pages()?.peek()?.ok_or_else(ends_early)?;
             // Dictionaries are stepped over as well: they come back with the first page that needs them.
             match page.num_rows.filter(|_| !page.is_dict) {
-                Some(rows) if rows > left => self.next_page()?,
+                Some(rows) if rows > left => self.next_page(left)?,
                 rows => {
                     self.pages()?.step_over()?;
                     left -= rows.unwrap_or(0);
@@ -255,8 +260,13 @@ impl Flat {
         Ok(())
     }
 
-    fn next_page(&mut self) -> Result<()> {
+    /// `skipped` rows of the page are not wanted.
+    fn next_page(&mut self, skipped: usize) -> Result<()> {
         self.end_page();
+        if let (Some(neighbours), Some(pages)) = (&self.neighbours, &mut self.pages) {
+            let neighbours = neighbours.clone();
+            pages.wants(Span { neighbours, skipped, wanted: self.wanted_rows });
+        }
         match self.pages()?.next_page()?.ok_or_else(ends_early)? {
             Page::DictionaryPage { buf, num_values, encoding, .. } => {
                 if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
