@@ -21,6 +21,7 @@ pub mod guard;
 mod hybrid;
 mod interrupt;
 mod lengths;
+mod levels;
 mod mapped;
 mod meta;
 mod options;

@@ -12,6 +12,7 @@ use crate::boundary;
 use crate::early::{self, Layout, Preview};
 use crate::error::{Error, Result};
 use crate::lengths;
+use crate::levels::{self, Highest};
 use crate::page_header::{Body, PageHeader};
 use crate::page_index::Span;
 use crate::page_map::PageMap;
@@ -432,38 +433,23 @@ impl ChunkPages {
         Ok(page.freeze())
     }
 
-    /// Delta encodings declare lengths of their own: see `lengths`.
-    fn check_values(&self, body: &Body, page: &[u8]) -> Result<()> {
-        let short = || Error::corrupt("a page's levels are larger than the page");
-        let (values, encoding, levels) = match *body {
-            Body::Data { values, encoding, def_levels, rep_levels } if is_delta(encoding) => {
-                let mut at = 0;
-                for (max, levels) in [(self.chunk.max_rep, rep_levels), (self.chunk.max_def, def_levels)] {
-                    if max == 0 {
-                        continue;
-                    }
-                    at += if levels == Encoding::RLE {
-                        let size = page.get(at..at + 4).ok_or_else(short)?;
-                        4 + u32::from_le_bytes([size[0], size[1], size[2], size[3]]) as usize
-                    } else {
-                        let bits = 16 - max.leading_zeros() as usize;
-                        (values as usize * bits).div_ceil(8)
-                    };
-                    if at > page.len() {
-                        return Err(short());
-                    }
-                }
-                (values, encoding, at)
-            }
-            Body::DataV2 { values, encoding, def_bytes, rep_bytes, .. } if is_delta(encoding) => {
-                (values, encoding, (def_bytes + rep_bytes) as usize)
-            }
-            _ => return Ok(()),
+    /// What decoders must not believe: the number of levels, and the lengths that delta encodings declare.
+    fn check_values(&self, body: &Body, page: &Bytes) -> Result<()> {
+        let (Body::Data { values, encoding, .. } | Body::DataV2 { values, encoding, .. }) = *body else {
+            return Ok(());
         };
+        if self.chunk.max_rep == 0 && !is_delta(encoding) {
+            return Ok(());
+        }
+        let highest = Highest { repetition: self.chunk.max_rep, definition: self.chunk.max_def };
+        let begin = levels::end(body, page, highest)?;
+        if !is_delta(encoding) {
+            return Ok(());
+        }
         lengths::check(
             encoding,
             self.chunk.physical,
-            &page[levels..],
+            &page[begin..],
             values as usize,
             self.bench.max_page_bytes,
         )
