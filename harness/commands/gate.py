@@ -64,6 +64,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     is_flag=True,
     help="No base side: hold sizes against the committed baseline.",
 )
+@click.option(
+    "--accept-inconclusive",
+    is_flag=True,
+    help="Exit with 0 where nothing can be judged here, and say so: only what is worse fails.",
+)
 @click.option("--baseline", type=_FILE, help="Baseline file  [default: in results/baselines/]")
 @click.option(
     "--policy",
@@ -110,6 +115,7 @@ def command(
     budget: str | None,
     reuse_environment: bool,
     memory_only: bool,
+    accept_inconclusive: bool,
     baseline: Path | None,
     policy_file: Path,
     markdown: Path | None,
@@ -131,6 +137,7 @@ def command(
       firstbyte gate --memory-only
       firstbyte gate --self-check
     """
+    from harness.analysis.gate_trials import Outcome
     from harness.gate.budget import parse_seconds
     from harness.gate.policy import narrowed
 
@@ -152,7 +159,15 @@ def command(
         _self_check(policy, pairs, planted, say)
         return
     if memory_only:
-        result = _memory_only(policy, baseline, say)
+        from harness.gate.baselines import IncomparableBaselineError, MissingBaselineError
+
+        try:
+            result = _memory_only(policy, baseline, say)
+        except (IncomparableBaselineError, MissingBaselineError) as error:
+            if not accept_inconclusive:
+                raise
+            click.echo(f"INCONCLUSIVE, accepted: {error}")
+            return
     else:
         from harness.gate.sides import WORKING_TREE
         from harness.gate.workshop import Comparison, certificate, paired_gate
@@ -167,6 +182,9 @@ def command(
             gate.certificate = certificate()
             result = gate.run()
     _report(result, markdown, junit, json_file)
+    if accept_inconclusive and result.outcome is Outcome.INCONCLUSIVE:
+        click.echo("INCONCLUSIVE, accepted: nothing was found to be worse, and not all was judged")
+        return
     sys.exit(result.exit_code)
 
 

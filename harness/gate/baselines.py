@@ -38,6 +38,10 @@ class BaselineError(HarnessError):
     exit_code = 16
 
 
+class MissingBaselineError(BaselineError):
+    """There is none for a host like this one."""
+
+
 class IncomparableBaselineError(BaselineError):
     """The baseline was made where other figures are to be expected: nothing can be concluded."""
 
@@ -81,7 +85,10 @@ def file_name() -> str:
 
 
 def load(path: Path) -> Baseline:
-    """The baseline in that file. Raises BaselineError with the remedy."""
+    """The baseline in that file.
+
+    Raises MissingBaselineError where it does not exist, BaselineError where it is damaged.
+    """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["schema"] != SCHEMA:
@@ -92,7 +99,7 @@ def load(path: Path) -> Baseline:
         return Baseline(**{**raw, "left_out": tuple(raw["left_out"])}, cases=stored)
     except FileNotFoundError:
         others = ", ".join(sorted(found.name for found in path.parent.glob("memory-*.json")))
-        raise BaselineError(
+        raise MissingBaselineError(
             f"no baseline at {path} (there: {others or 'none'}): run {UPDATE} and commit it"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:

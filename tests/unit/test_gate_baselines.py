@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from gate_fixtures import FakeSide, case, constant, failed, gate, timed
 
 from harness.analysis.gate_trials import Outcome
+from harness.commands import gate as gate_command
 from harness.corpora.manifest import Manifest, ShardEntry
 from harness.gate.baselines import (
     Baseline,
     BaselineError,
     IncomparableBaselineError,
+    MissingBaselineError,
     StoredCase,
     StoredSide,
     corpus_content,
@@ -146,3 +150,22 @@ def test_a_stored_case_is_an_observation() -> None:
     unknown = side.observe(case())
     assert unknown.status is Status.SKIPPED
     assert timed(1.0).status is Status.OK
+
+
+def test_a_host_without_a_baseline_is_accepted_only_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--memory-only", "--baseline", str(tmp_path / "none.json")]
+    refused = CliRunner().invoke(gate_command.command, words)
+    assert isinstance(refused.exception, MissingBaselineError)
+    accepted = CliRunner().invoke(gate_command.command, [*words, "--accept-inconclusive"])
+    assert accepted.exit_code == 0
+    assert "INCONCLUSIVE, accepted: no baseline at" in accepted.output
+    (tmp_path / "none.json").write_text("{")
+    damaged = CliRunner().invoke(gate_command.command, [*words, "--accept-inconclusive"])
+    assert isinstance(damaged.exception, BaselineError)
+    worse = SimpleNamespace(outcome=Outcome.REGRESSED, exit_code=10)
+    monkeypatch.setattr(gate_command, "_memory_only", lambda *_: worse)
+    monkeypatch.setattr(gate_command, "_report", lambda *_: None)
+    failed = CliRunner().invoke(gate_command.command, [*words, "--accept-inconclusive"])
+    assert failed.exit_code == 10
