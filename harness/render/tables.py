@@ -128,6 +128,17 @@ class RunView:
         found = (frames.params_text(c.params) for c in cells if c.scenario == scenario)
         return list(dict.fromkeys(found))
 
+    def settings_of(self, scenario: str, metric: Metric) -> list[str]:
+        """The settings at which the metric's instrument was tried: no column stays empty."""
+        instrument = self.instrument(scenario, metric.name)
+        tried = {
+            frames.params_text(record.cell.params)
+            for record in self.records
+            if record.cell.scenario == scenario and record.cell.instrument == instrument
+        }
+        settings = self.settings(scenario)
+        return [params for params in settings if params in tried] or settings
+
     def metrics(self, scenario: str) -> list[Metric]:
         """Declared metrics of the instruments that ran, then undeclared ones that have figures.
 
@@ -243,7 +254,7 @@ class RunView:
             self.table(
                 scenario,
                 corpus,
-                [(metric, params) for params in self._measured(scenario, metric, settings)],
+                [(metric, params) for params in self.settings_of(scenario, metric)],
                 title(metric.name),
             )
             for metric in chosen
@@ -296,16 +307,6 @@ class RunView:
             if metric.scaling is not None
         ]
         return pd.concat([summary, *(one for one in derived if len(one))], ignore_index=True)
-
-    def _measured(self, scenario: str, metric: Metric, settings: Sequence[str]) -> list[str]:
-        """The settings at which the metric's instrument was tried: no column stays empty."""
-        instrument = self.instrument(scenario, metric.name)
-        tried = {
-            frames.params_text(record.cell.params)
-            for record in self.records
-            if record.cell.scenario == scenario and record.cell.instrument == instrument
-        }
-        return [params for params in settings if params in tried] or list(settings)
 
     def _figure(
         self,

@@ -143,17 +143,14 @@ def _section(view: RunView, scenario: str) -> Section:
 
 def _details(view: RunView, scenario: str, corpus: str, metrics: Sequence[Metric]) -> list[Table]:
     """The other metrics, one table per setting: here the parts of one cell belong side by side."""
-    if not metrics:
-        return []
-    return [
-        view.table(
-            scenario,
-            corpus,
-            [(metric, params) for metric in metrics],
-            " ".join(view.varying(scenario, params)),
-        )
-        for params in view.settings(scenario)
-    ]
+    found: list[Table] = []
+    for params in view.settings(scenario):
+        tried = [metric for metric in metrics if params in view.settings_of(scenario, metric)]
+        if tried:
+            places = [(metric, params) for metric in tried]
+            caption = " ".join(view.varying(scenario, params))
+            found.append(view.table(scenario, corpus, places, caption))
+    return found
 
 
 def _in_summary(view: RunView, scenario: str) -> bool:
@@ -172,7 +169,7 @@ def _summaries(view: RunView) -> list[tuple[str, list[Table]]]:
                 [
                     (metric, params)
                     for metric in view.headline_metrics(scenario)
-                    for params in view.settings(scenario)
+                    for params in view.settings_of(scenario, metric)
                 ],
                 scenario,
             )
