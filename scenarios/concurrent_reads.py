@@ -4,7 +4,7 @@ Readers are created and their processes have imported the library before a barri
 together. With more readers than shards, shards are taken again from the first. Wall time runs from
 the barrier to the end of the last reader; the wait for a batch is that of every single `next`.
 Processes are compared by the sum of their RssAnon; memory that the kernel shares between them is in
-RssFile and not counted.
+RssFile and not counted. Allocators are asked where readers are threads.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from harness import pagecache
 from harness.api import EXTREMES, Backend, Bench, Metric, Repetitions, Shard, Unsupported
+from harness.instruments.allocators import Ledgers, aftermath
 from harness.instruments.proc_memory import own_rss_anon_bytes
 from harness.model import Param
 from harness.verify import shard_digests
@@ -59,7 +60,7 @@ def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> R
         return Repetitions(processes=3, per_process=1)
     # Processes take long to start, and memory grows by the reader: there the ends tell enough.
     quick: dict[tuple[Param, str], tuple[Param, ...]] = {
-        ("threads", "clock"): (1, 2, 8),
+        ("threads", "clock"): (1, 8),
         ("threads", "proc_memory"): (8,),
         ("processes", "clock"): (4,),
     }
@@ -85,14 +86,22 @@ def run(bench: Bench) -> None:
     for index in set(shards):
         pagecache.warm(bench.shards[index].path)
     crew: type[_Crew] = _Threads if bench.params["mode"] == "threads" else _Processes
+    # Readers that are processes have allocators of their own, which end with them.
+    inside = bench.instrument != "clock" and bench.params["mode"] == "threads"
+    ledgers = Ledgers(bench.backend) if inside else None
     for _ in range(bench.repetitions):
         timed = crew(bench, shards, _read)
+        if ledgers:
+            ledgers.reset_peaks()
         with bench.span():
             began_ns = time.monotonic_ns()
             passes: list[Pass] = timed.go()
-        bench.emit(_figures(bench, timed, passes, began_ns))
+        left = {**ledgers.peaks(), **aftermath(ledgers)} if ledgers else {}
+        bench.emit(_figures(bench, timed, passes, began_ns) | left)
         for shard, done in zip(shards, passes, strict=True):
             bench.check_rows(shard, done.rows)
+    if ledgers:
+        ledgers.close()
     if bench.final_process and bench.instrument == "clock":
         # By readers side by side again: a backend may be right alone and wrong in company.
         for shard, digests in zip(shards, crew(bench, shards, shard_digests).go(), strict=True):
