@@ -236,7 +236,8 @@ def _truth(variant: str, expected: LeakClass, tried: Sequence[Trial]) -> TruthRe
     for trial in own:
         for ledger, size in trial.detectable_bytes.items():
             detectable[ledger] = max(size, detectable.get(ledger, 0.0))
-    return TruthResult(variant, expected, Counter(one.outcome for one in own), detectable)
+    said = dict(Counter(one.outcome for one in own))
+    return TruthResult(variant, expected, said, detectable)
 
 
 def _must_be_good(status: Status, variant: str, reason: str) -> None:

@@ -9,7 +9,9 @@ from typing import Any, cast
 
 import pytest
 
+from harness.analysis.leaks import LeakClass
 from harness.errors import HarnessError
+from harness.memory import selfcheck
 from harness.memory import trials as module
 from harness.memory.laboratory import Laboratory
 from harness.memory.planted import TRUTHS
@@ -87,3 +89,21 @@ def test_only_the_same_sources_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path.write_text("{")
     with pytest.raises(HarnessError, match="is damaged"):
         Journal(path, resume=True)
+
+
+def test_what_was_said_of_a_truth_survives_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selfcheck.places, "RESULTS", tmp_path)
+    tried = [
+        Trial("planted:clean", 0, "CLEAN", "", {"rss": 1.0}),
+        Trial("planted:clean", 1, "LEAK", "", {"rss": 3.0}),
+        Trial("real:x", 0, "LEAK", "", {}),
+    ]
+    truth = selfcheck._truth("clean", LeakClass.CLEAN, tried)
+    assert (truth.right, truth.runs, truth.detectable_bytes) == (1, 2, {"rss": 3.0})
+    sampler = selfcheck.SamplerCost((1.0,), (1.0,))
+    made = selfcheck.Certificate("2026-06-01", {}, (truth,), (), {}, sampler, 0, ())
+    selfcheck.save(made)
+    assert selfcheck.load() == made
+    assert made.wrong_leaks == (1, 2)
