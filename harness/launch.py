@@ -86,15 +86,21 @@ class _Watch:
         self._pending = b""
         self._oom_kills = _oom_kills()
         self._began_ns = time.monotonic_ns()
-        self._process = subprocess.Popen(
-            [environment.python, "-P", "-m", "harness.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=_worker_environ([Path(environment.root), *roots]),
-            start_new_session=True,
-            bufsize=0,
-        )
+        handed = order.turns.descriptors if order.turns else ()
+        try:
+            self._process = subprocess.Popen(
+                [environment.python, "-P", "-m", "harness.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env={**_worker_environ([Path(environment.root), *roots]), **order.variables},
+                start_new_session=True,
+                bufsize=0,
+                pass_fds=handed,
+            )
+        finally:
+            for descriptor in handed:  # the worker's own: the other sees its end by their closing
+                os.close(descriptor)
         assert self._process.stdin
         assert self._process.stdout
         self._stdin, self._stdout = self._process.stdin, self._process.stdout

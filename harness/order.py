@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.model import Cell, cell_from_dict
+from harness.turns import Turns
 
 MEASURE = "measure"
 PREPARE = "prepare"
@@ -31,6 +32,10 @@ class Order:
     final_process: bool = True
     spawned_ns: int = 0
     """CLOCK_MONOTONIC of the parent just before it started the process; 0 for a worker run by hand."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that the parent starts the process with, beside its own."""
+    turns: Turns | None = None
+    """Where this worker measures in turns with another."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
@@ -42,4 +47,5 @@ class Order:
         raw["cell"] = cell_from_dict(raw["cell"])
         raw["shards"] = tuple(raw["shards"])
         raw["shard_rows"] = tuple(raw["shard_rows"])
+        raw["turns"] = Turns(**raw["turns"]) if raw["turns"] else None
         return Order(**raw)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.environment import differences
-from harness.gate.selfcheck import certificate_text
+from harness.gate.certificate import certificate_text
 from harness.gate.workshop import certificate_path
 from harness.memory import selfcheck as memory
 

@@ -27,6 +27,7 @@ from harness.api import Backend, BuildRefusedError, Scenario, Shard, Unsupported
 from harness.instruments.proc_memory import read_status  # noqa: E402
 from harness.loading import create_backend  # noqa: E402
 from harness.order import PREPARE, Order  # noqa: E402
+from harness.turns import TurnTaker  # noqa: E402
 from harness.verify import shard_digests  # noqa: E402
 
 TRACEBACK_SIGNAL = signal.SIGUSR2
@@ -80,6 +81,7 @@ class WorkerBench:
         )
         self._protocol = protocol
         self._probe = probe
+        self._turns = TurnTaker(order.turns) if order.turns else None
         self._observing_others = False
         self._figures: dict[str, float] = {}
         self._span_ns = (0, 0)
@@ -87,6 +89,8 @@ class WorkerBench:
     @contextmanager
     def span(self) -> Iterator[dict[str, float]]:
         self._figures = {}
+        if self._turns:
+            self._turns.await_turn()
         begin_ns = time.monotonic_ns()
         self._probe.begin()
         try:

@@ -81,25 +81,6 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--markdown", type=_FILE, help="Also write the result as Markdown.")
 @click.option("--junit", type=_FILE, help="Also write the result as JUnit XML.")
 @click.option("--json", "json_file", type=_FILE, help="Also write the result as JSON.")
-@click.option(
-    "--self-check",
-    is_flag=True,
-    help="Measure on this host how often the gate alarms for nothing, and what it finds.",
-)
-@click.option(
-    "--pairs",
-    type=click.IntRange(min=6),
-    default=60,
-    show_default=True,
-    help="With --self-check: unchanged pairs of every case, in whole gates of 6.",
-)
-@click.option(
-    "--planted",
-    type=click.IntRange(min=0),
-    default=1,
-    show_default=True,
-    help="With --self-check: gates for each planted change.",
-)
 @click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
 def command(
     base: str | None,
@@ -121,9 +102,6 @@ def command(
     markdown: Path | None,
     junit: Path | None,
     json_file: Path | None,
-    self_check: bool,
-    pairs: int,
-    planted: int,
     quiet: bool,
 ) -> None:
     """Compare head with base on this machine, now, in interleaved pairs of fresh processes.
@@ -135,15 +113,14 @@ def command(
       firstbyte gate --base origin/main
       firstbyte gate --base-env pyarrow==25.0.1 --head-env pyarrow==26.0.1 -b pyarrow
       firstbyte gate --memory-only
-      firstbyte gate --self-check
     """
     from harness.analysis.gate_trials import Outcome
     from harness.gate.budget import parse_seconds
     from harness.gate.policy import narrowed
 
-    if [bool(base or base_env or head_env), memory_only, self_check].count(True) != 1:
+    if bool(base or base_env or head_env) == memory_only:
         raise click.UsageError(
-            "say what to compare with: --base REV, --base-env/--head-env, --memory-only, or --self-check"
+            "say what to compare with: --base REV, --base-env/--head-env, or --memory-only"
         )
     policy = narrowed(
         policy_file,
@@ -155,9 +132,6 @@ def command(
         tolerances=tolerance,
     )
     say = _silent if quiet else _progress
-    if self_check:
-        _self_check(policy, pairs, planted, say)
-        return
     if memory_only:
         from harness.gate.baselines import IncomparableBaselineError, MissingBaselineError
 
@@ -215,18 +189,6 @@ def _report(
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(render(), encoding="utf-8")
-
-
-def _self_check(policy: Policy, pairs: int, planted: int, say: Callable[[str], None]) -> None:
-    from rich.console import Console
-
-    from harness.gate.workshop import certificate_path, self_check
-    from harness.render.gate_certificate import CertificateTable
-
-    certificate = self_check(policy, say).run(pairs=pairs, planted_gates=planted)
-    certificate.save(certificate_path())
-    Console().print(CertificateTable(certificate).render())
-    click.echo(f"kept in {certificate_path()}; it is shown with every gate on this host")
 
 
 def _progress(text: str) -> None:

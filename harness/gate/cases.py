@@ -17,7 +17,7 @@ TIMED_SAMPLES = 6
 """One warm-up and five that count, in each process."""
 SCANS = 100
 """Repeated scans in a process whose slope is gated; the first third is dropped."""
-SCANS_BUDGET_SECONDS = 10.0
+SCANS_BUDGET_SECONDS = 30.0
 """Repeated scans stop after this long; a reader that slow has no slope to gate."""
 DEFAULT_CORPUS = "mt"
 """Made on the spot and the same everywhere: a gate must not depend on a network."""
@@ -38,16 +38,28 @@ class Case:
     planned: Planned
     warm_up: bool
     """Whether a process's first sample is a warm-up."""
+    threaded: bool = False
+    """Whether more than the calling thread was seen at work."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether its figures are times."""
+        return self.planned.cell.instrument in INSTRUMENTS[Kind.TIME]
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether a process has several spans, which can alternate with those of another."""
+        return self.warm_up
 
     @property
     def resident_twin(self) -> str:
         """Name of the case that does the same work under the instrument that the kernel answers."""
         return name_of(replace(self.planned.cell, instrument="proc_memory"))
 
-    def with_samples(self, samples: int) -> Case:
-        """The same case with another number of samples in each process."""
+    def tuned(self, *, samples: int, threaded: bool) -> Case:
+        """The same case with another number of samples in each process, and what was seen of it."""
         cell = replace(self.planned.cell, repetitions=samples)
-        return replace(self, planned=replace(self.planned, cell=cell))
+        return replace(self, planned=replace(self.planned, cell=cell), threaded=threaded)
 
     @property
     def scenario(self) -> str:

@@ -1,12 +1,14 @@
-"""From the samples of one process to one figure a metric: what a pair is made of.
+"""From the samples of processes to one figure a metric: what a pair is made of.
 
-The summary of a time is the minimum after one warm-up: interruptions only ever add. Sizes repeat, so
-any sample would do. Slopes are fitted to the series of one process.
+Sizes repeat, so any sample would do; slopes are fitted to the series of one process. Times of two
+processes that measured in turns are compared span by span: neighbours saw the same machine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import exp, log
+from statistics import median
 
 from harness.analysis.gate_metrics import GATED_METRICS, Kind
 from harness.analysis.gate_trials import Figure
@@ -27,9 +29,10 @@ _BEYOND_NAMES = ("short_", _LONG, "distinct_", "again_")
 def figures(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, Figure]:
     """Gated metrics of one process. `warm_up` drops its first sample, where there are more.
 
-    A metric that not every sample has is left out; net wall replaces wall where it can be had.
+    A time is the minimum, as interruptions only ever add. A metric that not every sample has is left
+    out; net wall replaces wall where it can be had.
     """
-    kept = samples[1:] if warm_up and len(samples) > 1 else samples
+    kept = _kept(samples, warm_up=warm_up)
     if not kept:
         return {}
     values = [_with_derived(sample.values) for sample in kept]
@@ -42,6 +45,32 @@ def figures(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, Figure]:
         found.pop("wall_ns", None)
     found.update(_growth(kept[-1].series))
     return found
+
+
+def spans(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, list[float]]:
+    """Gated times of one process, span by span; `warm_up` drops the first."""
+    values = [_with_derived(sample.values) for sample in _kept(samples, warm_up=warm_up)]
+    return {
+        name: [value[name] for value in values]
+        for name, metric in GATED_METRICS.items()
+        if metric.kind is Kind.TIME and all(name in value for value in values)
+    }
+
+
+def in_turns(base: Sequence[float], head: Sequence[float]) -> tuple[float, float]:
+    """One figure a side from spans that were measured in turns: their ratio is what counts.
+
+    The ratio is the median over the turns of head to base; base is the median of its spans, and head
+    is that times the ratio, so what it would have read at the speed that base had.
+    Raises ValueError for spans without partners.
+    """
+    ratio = median(log(after / before) for before, after in zip(base, head, strict=True))
+    middle = median(base)
+    return middle, middle * exp(ratio)
+
+
+def _kept(samples: Sequence[Sample], *, warm_up: bool) -> Sequence[Sample]:
+    return samples[1:] if warm_up and len(samples) > 1 else samples
 
 
 def _with_derived(values: Mapping[str, float]) -> dict[str, float]:

@@ -1,8 +1,9 @@
-"""One process of one side: run it, check what it delivered, and take its figures."""
+"""Processes of a side: run one, or a pair in turns, check what was delivered, and take the figures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -11,14 +12,15 @@ from harness.analysis.gate_trials import Figure
 from harness.corpora.manifest import Manifest
 from harness.execute import Executor
 from harness.gate.cases import Case
-from harness.gate.figures import WAIT, figures
+from harness.gate.figures import WAIT, figures, spans
 from harness.gate.sides import Side
 from harness.judge import judge
 from harness.launch import Outcome
-from harness.memory.laboratory import QUIET, environment
-from harness.model import Status
-from harness.order import MEASURE
+from harness.memory.laboratory import QUIET
+from harness.model import Cell, Status
+from harness.order import MEASURE, Order
 from harness.plan import Planned
+from harness.turns import make_turns
 
 RESIDENT = "peak_rss_anon_above_base_bytes"
 
@@ -39,6 +41,8 @@ class Observation:
     """Peak RssAnon above its base, where the instrument says so."""
     seconds: float = 0.0
     """What the whole process took, verification included."""
+    spans: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Gated times, span by span in the order of measurement."""
 
 
 class Observer(Protocol):
@@ -79,11 +83,47 @@ class LiveSide:
 
     def observe(self, case: Case) -> Observation:
         """Run one process. Anything that goes wrong in it is a status, not an exception."""
+        order = self._order(case)
+        return order if isinstance(order, Observation) else self._take(case, self._launch(order))
+
+    def observe_together(
+        self, other: LiveSide, case: Case, core: int | None
+    ) -> tuple[Observation, Observation]:
+        """Run a process of this side and one of the other at the same time.
+
+        Where the case takes turns, so do their spans; this side measures first, and both keep to
+        `core`, unless that is None. Where one of them cannot be started, the other runs alone.
+        """
+        mine, others = self._order(case), other._order(case)
+        if isinstance(mine, Observation) or isinstance(others, Observation):
+            return self.observe(case), other.observe(case)
+        if case.takes_turns:
+            first, second = make_turns(core)
+            mine, others = replace(mine, turns=first), replace(others, turns=second)
+        with ThreadPoolExecutor(2) as threads:
+            launched = threads.submit(self._launch, mine)
+            beside = threads.submit(other._launch, others)
+        return self._take(case, launched.result()), other._take(case, beside.result())
+
+    def _order(self, case: Case) -> Order | Observation:
+        """What a worker of this side is to do for the case, or why there is nothing to do."""
         planned = self._own(case.planned)
         if planned.skipped:
             return Observation(Status.SKIPPED, planned.skipped)
-        with environment(self._variables(planned)):
-            outcome = self._process(case.name, planned)
+        preparation = self._executor.prepare(planned)
+        if preparation.status is not Status.OK:
+            reason = f"while preparing the corpus: {preparation.reason}"
+            return self._take(case, replace(preparation, reason=reason))
+        order = self._executor.order(planned, MEASURE, preparation.prepared)
+        # Digests cost a scan of their own, so only the first process of a case makes them.
+        final = case.name not in self._verified
+        return replace(order, final_process=final, variables=self._variables(planned.cell))
+
+    def _launch(self, order: Order) -> Outcome:
+        return self._executor.launcher(order, self._executor.environment, self._side.roots)
+
+    def _take(self, case: Case, outcome: Outcome) -> Observation:
+        """What a process gave, once it was judged."""
         status, reason = self._judge(case.name, outcome)
         if status is not Status.OK:
             return Observation(
@@ -97,6 +137,7 @@ class LiveSide:
             status=status,
             reason=reason,
             figures=figures(outcome.samples, warm_up=case.warm_up),
+            spans=spans(outcome.samples, warm_up=case.warm_up),
             versions=outcome.versions,
             wall_ns=sum(sample.values.get("wall_ns", 0.0) for sample in timed),
             cpu_ns=sum(sample.values.get("cpu_ns", 0.0) for sample in timed),
@@ -108,11 +149,11 @@ class LiveSide:
             seconds=outcome.duration_s,
         )
 
-    def _variables(self, planned: Planned) -> dict[str, str]:
-        if planned.cell.instrument == "clock":
+    def _variables(self, cell: Cell) -> dict[str, str]:
+        if cell.instrument == "clock":
             return {}
         # Without glibc's per-thread caches live bytes are exact, so that a slope means a leak.
-        quiet = QUIET if planned.cell.repetitions > 1 else {}
+        quiet = QUIET if cell.repetitions > 1 else {}
         return {**quiet, **self._memory_environment}
 
     def _own(self, planned: Planned) -> Planned:
@@ -135,16 +176,6 @@ class LiveSide:
         if distribution and _normal(distribution) not in map(_normal, self._side.versions):
             skipped = f"{distribution} is not installed: {backend.install}"
         return replace(planned, cell=cell, backend=backend, variant=variants[0], skipped=skipped)
-
-    def _process(self, name: str, planned: Planned) -> Outcome:
-        preparation = self._executor.prepare(planned)
-        if preparation.status is not Status.OK:
-            reason = f"while preparing the corpus: {preparation.reason}"
-            return replace(preparation, reason=reason)
-        order = self._executor.order(planned, MEASURE, preparation.prepared)
-        # Digests cost a scan of their own, so only the first process of a case makes them.
-        order = replace(order, final_process=name not in self._verified)
-        return self._executor.launcher(order, self._executor.environment, self._side.roots)
 
     def _judge(self, name: str, outcome: Outcome) -> tuple[Status, str]:
         if outcome.status is not Status.OK:

@@ -20,7 +20,7 @@ EXIT_CODES: Mapping[Outcome, int] = {
 """IMPROVED has a code of its own so that a script can tell it; a pipeline should accept 0 and 12."""
 
 NOT_SELF_CHECKED = (
-    "not self-checked on this host: `firstbyte gate --self-check` measures how often this gate"
+    "not self-checked on this host: `firstbyte selfcheck gate` measures how often this gate"
     " alarms for nothing here, and what it finds"
 )
 

@@ -13,9 +13,11 @@ from harness.analysis.gate import Gate, Verdict
 from harness.analysis.gate_metrics import GATED_METRICS, GatedMetric, Kind, Tolerances, trial_for
 from harness.analysis.gate_trials import Figure, Outcome, PairedRule, Trial
 from harness.gate.baselines import UPDATE, differences
-from harness.gate.cases import Case
+from harness.gate.cases import TIMED_SAMPLES, Case
+from harness.gate.cores import IdlestCore
 from harness.gate.hostwatch import HostWatch
 from harness.gate.observe import Observation, Observer
+from harness.gate.pairs import observe_pair, paired_figures, runs_together
 from harness.gate.policy import Policy
 from harness.gate.result import NOT_SELF_CHECKED, GateResult
 from harness.gate.visibility import hidden
@@ -28,9 +30,9 @@ THREADED_WALL_TOLERANCE = 0.15
 
 TRACER = "heap"
 TRACED_PEAK = "peak_heap_bytes"
-SHORT_SPAN_NS = 50_000_000
-"""Timed spans in a process add up to about five of these: short ones are repeated more often."""
-MOST_SAMPLES = 31
+TIMED_NS = 300_000_000
+"""Timed spans of a process add up to about this: short ones are repeated more often."""
+MOST_SAMPLES = 101
 BLIND_TOLERANCES = 5.0
 """A pass that would not have shown a change of so many tolerances is pointed out."""
 MOST_NAMED = 5
@@ -68,6 +70,7 @@ class GateRun:
         self.lost: list[str] = []
         """Cases that base has and nobody can run any more: a missing side."""
         self._watch = HostWatch()
+        self._cores = IdlestCore()
         self._tolerance: dict[str, Tolerances] = {}
         self._pairs = 0
         self._pair_seconds: dict[str, float] = {}
@@ -111,12 +114,11 @@ class GateRun:
             if self._spent():
                 break
             self.say(f"probe {case.name}")
-            base, head = self.base.observe(case), self.head.observe(case)
+            base, head = self._probe_pair(case)
             if base.status is head.status is Status.SKIPPED:
                 left_out.setdefault(head.reason, []).append(case.name)
                 continue
             probes[case.name] = (base, head)
-            self._pair_seconds[case.name] = base.seconds + head.seconds
         for reason, names in left_out.items():
             self.notes.append(f"{len(names)} cases left out, on both sides alike: {reason}")
         skipped = {name for names in left_out.values() for name in names}
@@ -142,10 +144,19 @@ class GateRun:
         for case in unseen:
             gate.fail(case.name, Outcome.INCONCLUSIVE, f"not measured: {self._spent()}")
         return gate, {
-            case.name: _sampled(case, *probes[case.name])
-            for case in self.cases
-            if case.name in kept
+            case.name: tuned(case, *probes[case.name]) for case in self.cases if case.name in kept
         }
+
+    def _probe_pair(self, case: Case) -> tuple[Observation, Observation]:
+        base, head = observe_pair(self.base, self.head, case, self._cores)
+        self._note_cost(case, base, head)
+        return base, head
+
+    def _note_cost(self, case: Case, base: Observation, head: Observation) -> None:
+        """Remember what a pair of the case takes, from the latest."""
+        alone = base.seconds + head.seconds
+        together = max(base.seconds, head.seconds)
+        self._pair_seconds[case.name] = together if runs_together(case) else alone
 
     def _withhold_hidden(self, probes: dict[str, tuple[Observation, Observation]]) -> None:
         """Take traced figures out of the probes where they disagree with what the kernel saw."""
@@ -235,19 +246,18 @@ class GateRun:
                 self._pair(gate, cases[name])
 
     def _pair(self, gate: Gate, case: Case) -> None:
-        sides: list[Observer] = [self.base, self.head]
         # The order of every pair is drawn: it is what makes the test exact.
-        first_is_base = self.rng.random() < 0.5
-        order = sides if first_is_base else sides[::-1]
-        observed = {id(side): side.observe(case) for side in order}
-        base, head = (observed[id(side)] for side in sides)
+        if self.rng.random() < 0.5:
+            base, head = observe_pair(self.base, self.head, case, self._cores)
+        else:
+            head, base = observe_pair(self.head, self.base, case, self._cores)
         if not _both_ok(base, head):
             self._fail_unless_ok(gate, case.name, base, head)
             return
         self._pairs += 1
+        self._note_cost(case, base, head)
         self._watch.saw(case.name, self._elapsed(), base)
-        common = base.figures.keys() & head.figures.keys()
-        pair = {name: (base.figures[name], head.figures[name]) for name in common}
+        pair = paired_figures(base, head)
         self.on_pair(case, pair)
         gate.add(case.name, pair)
 
@@ -327,14 +337,13 @@ def _hidden_on_a_side(sides: Sequence[Observation], twins: Sequence[Observation 
     return ""
 
 
-def _sampled(case: Case, base: Observation, head: Observation) -> Case:
-    """The case with more samples a process where the timed span is short: they cost nothing."""
-    samples = case.planned.cell.repetitions
-    if not case.warm_up or not _both_ok(base, head):
+def tuned(case: Case, base: Observation, head: Observation) -> Case:
+    """The case with as many spans a process as its probe shows to be worth it: short ones cost little."""
+    if not case.takes_turns or not _both_ok(base, head):
         return case
-    span_ns = max(base.wall_ns, head.wall_ns) / (samples - 1)
-    wanted = 1 + 5 * ceil(SHORT_SPAN_NS / span_ns)
-    return case.with_samples(min(MOST_SAMPLES, max(samples, wanted)))
+    span_ns = max(base.wall_ns, head.wall_ns) / (case.planned.cell.repetitions - 1)
+    samples = min(MOST_SAMPLES, max(TIMED_SAMPLES, 1 + ceil(TIMED_NS / span_ns)))
+    return case.tuned(samples=samples, threaded=_threaded(base) or _threaded(head))
 
 
 def _both_ok(base: Observation, head: Observation) -> bool:

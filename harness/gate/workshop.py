@@ -24,10 +24,11 @@ from harness.gate.baselines import (
     require_comparable,
 )
 from harness.gate.cases import DEFAULT_CORPUS, Case, cases, chosen_metrics
+from harness.gate.certificate import certificate_text
 from harness.gate.observe import LiveSide
 from harness.gate.policy import Policy
 from harness.gate.run import GateRun
-from harness.gate.selfcheck import SelfCheck, certificate_text
+from harness.gate.selfcheck import SelfCheck
 from harness.gate.sides import Installer, Side, Source
 from harness.model import Environment
 from harness.registry import Catalogue, discover

@@ -20,6 +20,7 @@ from harness import environment, places, registry
 from harness.analysis.leaks import LeakClass
 from harness.corpora.catalogue import resolve
 from harness.errors import HarnessError
+from harness.journal import Journal
 from harness.memory.certificates import certificate
 from harness.memory.corpus import leak_corpus
 from harness.memory.laboratory import Laboratory
@@ -33,7 +34,7 @@ from harness.memory.planted import (
     Peak,
     make_findable,
 )
-from harness.memory.trials import Journal, Trial, trials
+from harness.memory.trials import Trial, trials
 from harness.model import Status
 
 CORPUS = "mt:size=20MB,shards=2"

@@ -6,43 +6,65 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.gate.selfcheck import Certificate, MetricPower
+from harness.gate.certificate import Certificate, Condition
 
 
 class CertificateTable:
-    """Power of each metric at each effect, what was planted, and the false-alarm rate."""
+    """For each condition what was planted, the power at each effect, and the false-alarm rate."""
 
     def __init__(self, certificate: Certificate) -> None:
         self._certificate = certificate
 
     def render(self) -> RenderableType:
         made = self._certificate
-        alarms = Text(
-            f"false alarms: {made.alarms} in {made.gates:,} simulated gates of {made.metrics} metrics"
-            f" (95% bound {made.alarm_bound:.2g} a gate); {made.replayed_alarms} in {made.replayed}"
-            f" gates replayed as recorded; {made.real_alarms} in {made.real_gates} real gates"
+        verdict = "the gate holds" if made.passes else "the gate does NOT hold"
+        heading = Text(
+            f"gate self-check of {made.made[:10]} on {made.corpus}: {verdict} on this host",
+            style="bold",
         )
-        return Group(self._power(), self._planted(), alarms)
+        return Group(heading, *(part for one in made.conditions for part in _condition(one)))
 
-    def _power(self) -> RenderableType:
-        """A line for each metric, under it what is found of each effect."""
-        lines = Text()
-        named: dict[str, list[MetricPower]] = {}
-        for one in self._certificate.powers:
-            named.setdefault(one.metric, []).append(one)
-        for metric, ones in named.items():
-            lines.append(f"{metric} ({ones[0].pairs} pairs)\n", style="bold")
-            for one in ones:
-                lines.append(
-                    f"  {one.effect:+.0%}: found {one.found:.1%} (at least {one.found_low:.1%}),"
-                    f" inconclusive {one.inconclusive:.1%}\n"
-                )
-        return lines
 
-    def _planted(self) -> Table:
-        table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-        for heading in ("planted in real gates", "found in cases", "gates"):
-            table.add_column(heading, justify="left" if heading.startswith("planted") else "right")
-        for one in self._certificate.planted:
-            table.add_row(Text(one.name), f"{one.found} of {one.cases}", str(one.gates))
-        return table
+def _condition(one: Condition) -> tuple[RenderableType, ...]:
+    alarms = Text(
+        f"unchanged: {one.real_alarms} alarms and {one.real_inconclusive} inconclusive in"
+        f" {one.real_gates} real gates of {one.metrics} metrics ({one.gate_seconds:.0f} s each);"
+        f" {one.replayed_alarms} alarms in {one.replayed} gates replayed as recorded;"
+        f" {one.alarms} in {one.gates:,} simulated ones (95% bound {one.alarm_bound:.2g} a gate)"
+    )
+    return (Text(f"\n{one.name}", style="bold"), alarms, _planted(one), _power(one))
+
+
+def _planted(one: Condition) -> RenderableType:
+    table = _table("planted in real gates", "found in cases", "gates")
+    for planted in one.planted:
+        found = f"{planted.found} of {planted.cases}"
+        table.add_row(Text(planted.name), found, str(planted.gates))
+    return table if one.planted else Text("nothing was planted")
+
+
+def _power(one: Condition) -> RenderableType:
+    """What simulated gates find of each change: in the typical metric and in the worst one."""
+    table = _table(
+        "simulated change", "found, median", "worst", "at least", "inconclusive", "worst in"
+    )
+    for effect in one.effects:
+        found = sorted(power.found for power in one.powers if power.effect == effect)
+        worst = one.worst(effect)
+        table.add_row(
+            f"{effect:+.0%}",
+            f"{found[len(found) // 2]:.1%}",
+            f"{worst.found:.1%}",
+            f"{worst.found_low:.1%}",
+            f"{worst.inconclusive:.1%}",
+            Text(f"{worst.metric} ({worst.pairs} pairs)"),
+        )
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    for place, heading in enumerate(headings):
+        numbers = place > 0 and heading != "worst in"
+        table.add_column(heading, justify="right" if numbers else "left", overflow="fold")
+    return table

@@ -14,6 +14,7 @@ from harness.analysis.gate_trials import Outcome
 from harness.gate.observe import Observation
 from harness.gate.policy import Policy, Waiver
 from harness.gate.result import GateResult
+from harness.gate.run import MOST_SAMPLES
 from harness.model import Status
 
 
@@ -230,7 +231,7 @@ def test_short_spans_are_repeated_more_often() -> None:
 
     gate(FakeSide("base", script), FakeSide("head", script)).run()
     assert asked[0] == 6
-    assert set(asked[2:]) == {31}
+    assert set(asked[2:]) == {MOST_SAMPLES}
 
 
 def test_a_pass_that_could_not_have_seen_much_is_pointed_out() -> None:

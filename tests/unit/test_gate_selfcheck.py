@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
+from gate_fixtures import case
 from rich.console import Console
 
 from harness.analysis.gate_simulation import replay
@@ -19,28 +22,33 @@ from harness.analysis.gate_trials import PairedRule
 from harness.environment import host
 from harness.errors import HarnessError
 from harness.gate import planted
-from harness.gate.planted import Fault, PlantedBackend
-from harness.gate.result import NOT_SELF_CHECKED
-from harness.gate.selfcheck import (
+from harness.gate import selfcheck as module
+from harness.gate.busy import busy_cores
+from harness.gate.certificate import (
     Certificate,
+    Condition,
     MetricPower,
     PlantedResult,
-    certificate_passes,
     certificate_text,
     load_certificate,
 )
+from harness.gate.planted import Fault, PlantedBackend
+from harness.gate.policy import Policy
+from harness.gate.result import NOT_SELF_CHECKED
+from harness.gate.selfcheck import SelfCheck, Tried
+from harness.journal import Journal
 from harness.render.gate_certificate import CertificateTable
 
-CERTIFICATE = Certificate(
-    made="2026-06-01T10:00:00+00:00",
-    host=host(),
-    corpus="mt",
-    metrics=40,
+CONDITION = Condition(
+    name="as it is",
+    metrics=43,
     gates=20_000,
     alarms=0,
     alarm_bound=1.5e-4,
     real_gates=10,
     real_alarms=0,
+    real_inconclusive=1,
+    gate_seconds=101.4,
     replayed=10,
     replayed_alarms=0,
     powers=(
@@ -48,6 +56,9 @@ CERTIFICATE = Certificate(
         MetricPower("b cpu_ns", 0.05, 0.91, 0.90, 0.05, 60),
     ),
     planted=(PlantedResult("busy +5%", 19, 20, 1), PlantedResult("leak 4 KiB/scan", 4, 4, 1)),
+)
+CERTIFICATE = Certificate(
+    made="2026-06-01T10:00:00+00:00", host=host(), corpus="mt", conditions=(CONDITION,)
 )
 
 
@@ -57,13 +68,14 @@ def test_a_certificate_survives_the_disk_and_is_shown_for_its_host(tmp_path: Pat
     CERTIFICATE.save(path)
     assert load_certificate(path) == CERTIFICATE
     text = certificate_text(path)
-    assert "0 false alarms in 20,000 simulated gates of 40 metrics" in text
+    assert "as it is: 0 false alarms in 20,000 simulated gates of 43 metrics" in text
     assert "+5% found in at least 91.0%" in text, "the worst metric counts"
     replace(CERTIFICATE, host={**host(), "machine": "pdp11"}).save(path)
     assert "of another host" in certificate_text(path)
-    path.write_text(json.dumps({"powers": []}))
-    with pytest.raises(HarnessError, match="is damaged"):
-        certificate_text(path)
+    for damaged in ({"powers": []}, {**json.loads(path.read_text()), "schema": 1}):
+        path.write_text(json.dumps(damaged))
+        with pytest.raises(HarnessError, match="is damaged"):
+            certificate_text(path)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +91,85 @@ def test_a_certificate_survives_the_disk_and_is_shown_for_its_host(tmp_path: Pat
     ],
 )
 def test_what_makes_a_certificate_good(change: dict[str, Any], passes: bool) -> None:
-    assert certificate_passes(replace(CERTIFICATE, **change)) is passes
+    other = replace(CONDITION, **change)
+    assert replace(CERTIFICATE, conditions=(CONDITION, other)).passes is passes
+
+
+def test_a_certificate_of_nothing_is_not_good() -> None:
+    assert not replace(CERTIFICATE, conditions=()).passes
+
+
+class Script:
+    """Real gates are replaced: what each step would give is written here."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, stop_at: str = "") -> None:
+        self.made: list[str] = []
+        self.stop_at = stop_at
+        script = self
+
+        def tried(
+            self: SelfCheck, journal: Journal, step: str, condition: str, fault: Fault, cases: Any
+        ) -> Tried:
+            if noted := journal.find(step):
+                return Tried(**noted)
+            if step == script.stop_at:
+                raise KeyboardInterrupt
+            script.made.append(step)
+            worse = fault != Fault()
+            pairs = {} if worse else {"one cpu_ns": [0.001, -0.002, 0.001, 0.0, 0.002, -0.001]}
+            walls = {case("clock", name).name: 1e7 for name in ("slow", "quick")}
+            walls[case("clock", "quick").name] = 1e5
+            gave = Tried(
+                outcome="REGRESSED" if worse else "PASS",
+                metrics=3,
+                found=len(cases) * worse,
+                cases=len(cases),
+                open=(),
+                seconds=9,
+                pairs=pairs,
+                wall_ns=walls,
+            )
+            journal.note(step, asdict(gave))
+            return gave
+
+        monkeypatch.setattr(SelfCheck, "_tried", tried)
+        monkeypatch.setattr(SelfCheck, "_held", lambda *_: iter(()))
+        monkeypatch.setattr(module, "SIMULATED_GATES", 500)
+
+    def check(self, journal: Journal) -> Certificate:
+        cases = [case("clock", "slow"), case("clock", "quick")]
+        side: Any = SimpleNamespace()
+        manifest: Any = SimpleNamespace(spec="mt")
+        subject = SelfCheck(side, manifest, Path(), cases, Policy(), lambda _: None)
+        return subject.run(journal, gates=2, planted_gates=1)
+
+
+def test_a_self_check_tries_every_condition_and_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = Script(monkeypatch, stop_at="unchanged, one core busy, gate 2")
+    path = tmp_path / "gate.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        script.check(Journal(path, resume=False))
+    assert len(script.made) == 3, "conditions take turns"
+    script.stop_at = ""
+    made = script.check(Journal(path, resume=True))
+    assert len(script.made) == len(set(script.made)), "nothing is tried twice"
+    assert [one.name for one in made.conditions] == ["as it is", "one core busy"]
+    assert [one.real_gates for one in made.conditions] == [2, 2]
+    assert [one.real_alarms for one in made.conditions] == [0, 0]
+    found = {one.name: (one.found, one.cases) for one in made.conditions[0].planted}
+    # 5% of a span of 0.1 ms is too short to be slept: nobody is asked to find it.
+    assert found["sleep +5%"] == (1, 1)
+    assert found["busy +5%"] == (2, 2)
+
+
+def test_busy_cores_are_busy_and_then_left_alone() -> None:
+    before = {child.pid for child in psutil.Process().children()}
+    with busy_cores(2):
+        mine = [one for one in psutil.Process().children() if one.pid not in before]
+        assert len(mine) == 2
+    assert not any(one.is_running() for one in mine)
 
 
 class Plain:
@@ -209,10 +299,12 @@ def test_replay_takes_the_pairs_as_they_came() -> None:
 
 
 def test_the_certificate_is_readable() -> None:
-    console = Console(width=80, file=StringIO(), record=True)
+    console = Console(width=120, file=StringIO(), record=True)
     console.print(CertificateTable(CERTIFICATE).render())
     text = console.export_text()
     assert "b cpu_ns (60 pairs)" in text
-    assert "+5%: found 91.0% (at least 90.0%), inconclusive 5.0%" in text
+    assert "91.0%" in text
+    assert "90.0%" in text
     assert "19 of 20" in text
-    assert "0 in 20,000 simulated gates" in text
+    assert "0 in 20,000 simulated ones" in text
+    assert "the gate holds on this host" in text

@@ -9,13 +9,15 @@ from typing import Any, cast
 
 import pytest
 
+from harness import environment
 from harness.analysis.leaks import LeakClass
 from harness.errors import HarnessError
+from harness.journal import Journal
 from harness.memory import selfcheck
 from harness.memory import trials as module
 from harness.memory.laboratory import Laboratory
 from harness.memory.planted import TRUTHS
-from harness.memory.trials import Journal, Trial, trials
+from harness.memory.trials import Trial, trials
 
 
 def trial(subject: str, number: int = 0) -> Trial:
@@ -55,7 +57,7 @@ def test_a_stopped_check_goes_on_where_it_stopped(
     with pytest.raises(KeyboardInterrupt):
         list(trials(laboratory, 6, Journal(path, resume=False), lambda _: None))
     with path.open("a") as file:
-        file.write('{"subject": "planted:clean", "num')
+        file.write('{"step": "planted:clean 0", "ga')
     done = list(trials(laboratory, 6, Journal(path, resume=True), lambda _: None))
     assert list(trials(laboratory, 6, Journal(path, resume=True), lambda _: None)) == done
     assert len(made) == len(done) + 1, "nothing is tried twice, and `stopped` stands among them"
@@ -80,10 +82,10 @@ def test_only_the_same_sources_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / "progress.jsonl"
     with pytest.raises(HarnessError, match="no self-check to resume"):
         Journal(path, resume=True)
-    Journal(path, resume=False).note(trial("real:x"))
-    assert Journal(path, resume=True).find("real:x", 0) == trial("real:x")
-    assert Journal(path, resume=False).find("real:x", 0) is None, "begun anew"
-    monkeypatch.setattr(module.environment, "git", lambda _: {"commit": "another"})
+    Journal(path, resume=False).note("real:x 0", {"outcome": "CLEAN"})
+    assert Journal(path, resume=True).find("real:x 0") == {"outcome": "CLEAN"}
+    assert Journal(path, resume=False).find("real:x 0") is None, "begun anew"
+    monkeypatch.setattr(environment, "git", lambda _: {"commit": "another"})
     with pytest.raises(HarnessError, match="begun elsewhere \\(commit differ"):
         Journal(path, resume=True)
     path.write_text("{")

@@ -1,0 +1,40 @@
+"""A pair: one fresh process of each side, and what the two are compared by."""
+
+from __future__ import annotations
+
+from harness.analysis.gate_trials import Figure
+from harness.gate.cases import Case
+from harness.gate.cores import IdlestCore
+from harness.gate.figures import in_turns
+from harness.gate.observe import LiveSide, Observation, Observer
+
+
+def observe_pair(
+    first: Observer, second: Observer, case: Case, cores: IdlestCore
+) -> tuple[Observation, Observation]:
+    """A process of each side, together where that does not touch what is measured.
+
+    Spans of two processes that time the same thing alternate; sizes do not depend on the time that
+    they take. Cold starts stand alone, one after the other.
+    """
+    if runs_together(case) and isinstance(first, LiveSide) and isinstance(second, LiveSide):
+        return first.observe_together(second, case, None if case.threaded else cores.pick())
+    return first.observe(case), second.observe(case)
+
+
+def runs_together(case: Case) -> bool:
+    """Whether the two processes of a pair may be alive at the same time."""
+    return case.takes_turns or not case.timed
+
+
+def paired_figures(base: Observation, head: Observation) -> dict[str, tuple[Figure, Figure]]:
+    """Figures of both sides by metric, for what both gave; times that were taken in turns by turn."""
+    pairs: dict[str, tuple[Figure, Figure]] = {
+        name: (base.figures[name], head.figures[name])
+        for name in base.figures.keys() & head.figures.keys()
+    }
+    for name in pairs:
+        before, after = base.spans.get(name, ()), head.spans.get(name, ())
+        if before and len(before) == len(after) and min(*before, *after) > 0:
+            pairs[name] = in_turns(before, after)
+    return pairs
