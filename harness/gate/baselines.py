@@ -22,7 +22,6 @@ from harness.errors import HarnessError
 from harness.gate.cases import Case
 from harness.gate.observe import Observation, Observer
 from harness.gate.result import EXIT_CODES
-from harness.gate.visibility import hidden
 from harness.model import Status
 
 SCHEMA = 1
@@ -156,11 +155,7 @@ def measure(
         if seen[-1].status is not Status.OK:
             left_out.append(f"{case.name}: {seen[-1].status}: {seen[-1].reason}")
             continue
-        twin = observed.get(case.resident_twin, [])
-        peak = seen[0].figures.get("peak_heap_bytes")
-        if isinstance(peak, float | int) and (
-            reason := hidden(peak, twin[0].resident_growth_bytes if twin else None)
-        ):
+        if case.traced and (reason := side.hidden(case)):
             left_out.append(f"{case.name}: {reason}")
             stored[case.name] = StoredCase(dict(seen[0].versions), {})
             continue
@@ -192,6 +187,10 @@ class StoredSide:
         if stored is None:
             return Observation(Status.SKIPPED, f"not in the baseline: if it is new, run {UPDATE}")
         return Observation(Status.OK, "", figures=stored.figures, versions=stored.versions)
+
+    def hidden(self, case: Case) -> str:
+        """Nothing: figures that could not be certified were not stored."""
+        return ""
 
 
 def require_comparable(baseline: Baseline, manifest: Manifest) -> None:

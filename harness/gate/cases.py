@@ -23,6 +23,8 @@ DEFAULT_CORPUS = "mt"
 """Made on the spot and the same everywhere: a gate must not depend on a network."""
 LIMITS = Limits(timeout_s=180.0, memory_bytes=8_000_000_000)
 
+TRACER = "heap"
+
 INSTRUMENTS: Mapping[Kind, tuple[str, ...]] = {
     Kind.TIME: ("clock",),
     Kind.SIZE: ("heap", "proc_memory"),
@@ -52,9 +54,9 @@ class Case:
         return self.warm_up
 
     @property
-    def resident_twin(self) -> str:
-        """Name of the case that does the same work under the instrument that the kernel answers."""
-        return name_of(replace(self.planned.cell, instrument="proc_memory"))
+    def traced(self) -> bool:
+        """Whether its figures are those of the heap tracer."""
+        return self.planned.cell.instrument == TRACER
 
     def tuned(self, *, samples: int, threaded: bool) -> Case:
         """The same case with another number of samples in each process, and what was seen of it."""

@@ -11,18 +11,18 @@ from typing import Protocol
 from harness.analysis.gate_trials import Figure
 from harness.corpora.manifest import Manifest
 from harness.execute import Executor
-from harness.gate.cases import Case
+from harness.gate.cases import Case, name_of
 from harness.gate.figures import WAIT, figures, spans
 from harness.gate.sides import Side
 from harness.judge import judge
 from harness.launch import Outcome
+from harness.memory.certificates import SCENARIO, allocator_names, certificate
 from harness.memory.laboratory import QUIET
 from harness.model import Cell, Status
 from harness.order import MEASURE, Order
 from harness.plan import Planned
+from harness.registry import discover
 from harness.turns import make_turns
-
-RESIDENT = "peak_rss_anon_above_base_bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,6 @@ class Observation:
     cpu_ns: float = 0.0
     wait_ns: float | None = None
     """Sums over the process's timed samples; the wait is None where the kernel keeps none."""
-    resident_growth_bytes: float | None = None
-    """Peak RssAnon above its base, where the instrument says so."""
     seconds: float = 0.0
     """What the whole process took, verification included."""
     spans: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -52,6 +50,10 @@ class Observer(Protocol):
     def label(self) -> str: ...
 
     def observe(self, case: Case) -> Observation: ...
+
+    def hidden(self, case: Case) -> str:
+        """Why what the heap tracer says of the case's backend must not be used; empty where it may."""
+        ...
 
 
 class LiveSide:
@@ -76,6 +78,7 @@ class LiveSide:
         )
         self._memory_environment = dict(memory_environment or {})
         self._verified: dict[str, Outcome] = {}
+        self._hidden: dict[str, str] = {}
 
     @property
     def label(self) -> str:
@@ -104,6 +107,28 @@ class LiveSide:
             launched = threads.submit(self._launch, mine)
             beside = threads.submit(other._launch, others)
         return self._take(case, launched.result()), other._take(case, beside.result())
+
+    def hidden(self, case: Case) -> str:
+        """Why memray's figures of the case's backend are withheld, by the scenario that certifies them.
+
+        A process of its own, once for each backend and variant.
+        """
+        if case.backend not in self._hidden:
+            self._hidden[case.backend] = self._find_hidden(case)
+        return self._hidden[case.backend]
+
+    def _find_hidden(self, case: Case) -> str:
+        scenario = discover().scenario(SCENARIO)
+        cell = replace(case.planned.cell, scenario=SCENARIO, params={}, repetitions=1)
+        planned = replace(case.planned, cell=cell, scenario=scenario)
+        order = self._order(Case(name_of(cell), planned, warm_up=False))
+        if isinstance(order, Observation):
+            return f"`{SCENARIO}` is {order.status}: {order.reason}"
+        outcome = self._launch(order)
+        if outcome.status is not Status.OK:
+            return f"`{SCENARIO}` is {outcome.status}: {outcome.reason}"
+        made = certificate(outcome.samples[0].values, allocator_names(planned.backend.distribution))
+        return "" if made.heap_certified else made.reason
 
     def _order(self, case: Case) -> Order | Observation:
         """What a worker of this side is to do for the case, or why there is nothing to do."""
@@ -142,10 +167,6 @@ class LiveSide:
             wall_ns=sum(sample.values.get("wall_ns", 0.0) for sample in timed),
             cpu_ns=sum(sample.values.get("cpu_ns", 0.0) for sample in timed),
             wait_ns=sum(known) if len(known) == len(waits) else None,
-            resident_growth_bytes=max(
-                (sample.values[RESIDENT] for sample in timed if RESIDENT in sample.values),
-                default=None,
-            ),
             seconds=outcome.duration_s,
         )
 

@@ -25,7 +25,7 @@ PR_SET_TIMERSLACK = 29
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How much worse a side is made. Fractions are of the calling thread's processor time."""
+    """How much worse a side is made. Fractions are of the processor time of the whole process."""
 
     busy: float = 0.0
     sleep: float = 0.0
@@ -63,9 +63,9 @@ class PlantedBackend:
     ) -> PlantedReader:
         if self._fault.leaked_bytes:
             self._leaked.append(bytearray(self._fault.leaked_bytes))
-        began_ns = time.thread_time_ns()
+        self._delay.begin()
         reader = self._inner.open(shard, columns=columns, batch_rows=batch_rows)
-        self._delay.owe(began_ns)
+        self._delay.pay()
         return PlantedReader(reader, self._delay, bytearray(self._fault.held_bytes))
 
 
@@ -81,11 +81,10 @@ class PlantedReader:
         return self
 
     def __next__(self) -> Any:
-        began_ns = time.thread_time_ns()
         try:
             return next(self._inner)
         finally:
-            self._delay.owe(began_ns)
+            self._delay.pay()
 
     def __enter__(self) -> PlantedReader:
         self._inner.__enter__()
@@ -110,18 +109,27 @@ class PlantedReader:
 
 
 class _Delay:
-    """Adds up what the fault owes, over all readers, and pays it as processor time or as sleep."""
+    """Adds up what the fault owes, over all readers, and pays it as processor time or as sleep.
+
+    What is owed is a share of the work of all threads since the last payment: a reader that decodes
+    in threads of its own leaves little for the one that calls it.
+    """
 
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
         self._sleep_ns = 0.0
+        self._worked_until_ns = 0
         if fault.sleep:
             ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)
 
-    def owe(self, began_ns: int) -> None:
-        worked_ns = time.thread_time_ns() - began_ns
+    def begin(self) -> None:
+        """What was done up to now is not the reader's work."""
+        self._worked_until_ns = time.process_time_ns()
+
+    def pay(self) -> None:
+        worked_ns = time.process_time_ns() - self._worked_until_ns
         if self._fault.busy:
-            until_ns = began_ns + worked_ns * (1 + self._fault.busy)
+            until_ns = time.thread_time_ns() + worked_ns * self._fault.busy
             while time.thread_time_ns() < until_ns:
                 pass
         self._sleep_ns += worked_ns * self._fault.sleep
@@ -129,3 +137,4 @@ class _Delay:
             began_sleep_ns = time.monotonic_ns()
             time.sleep(self._sleep_ns / 1e9)
             self._sleep_ns -= time.monotonic_ns() - began_sleep_ns
+        self._worked_until_ns = time.process_time_ns()

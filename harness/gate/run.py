@@ -20,7 +20,6 @@ from harness.gate.observe import Observation, Observer
 from harness.gate.pairs import observe_pair, paired_figures, runs_together
 from harness.gate.policy import Policy
 from harness.gate.result import NOT_SELF_CHECKED, GateResult
-from harness.gate.visibility import hidden
 from harness.model import Status
 
 THREADED_CPU_PER_WALL = 1.1
@@ -28,8 +27,6 @@ THREADED_CPU_PER_WALL = 1.1
 THREADED_WALL_TOLERANCE = 0.15
 """Wall time of several threads is noisy (and its run-queue wait is that of one thread only)."""
 
-TRACER = "heap"
-TRACED_PEAK = "peak_heap_bytes"
 TIMED_NS = 300_000_000
 """Timed spans of a process add up to about this: short ones are repeated more often."""
 MOST_SAMPLES = 101
@@ -122,7 +119,7 @@ class GateRun:
         for reason, names in left_out.items():
             self.notes.append(f"{len(names)} cases left out, on both sides alike: {reason}")
         skipped = {name for names in left_out.values() for name in names}
-        self._withhold_hidden(probes)
+        blinded = self._withhold_hidden(probes)
         unseen = [
             case for case in self.cases if case.name not in probes and case.name not in skipped
         ]
@@ -132,7 +129,7 @@ class GateRun:
         kept = {
             name: metrics
             for name, metrics in trials.items()
-            if metrics or not _both_ok(*probes[name])
+            if metrics or name in blinded or not _both_ok(*probes[name])
         }
         gone: dict[str, dict[str, Trial]] = {name: {} for name in self.lost}
         gate = Gate(kept | {case.name: {} for case in unseen} | gone)
@@ -141,6 +138,8 @@ class GateRun:
         for name in kept:
             self._fail_unless_ok(gate, name, *probes[name])
             self._fail_unless_comparable(gate, name, *probes[name])
+        for name, reason in blinded.items():
+            gate.fail(name, Outcome.INCONCLUSIVE, reason)
         for case in unseen:
             gate.fail(case.name, Outcome.INCONCLUSIVE, f"not measured: {self._spent()}")
         return gate, {
@@ -158,19 +157,33 @@ class GateRun:
         together = max(base.seconds, head.seconds)
         self._pair_seconds[case.name] = together if runs_together(case) else alone
 
-    def _withhold_hidden(self, probes: dict[str, tuple[Observation, Observation]]) -> None:
-        """Take traced figures out of the probes where they disagree with what the kernel saw."""
+    def _withhold_hidden(
+        self, probes: dict[str, tuple[Observation, Observation]]
+    ) -> dict[str, str]:
+        """Take traced figures out of the probes where the tracer does not see the backend's memory.
+
+        Returns the cases, with the reason, in which the base's was seen and the head's is not.
+        """
         withheld: dict[str, list[str]] = {}
+        lost: dict[str, str] = {}
         for case in self.cases:
-            if case.planned.cell.instrument != TRACER or case.name not in probes:
+            if not case.traced or case.name not in probes or not _both_ok(*probes[case.name]):
                 continue
             base, head = probes[case.name]
-            twins = probes.get(case.resident_twin, (None, None))
-            if reason := _hidden_on_a_side((base, head), twins):
-                withheld.setdefault(reason, []).append(f"{case.scenario} {case.backend}")
-                probes[case.name] = (replace(base, figures={}), replace(head, figures={}))
+            before, after = self.base.hidden(case), self.head.hidden(case)
+            if not before and not after:
+                continue
+            probes[case.name] = (replace(base, figures={}), replace(head, figures={}))
+            if base.figures and not before:
+                lost[case.name] = (
+                    f"memray saw the memory of the base, not that of the head: {after}"
+                )
+            else:
+                named = f"{case.scenario} {case.backend}"
+                withheld.setdefault(before or after, []).append(named)
         for reason, names in withheld.items():
             self.notes.append(f"heap figures of {', '.join(names)} withheld: {reason}")
+        return lost
 
     def _trials(self, name: str, base: Observation, head: Observation) -> dict[str, Trial]:
         scenario = next(case.scenario for case in self.cases if case.name == name)
@@ -324,17 +337,6 @@ class GateRun:
 
     def _elapsed(self) -> float:
         return self.clock() - self._began
-
-
-def _hidden_on_a_side(sides: Sequence[Observation], twins: Sequence[Observation | None]) -> str:
-    """Why the traced figures of a pair of processes cannot be believed; empty where they can."""
-    for side, twin in zip(sides, twins, strict=True):
-        peak = side.figures.get(TRACED_PEAK)
-        if not side.seconds or not isinstance(peak, float | int):
-            continue  # a stored side was checked when it was stored
-        if reason := hidden(peak, twin.resident_growth_bytes if twin else None):
-            return reason
-    return ""
 
 
 def tuned(case: Case, base: Observation, head: Observation) -> Case:

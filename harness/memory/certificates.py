@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -29,13 +29,13 @@ def certificates(
         if record.cell.scenario == SCENARIO and record.ok:
             backend = catalogue.backends.get(record.cell.backend)
             hints = allocator_names(backend.distribution) if backend else ()
-            found[record.cell.backend, record.cell.variant] = certificate(record, hints)
+            values = record.samples[0].values
+            found[record.cell.backend, record.cell.variant] = certificate(values, hints)
     return found
 
 
-def certificate(record: Record, allocators: tuple[str, ...] = ()) -> Certificate:
-    """The certificate that one good record gives."""
-    values = record.samples[0].values
+def certificate(values: Mapping[str, float], allocators: tuple[str, ...] = ()) -> Certificate:
+    """The certificate that the figures of one process of the scenario give."""
     accounted = {
         name.removeprefix("held_"): value
         for name, value in values.items()

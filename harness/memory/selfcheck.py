@@ -193,7 +193,7 @@ def _sight(laboratory: Laboratory, variant: str, say: Say) -> str:
     subject = laboratory.subject(f"{BACKEND}:{variant}")
     record = laboratory.measure(subject, "visibility", "heap")
     _must_be_good(record.status, variant, record.reason)
-    return certificate(record).sight("heap_bytes").value
+    return certificate(record.samples[0].values).sight("heap_bytes").value
 
 
 def _peaks(laboratory: Laboratory, peak: Peak, say: Say) -> list[PeakResult]:

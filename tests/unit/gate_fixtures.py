@@ -45,10 +45,16 @@ def failed(status: Status, reason: str = "planted") -> Observation:
 class FakeSide:
     """A side that gives what `script(case, how many times asked)` says."""
 
-    def __init__(self, label: str, script: Callable[[Case, int], Observation]) -> None:
+    def __init__(
+        self, label: str, script: Callable[[Case, int], Observation], hidden: str = ""
+    ) -> None:
+        self._hidden = hidden
         self.label = label
         self.asked: list[str] = []
         self._script = script
+
+    def hidden(self, _asked: Case) -> str:
+        return self._hidden
 
     def observe(self, asked: Case) -> Observation:
         self.asked.append(asked.name)

@@ -169,34 +169,32 @@ def test_a_busy_host_and_a_drifting_one_are_reported() -> None:
     assert not any("busy" in note or "drifted" in note for note in calm.notes)
 
 
-def memory(peak: float, resident: float) -> tuple[Observation, Observation]:
-    """What the tracer and the kernel say of the same work."""
-    traced = Observation(Status.OK, "", {"peak_heap_bytes": peak}, {"fake": "1"}, seconds=1.0)
-    return traced, Observation(
-        Status.OK, "", {}, {"fake": "1"}, resident_growth_bytes=resident, seconds=1.0
-    )
-
-
 @pytest.mark.parametrize(
-    ("peak", "resident", "gated"),
-    [(100e6, 110e6, True), (5e6, 110e6, False), (1e9, 20e6, False), (1e6, 6e6, True)],
+    ("base", "head", "outcome"),
+    [
+        ("", "", Outcome.PASS),
+        ("blind", "blind", Outcome.INCONCLUSIVE),
+        ("blind", "", Outcome.INCONCLUSIVE),
+        ("", "blind", Outcome.INCONCLUSIVE),
+    ],
 )
 def test_heap_figures_are_withheld_where_the_tracer_is_blind(
-    peak: float, resident: float, gated: bool
+    base: str, head: str, outcome: Outcome
 ) -> None:
-    traced, kernel = memory(peak, resident)
+    def script(_asked: object, _number: int) -> Observation:
+        return replace(timed(1e6), figures={"peak_heap_bytes": 5e6})
 
-    def script(asked: object, _number: int) -> Observation:
-        return traced if getattr(asked, "name", "").endswith("heap") else kernel
-
-    cases = [case("heap"), case("proc_memory")]
-    result = gate(FakeSide("base", script), FakeSide("head", script), cases).run()
-    assert ("peak_heap_bytes" in found(result)) is gated
-    assert any("withheld" in note for note in result.notes) is not gated
-    if not gated:
-        assert result.outcome is Outcome.INCONCLUSIVE
-    alone = gate(FakeSide("base", script), FakeSide("head", script), cases[:1]).run()
-    assert any("no resident figure" in note for note in alone.notes)
+    sides = FakeSide("base", script, base), FakeSide("head", script, head)
+    result = gate(*sides, [case("heap")]).run()
+    assert result.outcome is outcome
+    assert ("peak_heap_bytes" in found(result)) is (not base and not head)
+    beside = gate(*sides, [case("heap"), case("clock")]).run()
+    # What neither side can show is said; what only the head hides must not pass.
+    assert beside.outcome is (Outcome.INCONCLUSIVE if head and not base else Outcome.PASS)
+    if base:
+        assert any("withheld: blind" in note for note in beside.notes)
+    elif head:
+        assert "not that of the head: blind" in found(beside)["status"][1]
 
 
 def test_metrics_that_nothing_gave_are_named() -> None:

@@ -234,6 +234,8 @@ class FakeTime:
         self.work(1_000)
         return self.processor_ns
 
+    process_time_ns = thread_time_ns
+
     def monotonic_ns(self) -> int:
         return self.wall_ns
 
