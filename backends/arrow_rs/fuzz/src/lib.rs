@@ -1,5 +1,7 @@
 //! What each fuzz target does with its bytes. A target panics where the reader breaks a promise.
 
+#[cfg(feature = "libfuzzer")]
+mod guarded;
 mod scratch;
 
 // The parser of page headers is private to the core, which has no door for fuzzers: it is compiled in here.
@@ -15,12 +17,18 @@ mod thrift;
 
 use std::path::Path;
 
-use firstbyte_core::alloc::{Counting, live_bytes, peak_bytes, reset_peak};
+#[cfg(not(feature = "libfuzzer"))]
+use firstbyte_core::alloc::Counting;
+use firstbyte_core::alloc::{live_bytes, peak_bytes, reset_peak};
 use firstbyte_core::{Comparison, Dataset, Kind, Literal, Operator, Result, ScanOptions, Strings};
 
 use crate::scratch::with_file;
 use crate::thrift::Stop;
 
+#[cfg(feature = "libfuzzer")]
+#[global_allocator]
+static ALLOCATOR: guarded::Guarded = guarded::Guarded;
+#[cfg(not(feature = "libfuzzer"))]
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
