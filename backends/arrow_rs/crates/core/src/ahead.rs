@@ -47,6 +47,8 @@ pub struct Ahead {
 struct Shared {
     recipe: Recipe,
     pieces: Vec<Piece>,
+    /// Rows of all pieces before each.
+    rows_before: Vec<u64>,
     next_piece: AtomicUsize,
     boundary: Arc<Boundary>,
     budget: Arc<Budget>,
@@ -77,6 +79,7 @@ impl Ahead {
         let threads = threads.min(pieces.len());
         let shared = Arc::new(Shared {
             recipe,
+            rows_before: plan::rows_before(&pieces),
             pieces,
             next_piece: AtomicUsize::new(0),
             boundary: Arc::default(),
@@ -249,7 +252,7 @@ impl Shared {
         let mut decoder = Decoder::new(&self.recipe, pieces, task == 0, cancelled, pool, Some(neighbours))?;
         // Batches begin where they would without threads: at multiples of the batch size over all pieces.
         let size = self.recipe.batch_rows;
-        let before = plan::total(&self.pieces[..task]) % size as u64;
+        let before = self.rows_before[task] % size as u64;
         let mut wanted = size - before as usize;
         decoder.begin_with(wanted);
         let mut held: Vec<RecordBatch> = Vec::new();

@@ -27,6 +27,16 @@ pub fn total(pieces: &[Piece]) -> u64 {
     pieces.iter().map(|piece| piece.rows).sum()
 }
 
+/// How many rows come before each piece.
+pub fn rows_before(pieces: &[Piece]) -> Vec<u64> {
+    let mut all = 0;
+    let add = |piece: &Piece| {
+        all += piece.rows;
+        all - piece.rows
+    };
+    pieces.iter().map(add).collect()
+}
+
 /// The rows from `from` up to, not including, `to`, counted through all pieces.
 pub fn slice(pieces: &[Piece], from: u64, to: u64) -> Vec<Piece> {
     let mut before = 0;
@@ -121,6 +131,13 @@ mod tests {
         let all = groups(&[10, 10, 10], None).unwrap();
         assert_eq!(slice(&all, 5, 25), [piece(0, 5, 5), piece(1, 0, 10), piece(2, 0, 5)]);
         assert_eq!(slice(&all, 10, 10), []);
+    }
+
+    #[test]
+    fn rows_before_pieces_are_those_of_all_pieces_before() {
+        let all = groups(&[10, 0, 7, 10], None).unwrap();
+        assert_eq!(rows_before(&all), [0, 10, 10, 17]);
+        assert_eq!(rows_before(&[]), []);
     }
 
     #[test]
