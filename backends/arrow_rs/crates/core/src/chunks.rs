@@ -1,5 +1,6 @@
 //! Which column chunks are opened in which order, and which of their rows are wanted.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -29,6 +30,28 @@ impl Visit {
     fn is_whole(&self) -> bool {
         self.wanted.len() == 1 && self.wanted[0] == (0..self.rows)
     }
+}
+
+/// Wanted rows without a gap.
+pub struct Stretch {
+    /// Whether they are the first of their chunk, which then has so many rows.
+    pub opens: Option<u64>,
+    /// Rows before them, from the stretch before or the start of the chunk.
+    pub skip: u64,
+    pub rows: u64,
+}
+
+pub fn stretches(visits: &[Visit]) -> VecDeque<Stretch> {
+    let of = |visit: &Visit| {
+        let (mut at, mut opens) = (0, Some(visit.rows));
+        let stretch = visit.wanted.iter().map(move |rows| {
+            let skip = rows.start - at;
+            at = rows.end;
+            Stretch { opens: opens.take(), skip, rows: rows.end - rows.start }
+        });
+        stretch.collect::<Vec<_>>()
+    };
+    visits.iter().flat_map(of).collect()
 }
 
 /// Pieces of one row group that follow each other share a visit.

@@ -13,8 +13,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use crate::boundary::Neighbours;
 use crate::chunks::{Chunks, selection, visits};
 use crate::dataset::Dataset;
+use crate::direct;
 use crate::error::{Error, Place, Result};
-use crate::flat::{self, Flat};
 use crate::guard::guard;
 use crate::interrupt::Interrupt;
 use crate::meta::Strings;
@@ -71,8 +71,8 @@ struct Column {
 
 /// Who decodes a column.
 enum Rows {
-    Flat(Box<Flat>),
-    /// arrow-rs: nesting, and all types and encodings that `flat` leaves to it.
+    Direct(Box<dyn direct::Column>),
+    /// arrow-rs: all types, encodings and nesting that `direct` leaves to it.
     Any(Box<ParquetRecordBatchReader>),
 }
 
@@ -117,22 +117,10 @@ impl Decoder {
                 early_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
                 frees_dictionary: keeps_values,
             };
-            let flat = flat::leaf(metadata, root, field.data_type(), pieces);
-            let flat = flat.and_then(|leaf| {
-                let column = metadata.file_metadata().schema_descr().column(leaf);
-                let optional = column.max_def_level() > 0;
-                Flat::new(
-                    chunks.leaf(leaf, true),
-                    column.physical_type(),
-                    optional,
-                    field.data_type(),
-                    &visits,
-                    neighbours.clone(),
-                )
-            });
+            let direct = direct::column(root, field.data_type(), pieces, &chunks, neighbours.clone());
             let made = guard(|| {
-                if let Some(flat) = flat {
-                    return Ok(Rows::Flat(Box::new(flat)));
+                if let Some(column) = direct {
+                    return Ok(Rows::Direct(column));
                 }
                 let levels = dataset.meta().levels(root, recipe.strings)?;
                 let rows = selection.clone();
@@ -151,7 +139,7 @@ impl Decoder {
     /// Let the first batch have so many rows, where all columns are such that it can be told: decoders of
     /// arrow-rs are made for batches of one size.
     pub fn begin_with(&mut self, rows: usize) {
-        if self.columns.iter().all(|column| matches!(column.rows, Rows::Flat(_))) {
+        if self.columns.iter().all(|column| matches!(column.rows, Rows::Direct(_))) {
             self.next_rows = Some(rows);
         }
     }
@@ -179,7 +167,7 @@ impl Column {
         self.marker.taken.store(0, Relaxed);
         let source = &mut self.rows;
         let step = guard(|| match source {
-            Rows::Flat(flat) => flat.next(rows).map(Some),
+            Rows::Direct(column) => column.next(rows).map(Some),
             Rows::Any(reader) => match reader.next() {
                 None => Ok(None),
                 Some(Ok(batch)) => Ok(Some(batch.column(0).clone())),

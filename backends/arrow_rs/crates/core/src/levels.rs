@@ -79,7 +79,8 @@ fn declared(page: &[u8], at: usize) -> Result<usize> {
     Ok(u32::from_le_bytes(size) as usize)
 }
 
-fn width(max: i16) -> u32 {
+/// Bits of each level.
+pub fn width(max: i16) -> u32 {
     16 - max.leading_zeros()
 }
 

@@ -461,6 +461,11 @@ impl ChunkPages {
         self.look()
     }
 
+    /// Whether a row ends where the page before did, as far as can be told without the next page.
+    pub fn begins_row(&mut self) -> Result<bool> {
+        Ok(self.look()?.is_none_or(|page| page.num_rows.is_some()))
+    }
+
     fn look(&mut self) -> Result<Option<PageMetadata>> {
         if self.early.is_some() {
             return Err(Error::usage("pages that were asked for early must be taken one after another"));
@@ -555,8 +560,7 @@ impl PageReader for ChunkPages {
     }
 
     fn at_record_boundary(&mut self) -> parquet::errors::Result<bool> {
-        let next = self.look().map_err(|error| self.bench.note(error))?;
-        Ok(next.is_none_or(|page| page.num_rows.is_some()))
+        self.begins_row().map_err(|error| self.bench.note(error))
     }
 
     fn skip_next_page(&mut self) -> parquet::errors::Result<()> {

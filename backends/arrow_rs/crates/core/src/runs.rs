@@ -50,6 +50,39 @@ impl Runs {
         Ok(())
     }
 
+    /// The next `count` numbers, at most 64, of one bit each; the first is the lowest bit.
+    pub fn read_bits(&mut self, count: usize) -> Result<u64> {
+        let (mut bits, mut at) = (0, 0);
+        while at < count {
+            let (run, now) = self.some(count - at)?;
+            let part = match run {
+                Run::Repeated { value: 0, .. } => 0,
+                Run::Repeated { value: 1, .. } => ones(now),
+                Run::Repeated { value, .. } => {
+                    return Err(Error::corrupt(format!("{value} as a number of one bit")));
+                }
+                Run::Packed { start, end, next, .. } => word(&self.bytes[start..end], next) & ones(now),
+            };
+            bits |= part << at;
+            at += now;
+        }
+        Ok(bits)
+    }
+
+    /// The next `count` numbers, if they are one repeated number. Otherwise they are still to come.
+    pub fn read_repeated(&mut self, count: usize) -> Result<Option<u32>> {
+        while let Run::Repeated { left: 0, .. } | Run::Packed { left: 0, .. } = self.run {
+            self.run = self.next_run()?;
+        }
+        match &mut self.run {
+            Run::Repeated { value, left } if *left >= count => {
+                *left -= count;
+                Ok(Some(*value))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Step over the next `count` numbers.
     pub fn skip(&mut self, mut count: usize) -> Result<()> {
         while count > 0 {
@@ -112,6 +145,20 @@ impl Runs {
     }
 }
 
+/// The lowest `count` bits, at most 64.
+pub fn ones(count: usize) -> u64 {
+    u64::MAX.checked_shr(64 - count as u32).unwrap_or(0)
+}
+
+/// 64 bits from bit `first` on; zeros where `packed` ends before.
+fn word(packed: &[u8], first: usize) -> u64 {
+    let mut bytes = [0; 16];
+    let rest = &packed[first / 8..];
+    let size = rest.len().min(9);
+    bytes[..size].copy_from_slice(&rest[..size]);
+    (u128::from_le_bytes(bytes) >> (first % 8)) as u64
+}
+
 /// Numbers of `width` bits, 1 to 32, from the one with index `first` on.
 fn unpack(packed: &[u8], first: usize, width: u32, out: &mut [u32]) {
     let mask = (1_u64 << width) - 1;
@@ -154,6 +201,18 @@ impl Validity {
         }
         self.rows += count;
         present
+    }
+
+    /// Rows for the bits that are set in `rows`, from the lowest on: those with a value are set in `valid`.
+    pub fn pick(&mut self, mut rows: u64, valid: u64) {
+        if rows & valid == rows {
+            self.repeat(true, rows.count_ones() as usize);
+            return;
+        }
+        while rows != 0 {
+            self.repeat(rows & valid & rows.wrapping_neg() != 0, 1);
+            rows &= rows - 1;
+        }
     }
 
     fn bits(&mut self) -> &mut BooleanBufferBuilder {

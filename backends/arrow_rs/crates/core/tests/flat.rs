@@ -1,9 +1,11 @@
 //! Columns that are decoded without arrow-rs, against arrow-rs.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
+mod shards;
+
+use std::fs::File;
 use std::sync::Arc;
 
+use self::shards::{Shard, reference, scan, shard};
 use arrow_array::{
     ArrayRef, BinaryArray, Date32Array, Float32Array, Float64Array, Int32Array, Int64Array, LargeStringArray,
     RecordBatch, StringArray, UInt32Array, UInt64Array,
@@ -11,9 +13,8 @@ use arrow_array::{
 use arrow_select::concat::concat_batches;
 use firstbyte_core::{Dataset, ScanOptions, Strings};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
-use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion};
+use parquet::file::properties::{WriterProperties, WriterVersion};
 
 const ROWS: usize = 3000;
 
@@ -39,43 +40,6 @@ fn table(nulls: usize) -> RecordBatch {
         columns.into_iter().map(|(name, array)| (name, array, nulls > 0)),
     )
     .unwrap()
-}
-
-struct Shard(PathBuf);
-
-impl Drop for Shard {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-fn shard(name: &str, batch: &RecordBatch, properties: WriterPropertiesBuilder) -> Shard {
-    let path = std::env::temp_dir().join(format!("firstbyte-flat-{}-{name}.parquet", std::process::id()));
-    let properties = properties
-        .set_max_row_group_row_count(Some(1100))
-        // Pages are cut between writes.
-        .set_write_batch_size(64)
-        .set_data_page_row_count_limit(256)
-        .build();
-    let mut writer =
-        ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
-    writer.write(batch).unwrap();
-    writer.close().unwrap();
-    Shard(path)
-}
-
-fn reference(shard: &Shard) -> RecordBatch {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&shard.0).unwrap()).unwrap();
-    let schema = reader.schema().clone();
-    let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
-    concat_batches(&schema, &batches).unwrap()
-}
-
-fn scan(dataset: &Dataset, options: &ScanOptions) -> RecordBatch {
-    let scan = dataset.scan(options).unwrap();
-    let schema = scan.schema().clone();
-    let batches: Vec<_> = scan.map(Result::unwrap).collect();
-    concat_batches(&schema, &batches).unwrap()
 }
 
 #[test]

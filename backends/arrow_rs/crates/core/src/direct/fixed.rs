@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
 use bytes::Bytes;
 
-use super::{Encoded, INDICES, Values, no_entry, no_memory, short};
+use super::{Encoded, INDICES, Values, no_entry, reserve, short, spaced};
 use crate::error::{Error, Result};
 
 /// A number as it lies in a page.
@@ -59,7 +59,7 @@ impl<T: ArrowPrimitiveType<Native: Number>> Values for Fixed<T> {
     }
 
     fn read(&mut self, count: usize) -> Result<()> {
-        self.values.try_reserve_exact(count).map_err(no_memory)?;
+        reserve(&mut self.values, count)?;
         match &mut self.page {
             Encoded::Plain { bytes, at } => {
                 let size = count.saturating_mul(T::Native::BYTES);
@@ -97,13 +97,7 @@ impl<T: ArrowPrimitiveType<Native: Number>> Values for Fixed<T> {
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        let mut values = std::mem::take(&mut self.values);
-        if let Some(nulls) = &nulls {
-            let mut present = values.into_iter();
-            let spaced =
-                nulls.iter().map(|valid| if valid { present.next() } else { Some(T::Native::default()) });
-            values = spaced.collect::<Option<_>>().ok_or_else(short)?;
-        }
+        let values = spaced(std::mem::take(&mut self.values), nulls.as_ref())?;
         Ok(Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::from(values), nulls)))
     }
 }

@@ -8,9 +8,10 @@ use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, OffsetBuffer, ScalarBuff
 use arrow_schema::DataType;
 use bytes::Bytes;
 
-use super::{Encoded, INDICES, Values, no_entry, no_memory, short};
+use super::{Encoded, INDICES, Values, no_entry, no_memory, reserve, short};
 use crate::error::{Error, Result};
 use crate::pool::size_class;
+use crate::runs::Runs;
 
 /// The length in front of each plain value.
 const LENGTH_BYTES: usize = 4;
@@ -90,8 +91,8 @@ fn append(values: &mut Vec<u8>, from: &[u8], at: usize, size: usize) {
 
 impl<T: ByteArrayType> Strings<T> {
     /// Room for `count` more values.
-    fn reserve(&mut self, count: usize) -> Result<()> {
-        self.offsets.try_reserve_exact(count + 1).map_err(no_memory)?;
+    fn reserve_ends(&mut self, count: usize) -> Result<()> {
+        reserve(&mut self.offsets, count + 1)?;
         if self.offsets.is_empty() {
             self.offsets.push(T::Offset::default());
         }
@@ -142,6 +143,24 @@ impl<T: ByteArrayType> Strings<T> {
             check_text(&self.values[first..])?;
         }
         Ok(next)
+    }
+
+    pub fn entry_count(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// Add values of the dictionary to the batch.
+    pub fn append_entries(&mut self, indices: &[u32]) -> Result<()> {
+        self.reserve_ends(indices.len())?;
+        self.gather(indices)
+    }
+
+    /// The indices that are left of the page.
+    pub fn take_indices(&mut self) -> Option<Runs> {
+        match std::mem::replace(&mut self.page, Encoded::NONE) {
+            Encoded::Indices(runs) => Some(runs),
+            Encoded::Plain { .. } => None,
+        }
     }
 
     /// The values of the dictionary with these indices.
@@ -208,7 +227,7 @@ impl<T: ByteArrayType> Values for Strings<T> {
     }
 
     fn read(&mut self, count: usize) -> Result<()> {
-        self.reserve(count)?;
+        self.reserve_ends(count)?;
         let mut page = std::mem::replace(&mut self.page, Encoded::NONE);
         match &mut page {
             Encoded::Plain { bytes, at } => *at = self.read_plain(bytes, *at, count)?,
@@ -240,7 +259,7 @@ impl<T: ByteArrayType> Values for Strings<T> {
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        self.reserve(0)?;
+        self.reserve_ends(0)?;
         let mut offsets = std::mem::take(&mut self.offsets);
         if let Some(nulls) = &nulls {
             let mut ends = offsets.into_iter();
