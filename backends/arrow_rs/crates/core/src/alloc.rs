@@ -142,8 +142,6 @@ mod tests {
         assert_eq!(live_bytes(), before);
     }
 
-    // Mappings are none that Miri could follow.
-    #[cfg(not(miri))]
     #[test]
     fn a_mapped_block_keeps_its_contents_when_it_grows() {
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,7 +156,10 @@ mod tests {
             Counting.dealloc(grown, layout(100_000));
         }
         assert_eq!((live_bytes(), peak_bytes() >= 100_000), (0, true));
-        // SAFETY: nothing is done with the block.
-        assert!(unsafe { Counting.alloc(layout(1 << 60)) }.is_null());
+        // Miri gives up where so much is asked for.
+        if !cfg!(miri) {
+            // SAFETY: nothing is done with the block.
+            assert!(unsafe { Counting.alloc(layout(1 << 60)) }.is_null());
+        }
     }
 }
