@@ -261,3 +261,18 @@ def test_a_handler_that_uses_the_reader_is_told_so(long: Path) -> None:
     with pytest.raises(ValueError, match="in use by the call that the signal interrupted"):
         read()
     reader.close()
+
+
+def test_values_of_a_fixed_width_are_reserved_only_where_a_batch_may_take_them(
+    tmp_path: Path,
+) -> None:
+    """arrow-rs reserves rows x width, and aborts the process where the width of a broken schema is absurd."""
+    package = pytest.importorskip("firstbyte_arrow")
+    path = tmp_path / "fixed.parquet"
+    values = pa.array([bytes([i % 256] * 8) for i in range(240)], pa.binary(8))
+    encoding = {"use_dictionary": False, "column_encoding": {"fixed": "DELTA_BYTE_ARRAY"}}
+    pq.write_table(pa.table({"fixed": values}), path, **encoding)
+    dataset = package.open(path)
+    assert sum(batch.num_rows for batch in dataset.scan(batch_size=100, max_batch_bytes=800)) == 240
+    with pytest.raises(package.LimitError, match="smaller batches take less"):
+        list(dataset.scan(batch_size=101, max_batch_bytes=800))

@@ -31,7 +31,7 @@ def make_lists(draw: random.Random, nulls: float, item: Any) -> list[list[Any] |
 def make_table(seed: int) -> pa.Table:
     draw = random.Random(seed)
     nulls = [0.0, 0.1, 0.9][seed % 3]
-    tags = [None if draw.random() < nulls else f"tag {draw.randrange(30)}" for _ in range(ROWS)]
+    tags = [None if draw.random() < nulls else f"tag {draw.randrange(100)}" for _ in range(ROWS)]
     lists = {
         "numbers": (pa.list_(pa.int32()), int),
         "wide": (pa.list_(pa.int64()), lambda value: value << 40),
@@ -52,7 +52,9 @@ def make_table(seed: int) -> pa.Table:
         for name, column in columns.items()
     ]
     schema = pa.schema([*fields, ("id", pa.int64())])
-    arrays = [column.cast(field.type) for column, field in zip(columns.values(), fields, strict=True)]
+    arrays = [
+        column.cast(field.type) for column, field in zip(columns.values(), fields, strict=True)
+    ]
     return pa.table([*arrays, pa.array(range(ROWS))], schema=schema)
 
 

@@ -68,6 +68,7 @@ def _contents() -> Iterator[tuple[str, pa.Table, dict[str, Any]]]:
     )
     yield "nested", _nested(), {"write_page_index": True}
     yield "stored-types", _stored_types(), {"store_schema": True}
+    yield "lists", _lists(), {"store_schema": True, "dictionary_pagesize_limit": 64}
 
 
 def _few() -> pa.Table:
@@ -110,6 +111,24 @@ def _split() -> pa.Table:
             "integer": pa.array([i * i for i in range(ROWS)], pa.int32()),
             "long": pa.array([-i for i in range(ROWS)], pa.int64()),
             "fixed": pa.array([bytes([i % 256] * 5) for i in range(ROWS)], pa.binary(5)),
+        }
+    )
+
+
+def _lists() -> pa.Table:
+    words = [None if i % 9 == 0 else f"word {i % 40}" for i in range(ROWS)]
+    return pa.table(
+        {
+            "strings": pa.array(
+                [None if i % 7 == 0 else words[i : i + i % 4] for i in range(ROWS)],
+                pa.list_(pa.string()),
+            ),
+            "numbers": pa.array(
+                [[None if j == 2 else i / (j + 1) for j in range(i % 5)] for i in range(ROWS)],
+                pa.list_(pa.float32()),
+            ),
+            "tag": pa.array(words).cast(pa.dictionary(pa.int8(), pa.string())),
+            "word": pa.array(words).cast(pa.dictionary(pa.int16(), pa.string())),
         }
     )
 

@@ -9,13 +9,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use arrow_select::concat::concat_batches;
 
 use crate::boundary::{Boundary, Neighbours};
 use crate::budget::{Budget, Ticket};
 use crate::decoder::{Decoder, Recipe};
 use crate::error::{Error, Kind, Result};
 use crate::guard::guard;
+use crate::join::join;
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
 
@@ -132,7 +132,7 @@ impl Ahead {
             Some(only) if parts.is_empty() => Ok(only),
             Some(last) => {
                 parts.push(last);
-                concat(&self.shared.recipe, &parts)
+                join(&self.shared.recipe.schema, &parts)
             }
             None => Err(Error::usage("no parts to join")),
         }
@@ -160,10 +160,6 @@ impl Drop for Ahead {
         }
         drop(shared);
     }
-}
-
-fn concat(recipe: &Recipe, parts: &[RecordBatch]) -> Result<RecordBatch> {
-    concat_batches(&recipe.schema, parts).map_err(|error| Error::limit(error.to_string()))
 }
 
 impl Shared {
@@ -284,7 +280,7 @@ impl Shared {
 
     /// Hand over a part, as soon as there is room. False once cancelled.
     fn put(&self, task: usize, parts: Vec<RecordBatch>) -> Result<bool> {
-        let part = if parts.len() == 1 { parts[0].clone() } else { concat(&self.recipe, &parts)? };
+        let part = if parts.len() == 1 { parts[0].clone() } else { join(&self.recipe.schema, &parts)? };
         drop(parts);
         let bytes = part.get_array_memory_size();
         if !self.budget.wait_for_room(task, bytes) {

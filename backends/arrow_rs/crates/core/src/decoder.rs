@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use parquet::file::metadata::ParquetMetaData;
 
 use crate::boundary::Neighbours;
 use crate::chunks::{Chunks, selection, visits};
@@ -18,7 +19,7 @@ use crate::error::{Error, Place, Result};
 use crate::guard::guard;
 use crate::interrupt::Interrupt;
 use crate::meta::Strings;
-use crate::pages::Marker;
+use crate::pages::{Marker, width};
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
 use crate::workbench::Workbench;
@@ -122,6 +123,7 @@ impl Decoder {
                 if let Some(column) = direct {
                     return Ok(Rows::Direct(column));
                 }
+                room(metadata, root, batch_rows, recipe.max_batch_bytes)?;
                 let levels = dataset.meta().levels(root, recipe.strings)?;
                 let rows = selection.clone();
                 let reader =
@@ -160,6 +162,21 @@ impl Decoder {
         self.rows_left -= rows as u64;
         Ok(Some(batch))
     }
+}
+
+/// Refuse values of a fixed width of which a batch could not hold its rows: arrow-rs reserves them all, and
+/// aborts where there is no such memory.
+fn room(metadata: &ParquetMetaData, root: usize, batch_rows: usize, max_batch_bytes: u64) -> Result<()> {
+    let schema = metadata.file_metadata().schema_descr();
+    let leaves = (0..schema.num_columns()).filter(|&leaf| schema.get_column_root_idx(leaf) == root);
+    let widest = leaves.filter_map(|leaf| width(&schema.column(leaf))).max().unwrap_or(0);
+    if widest.saturating_mul(batch_rows as u64) > max_batch_bytes {
+        return Err(Error::limit(format!(
+            "{batch_rows} values of {widest} bytes take more than max_batch_bytes={max_batch_bytes}; \
+             smaller batches take less"
+        )));
+    }
+    Ok(())
 }
 
 impl Column {

@@ -3,13 +3,14 @@
 //! A delta stream declares how many values it has, and strings are rebuilt from lengths: a few bytes can
 //! claim gigabytes. The other encodings cannot claim more than the page holds.
 
-use parquet::basic::{Encoding, Type};
+use parquet::basic::Encoding;
 
 use crate::error::{Error, Result};
 use crate::thrift::{Reader, Stop};
 
-/// Check the values of a page, `bytes`, which declares at most `count` of them.
-pub fn check(encoding: Encoding, physical: Type, bytes: &[u8], count: usize, limit: usize) -> Result<()> {
+/// Check the values of a page, `bytes`, which declares at most `count` of them, each of `width` bytes where
+/// the column has a fixed one.
+pub fn check(encoding: Encoding, width: Option<u64>, bytes: &[u8], count: usize, limit: usize) -> Result<()> {
     match encoding {
         Encoding::DELTA_BINARY_PACKED => delta_header(&mut Reader::new(bytes), count).map(drop),
         Encoding::DELTA_LENGTH_BYTE_ARRAY => {
@@ -36,9 +37,13 @@ pub fn check(encoding: Encoding, physical: Type, bytes: &[u8], count: usize, lim
                     return Err(Error::corrupt("a string repeats more of the one before than that has"));
                 }
                 before = i64::from(prefix) + i64::from(suffix);
+                // Decoders reserve by the schema's width, not by what is here.
+                if let Some(width) = width.filter(|&width| before as u64 != width) {
+                    return Err(Error::corrupt(format!("a value of {before} bytes in a column of {width}")));
+                }
             }
             let rebuilt = total(prefixes.into_iter().zip(suffixes))?;
-            if rebuilt > limit as u64 && physical == Type::BYTE_ARRAY {
+            if rebuilt > limit as u64 {
                 return Err(Error::limit(format!(
                     "the strings of one page take {rebuilt} bytes, more than max_page_bytes={limit}"
                 )));
@@ -154,16 +159,36 @@ mod tests {
         let mut page = LENGTHS.to_vec();
         page.extend([b'x'; 18]);
         let encoding = Encoding::DELTA_LENGTH_BYTE_ARRAY;
-        check(encoding, Type::BYTE_ARRAY, &page, 3, 1000).unwrap();
-        assert!(check(encoding, Type::BYTE_ARRAY, &page[..27], 3, 1000).is_err());
-        assert!(check(encoding, Type::BYTE_ARRAY, &page, 2, 1000).is_err());
+        check(encoding, None, &page, 3, 1000).unwrap();
+        assert!(check(encoding, None, &page[..27], 3, 1000).is_err());
+        assert!(check(encoding, None, &page, 2, 1000).is_err());
     }
 
     #[test]
     fn a_prefix_cannot_exceed_the_string_before() {
         // Prefixes 5, 6, 7 of strings that have nothing before them.
         let page = [LENGTHS.as_slice(), &LENGTHS, &[b'x'; 18]].concat();
-        let error = check(Encoding::DELTA_BYTE_ARRAY, Type::BYTE_ARRAY, &page, 3, 1000).unwrap_err();
+        let error = check(Encoding::DELTA_BYTE_ARRAY, None, &page, 3, 1000).unwrap_err();
         assert!(error.message.contains("repeats more"), "{error}");
+    }
+
+    #[test]
+    fn a_value_has_the_width_of_its_column() {
+        // Two strings without prefixes, of 2 and 3 bytes.
+        let stream = |first: i64, step: i64| {
+            let mut bytes = vec![128, 1, 4, 2];
+            for number in [first, step] {
+                bytes.push(((number << 1) ^ (number >> 63)) as u8);
+            }
+            bytes.extend([0; 4]);
+            bytes
+        };
+        let page = |step| [stream(0, 0), stream(2, step), b"aabbb".to_vec()].concat();
+        let check = |page: &[u8], width| check(Encoding::DELTA_BYTE_ARRAY, width, page, 2, 1000);
+        check(&page(1), None).unwrap();
+        check(&page(0), Some(2)).unwrap();
+        let error = check(&page(1), Some(2)).unwrap_err();
+        assert!(error.message.contains("3 bytes in a column of 2"), "{error}");
+        assert!(check(&page(0), Some(i32::MAX as u64)).is_err());
     }
 }

@@ -20,6 +20,7 @@ mod footer;
 pub mod guard;
 mod hybrid;
 mod interrupt;
+mod join;
 mod lengths;
 mod levels;
 mod mapped;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::schema::types::ColumnDescriptor;
 
 use crate::boundary;
 use crate::early::{self, Layout, Preview};
@@ -43,6 +44,8 @@ pub struct Marker {
 struct Chunk {
     codec: Compression,
     physical: Type,
+    /// Bytes of each value, where the schema fixes them.
+    width: Option<u64>,
     nested: bool,
     max_def: i16,
     max_rep: i16,
@@ -102,6 +105,7 @@ impl ChunkPages {
             chunk: Chunk {
                 codec: meta.compression(),
                 physical: meta.column_type(),
+                width: width(column),
                 nested: column.max_rep_level() > 0,
                 max_def: column.max_def_level(),
                 max_rep: column.max_rep_level(),
@@ -446,13 +450,7 @@ impl ChunkPages {
         if !is_delta(encoding) {
             return Ok(());
         }
-        lengths::check(
-            encoding,
-            self.chunk.physical,
-            &page[begin..],
-            values as usize,
-            self.bench.max_page_bytes,
-        )
+        lengths::check(encoding, self.chunk.width, &page[begin..], values as usize, self.bench.max_page_bytes)
     }
 
     /// What the next page is, for one who skips rows: what was taken until now is not kept for the batch.
@@ -533,6 +531,12 @@ fn data_values(body: &Body) -> u32 {
 
 fn is_data(body: &Body) -> bool {
     matches!(body, Body::Data { .. } | Body::DataV2 { .. })
+}
+
+/// Bytes of each value of a column whose schema fixes them.
+pub fn width(column: &ColumnDescriptor) -> Option<u64> {
+    let fixed = column.physical_type() == Type::FIXED_LEN_BYTE_ARRAY;
+    fixed.then(|| u64::try_from(column.type_length()).unwrap_or(0))
 }
 
 fn is_delta(encoding: Encoding) -> bool {

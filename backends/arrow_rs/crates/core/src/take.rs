@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, UInt64Array};
-use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 
 use crate::dataset::Dataset;
 use crate::decoder::{Decoder, Recipe};
 use crate::error::{Error, Result};
 use crate::guard::guard;
+use crate::join::join;
 use crate::meta::Strings;
 use crate::options::{MAX_BATCH_BYTES, MAX_PAGE_BYTES};
 use crate::pages::decompress_all;
@@ -57,7 +57,7 @@ impl Dataset {
             batches.push(batch);
         }
         let failed = |error: arrow_schema::ArrowError| Error::limit(error.to_string());
-        let found = concat_batches(&schema, &batches).map_err(failed)?;
+        let found = join(&schema, &batches)?;
         if sorted == indices {
             return Ok(found);
         }

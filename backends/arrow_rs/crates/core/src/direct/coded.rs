@@ -33,11 +33,6 @@ impl<K: ArrowDictionaryKeyType> Coded<K> {
         Self { strings: Strings::new(), entries: None, page: None, keys: Vec::new(), is_spelled_out: false }
     }
 
-    fn key(index: usize) -> Result<K::Native> {
-        let key = K::Native::from_usize(index);
-        key.ok_or_else(|| Error::corrupt(format!("a dictionary too large for keys of {}", K::DATA_TYPE)))
-    }
-
     /// From now on the batch has values instead of keys.
     fn spell_out(&mut self) -> Result<()> {
         if !self.is_spelled_out && !self.keys.is_empty() {
@@ -57,12 +52,13 @@ impl<K: ArrowDictionaryKeyType> Coded<K> {
         while let Some(runs) = page.as_mut().filter(|_| left > 0) {
             let some = &mut indices[..left.min(INDICES)];
             runs.read(some)?;
-            for &mut index in &mut *some {
-                if index as usize >= entries {
-                    return Err(no_entry(index));
-                }
-                self.keys.push(Self::key(index as usize)?);
+            // Checked at once: the largest tells of all.
+            let largest = some.iter().copied().max().unwrap_or(0);
+            if largest as usize >= entries {
+                return Err(no_entry(largest));
             }
+            key::<K>(largest as usize)?;
+            self.keys.extend(some.iter().map(|&index| K::Native::usize_as(index as usize)));
             left -= some.len();
         }
         Ok(())
@@ -76,22 +72,6 @@ impl<K: ArrowDictionaryKeyType> Coded<K> {
         self.strings.append_entries(&all)?;
         let entries = self.strings.finish(None)?;
         Ok(self.entries.insert(entries).clone())
-    }
-
-    /// Keys of the values, and the dictionary that they refer to.
-    fn pack(values: &StringArray) -> Result<(Vec<K::Native>, ArrayRef)> {
-        let mut seen = HashMap::new();
-        let mut entries = Vec::new();
-        let mut keys = Vec::with_capacity(values.len());
-        for value in values.iter().flatten() {
-            let next = entries.len();
-            let index = *seen.entry(value).or_insert(next);
-            if index == next {
-                entries.push(value);
-            }
-            keys.push(Self::key(index)?);
-        }
-        Ok((keys, Arc::new(StringArray::from_iter_values(entries))))
     }
 }
 
@@ -144,14 +124,45 @@ impl<K: ArrowDictionaryKeyType> Values for Coded<K> {
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        let (keys, entries) = if std::mem::take(&mut self.is_spelled_out) {
-            let values = self.strings.finish(None)?;
-            Self::pack(values.as_string())?
-        } else {
-            (std::mem::take(&mut self.keys), self.entries()?)
-        };
-        let keys = ScalarBuffer::from(spaced(keys, nulls.as_ref())?);
-        let array = DictionaryArray::<K>::try_new(PrimitiveArray::new(keys, nulls), entries);
-        Ok(Arc::new(array.map_err(|error| Error::corrupt(error.to_string()))?))
+        if std::mem::take(&mut self.is_spelled_out) {
+            return dictionary::<K>(self.strings.finish(nulls)?.as_string());
+        }
+        let (keys, entries) = (std::mem::take(&mut self.keys), self.entries()?);
+        array::<K>(spaced(keys, nulls.as_ref())?, nulls, entries)
     }
+}
+
+/// The strings with a dictionary that holds each of them once.
+pub fn dictionary<K: ArrowDictionaryKeyType>(strings: &StringArray) -> Result<ArrayRef> {
+    let mut seen = HashMap::new();
+    let mut entries = Vec::new();
+    let mut keys = Vec::with_capacity(strings.len());
+    for string in strings {
+        keys.push(match string {
+            None => K::Native::default(),
+            Some(string) => {
+                let next = entries.len();
+                let index = *seen.entry(string).or_insert(next);
+                if index == next {
+                    entries.push(string);
+                }
+                key::<K>(index)?
+            }
+        });
+    }
+    array::<K>(keys, strings.nulls().cloned(), Arc::new(StringArray::from_iter_values(entries)))
+}
+
+fn key<K: ArrowDictionaryKeyType>(index: usize) -> Result<K::Native> {
+    let key = K::Native::from_usize(index);
+    key.ok_or_else(|| Error::limit(format!("a dictionary too large for keys of {}", K::DATA_TYPE)))
+}
+
+fn array<K: ArrowDictionaryKeyType>(
+    keys: Vec<K::Native>,
+    nulls: Option<NullBuffer>,
+    entries: ArrayRef,
+) -> Result<ArrayRef> {
+    let array = DictionaryArray::<K>::try_new(PrimitiveArray::new(ScalarBuffer::from(keys), nulls), entries);
+    Ok(Arc::new(array.map_err(|error| Error::corrupt(error.to_string()))?))
 }

@@ -27,6 +27,7 @@ use parquet::basic::{Encoding, Repetition, Type};
 use parquet::schema::types::{self as schema, ColumnDescriptor};
 
 use self::coded::Coded;
+pub use self::coded::dictionary;
 use self::entries::Meaning;
 use self::fixed::Fixed;
 use self::flat::Flat;
