@@ -18,6 +18,7 @@ use crate::direct;
 use crate::error::{Error, Place, Result};
 use crate::guard::guard;
 use crate::interrupt::Interrupt;
+use crate::maps;
 use crate::meta::Strings;
 use crate::pages::{Marker, width};
 use crate::plan::{self, Piece};
@@ -187,7 +188,13 @@ impl Column {
             Rows::Direct(column) => column.next(rows).map(Some),
             Rows::Any(reader) => match reader.next() {
                 None => Ok(None),
-                Some(Ok(batch)) => Ok(Some(batch.column(0).clone())),
+                Some(Ok(batch)) => {
+                    let array = batch.column(0);
+                    if maps::are_in(array.data_type()) {
+                        maps::check(array)?;
+                    }
+                    Ok(Some(array.clone()))
+                }
                 Some(Err(error)) => Err(Error::corrupt(error.to_string())),
             },
         });

@@ -24,6 +24,7 @@ mod join;
 mod lengths;
 mod levels;
 mod mapped;
+mod maps;
 mod meta;
 mod options;
 mod page_header;

@@ -1,0 +1,87 @@
+//! Maps whose keys are null: a schema may say that they are optional, and Arrow has no such arrays.
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+
+use crate::error::{Error, Result};
+
+/// Whether values of the type may hold maps.
+pub fn are_in(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Map(..) => true,
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            are_in(item.data_type())
+        }
+        DataType::Struct(fields) => fields.iter().any(|field| are_in(field.data_type())),
+        _ => false,
+    }
+}
+
+/// Refuse null keys in maps, at any depth.
+pub fn check(array: &ArrayRef) -> Result<()> {
+    match array.data_type() {
+        DataType::Map(..) => {
+            let map = array.as_map();
+            if map.keys().null_count() > 0 {
+                return Err(Error::corrupt("a key of a map is null"));
+            }
+            check(map.keys())?;
+            check(map.values())
+        }
+        DataType::List(_) => check(array.as_list::<i32>().values()),
+        DataType::LargeList(_) => check(array.as_list::<i64>().values()),
+        DataType::FixedSizeList(..) => check(array.as_fixed_size_list().values()),
+        DataType::Struct(_) => array.as_struct().columns().iter().try_for_each(check),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::builder::{Int32Builder, MapBuilder, StringBuilder};
+    use arrow_array::{ListArray, MapArray, StringArray, StructArray};
+    use arrow_buffer::OffsetBuffer;
+    use arrow_schema::{Field, Fields};
+
+    use super::*;
+
+    fn map(null_key: bool) -> ArrayRef {
+        let mut builder = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+        builder.keys().append_value("a");
+        builder.values().append_null();
+        builder.append(true).unwrap();
+        let whole = builder.finish();
+        if !null_key {
+            return Arc::new(whole);
+        }
+        let fields = Fields::from(vec![
+            Field::new("keys", DataType::Utf8, false),
+            Field::new("values", DataType::Int32, true),
+        ]);
+        let keys: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
+        // SAFETY: as unsound as what decoders of arrow-rs make of a schema with optional keys, and only looked at.
+        let entries =
+            unsafe { StructArray::new_unchecked(fields.clone(), vec![keys, whole.values().clone()], None) };
+        let field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
+        Arc::new(MapArray::new(field, whole.offsets().clone(), entries, None, false))
+    }
+
+    fn within(array: ArrayRef) -> ArrayRef {
+        let field = Arc::new(Field::new("item", array.data_type().clone(), true));
+        Arc::new(ListArray::new(field, OffsetBuffer::from_lengths([1]), array, None))
+    }
+
+    #[test]
+    fn null_keys_are_found_at_any_depth() {
+        for (null_key, sound) in [(false, true), (true, false)] {
+            let array = map(null_key);
+            assert!(are_in(array.data_type()) && are_in(within(array.clone()).data_type()));
+            assert_eq!(check(&array).is_ok(), sound);
+            assert_eq!(check(&within(array)).is_ok(), sound);
+        }
+        assert!(!are_in(&DataType::Utf8));
+    }
+}
