@@ -11,7 +11,7 @@ from typing import Protocol
 from harness.analysis.gate_trials import Figure
 from harness.corpora.manifest import Manifest
 from harness.execute import Executor
-from harness.gate.cases import Case, name_of
+from harness.gate.cases import TRACER, Case, name_of
 from harness.gate.figures import WAIT, figures, spans
 from harness.gate.sides import Side
 from harness.judge import judge
@@ -173,8 +173,9 @@ class LiveSide:
     def _variables(self, cell: Cell) -> dict[str, str]:
         if cell.instrument == "clock":
             return {}
-        # Without glibc's per-thread caches live bytes are exact, so that a slope means a leak.
-        quiet = QUIET if cell.repetitions > 1 else {}
+        # Without glibc's per-thread caches live bytes are exact, so that a slope means a leak; and memray
+        # sees Python's objects where they come from malloc.
+        quiet = QUIET if cell.repetitions > 1 or cell.instrument == TRACER else {}
         return {**quiet, **self._memory_environment}
 
     def _own(self, planned: Planned) -> Planned:
