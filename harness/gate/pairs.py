@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from harness.analysis.gate_trials import Figure
 from harness.gate.cases import Case
-from harness.gate.cores import IdlestCore
 from harness.gate.figures import in_turns
 from harness.gate.observe import LiveSide, Observation, Observer
 
 
 def observe_pair(
-    first: Observer, second: Observer, case: Case, cores: IdlestCore
+    first: Observer, second: Observer, case: Case, core: int | None
 ) -> tuple[Observation, Observation]:
     """A process of each side, together where that does not touch what is measured.
+
+    Those that take turns keep to `core`, unless that is None.
 
     Spans of two processes that time the same thing alternate; sizes do not depend on the time that
     they take. Cold starts stand alone, one after the other.
     """
     if runs_together(case) and isinstance(first, LiveSide) and isinstance(second, LiveSide):
-        return first.observe_together(second, case, None if case.threaded else cores.pick())
+        return first.observe_together(second, case, core)
     return first.observe(case), second.observe(case)
 
 

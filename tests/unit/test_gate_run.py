@@ -11,6 +11,9 @@ from gate_fixtures import FakeSide, case, constant, failed, gate, ticking, timed
 
 from harness.analysis.gate_metrics import GATED_METRICS
 from harness.analysis.gate_trials import Outcome
+from harness.gate import run as run_module
+from harness.gate.cases import Case
+from harness.gate.cores import IdlestCore
 from harness.gate.observe import Observation
 from harness.gate.policy import Policy, Waiver
 from harness.gate.result import GateResult
@@ -251,3 +254,25 @@ def test_only_the_chosen_metrics_are_gated() -> None:
     run = gate(constant("base", timed(1e6)), constant("head", timed(1e6)))
     run.metrics = (GATED_METRICS["cpu_ns"],)
     assert set(found(run.run())) == {"cpu_ns"}
+
+
+def test_threads_are_looked_for_on_all_cores_and_then_left_on_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cores: list[int | None] = []
+
+    def pair(
+        first: FakeSide, second: FakeSide, one: Case, core: int | None
+    ) -> tuple[Observation, Observation]:
+        cores.append(core)
+        return first.observe(one), second.observe(one)
+
+    monkeypatch.setattr(run_module, "observe_pair", pair)
+    monkeypatch.setattr(IdlestCore, "pick", lambda _: 7)
+    alone = constant("base", timed(1e6))
+    gate(alone, alone).run()
+    assert cores == [None] + [7] * 6
+    cores.clear()
+    threads = constant("base", timed(2e6, wall_ns=1e6))
+    gate(threads, threads).run()
+    assert cores == [None] * 7
