@@ -23,6 +23,7 @@ from harness.gate.cases import Case
 from harness.gate.observe import Observation, Observer
 from harness.gate.result import EXIT_CODES
 from harness.model import Status
+from harness.whole import write_whole
 
 SCHEMA = 1
 """Layout of the file. 1: the first."""
@@ -70,11 +71,8 @@ class Baseline:
 
     def save(self, path: Path) -> None:
         """Write the file in one step, cases sorted, so that its history is readable."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}")
         text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False)
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, text + "\n")
 
 
 def file_name() -> str:

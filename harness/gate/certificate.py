@@ -11,6 +11,7 @@ from typing import Any
 from harness.environment import differences, host
 from harness.errors import HarnessError
 from harness.gate.result import NOT_SELF_CHECKED
+from harness.whole import write_whole
 
 SCHEMA = 2
 MOST_ALARMS = 0.001
@@ -121,10 +122,7 @@ class Certificate:
 
     def save(self, path: Path) -> None:
         """Write it as JSON, in one step."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}")
-        partial.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, json.dumps(asdict(self), indent=1) + "\n")
 
 
 def load_certificate(path: Path) -> Certificate | None:

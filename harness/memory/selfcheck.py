@@ -36,6 +36,7 @@ from harness.memory.planted import (
 )
 from harness.memory.trials import Trial, trials
 from harness.model import Status
+from harness.whole import write_whole
 
 CORPUS = "mt:size=20MB,shards=2"
 """Made up, so that a self-check needs nothing but this project."""
@@ -254,10 +255,7 @@ def certificate_path() -> Path:
 def save(made: Certificate) -> Path:
     """Write the certificate, in one step."""
     path = certificate_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(made), indent=1, ensure_ascii=False), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, json.dumps(asdict(made), indent=1, ensure_ascii=False))
     return path
 
 

@@ -12,6 +12,7 @@ from harness.analysis.leaks import RESIDENT, LeakVerdict
 from harness.errors import StoreError
 from harness.memory.investigation import Finding
 from harness.model import Run
+from harness.whole import write_whole
 
 FILE = "leaks.json"
 """In a run folder: the verdicts, in the order in which they were reached."""
@@ -81,9 +82,7 @@ def write(folder: Path, run: Run, command: str, findings: Sequence[Finding]) -> 
         "started": run.started,
         "verdicts": [_kept(finding) for finding in findings],
     }
-    partial = folder / f".{FILE}"
-    partial.write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
-    partial.replace(folder / FILE)
+    write_whole(folder / FILE, json.dumps(kept, indent=1, ensure_ascii=False))
 
 
 def read(folder: Path) -> Verdicts | None:
