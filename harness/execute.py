@@ -42,14 +42,14 @@ class Executor:
             on_start(planned)
             yield self.record(planned)
 
-    def record(self, planned: Planned) -> Record:
-        """Run one cell."""
+    def record(self, planned: Planned, variables: Mapping[str, str] | None = None) -> Record:
+        """Run one cell; `variables` are added to its measuring workers' environment."""
         started = datetime.now(UTC).isoformat(timespec="seconds")
         began = time.monotonic()
         if planned.skipped:
             outcomes = [Outcome(status=Status.SKIPPED, reason=planned.skipped)]
         else:
-            outcomes = self._processes(planned)
+            outcomes = self._processes(planned, variables or {})
         status, reason = judge(outcomes, self.manifests[planned.cell.corpus])
         return Record(
             schema=SCHEMA_VERSION,
@@ -93,7 +93,7 @@ class Executor:
             self._prepared[key] = self.launcher(order, self.environment, self.roots)
         return self._prepared[key]
 
-    def _processes(self, planned: Planned) -> list[Outcome]:
+    def _processes(self, planned: Planned, variables: Mapping[str, str]) -> list[Outcome]:
         """Outcomes of the cell's processes, up to the first that did not end well."""
         preparation = self.prepare(planned)
         if preparation.status is not Status.OK:
@@ -101,7 +101,7 @@ class Executor:
             if preparation.status is not Status.SKIPPED:
                 reason = f"while preparing the corpus: {reason}"
             return [replace(preparation, reason=reason)]
-        order = self.order(planned, MEASURE, preparation.prepared)
+        order = replace(self.order(planned, MEASURE, preparation.prepared), variables=variables)
         outcomes: list[Outcome] = []
         total = planned.warmup_processes + planned.cell.processes
         for number in range(total):

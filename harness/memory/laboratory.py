@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,25 +83,9 @@ class Laboratory:
         planned = Planned(
             cell, backend, variant, self.catalogue.scenario(scenario), 0, backend.unavailable
         )
-        with environment(environ or {}):
-            record = self._executor.record(planned)
+        record = self._executor.record(planned, environ)
         self.keep(record)
         return record
-
-
-@contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for the workers started inside, and put back what was there."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def scratch(*parts: str) -> Path:

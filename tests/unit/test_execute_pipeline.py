@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pipeline_fixtures import (
     HERE,
     LIMITS,
@@ -129,6 +131,21 @@ def test_a_skipped_cell_starts_no_process(tmp_path: Path) -> None:
     (record,) = executor(launcher, tmp_path).records(plan.cells)
     assert (record.status, record.reason) == (Status.SKIPPED, "fake does not declare: wings")
     assert launcher.orders == []
+
+
+def test_variables_reach_the_measuring_workers_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONMALLOC", raising=False)
+    _, plan = plan_of(tmp_path, ["good"], Repetitions(2, 1))
+    launcher = FakeLauncher()
+    executor(launcher, tmp_path).record(plan.cells[0], {"PYTHONMALLOC": "malloc"})
+    assert [(order.task, dict(order.variables)) for order in launcher.orders] == [
+        (PREPARE, {}),
+        (MEASURE, {"PYTHONMALLOC": "malloc"}),
+        (MEASURE, {"PYTHONMALLOC": "malloc"}),
+    ]
+    assert "PYTHONMALLOC" not in os.environ
 
 
 def test_the_corpus_is_prepared_once_for_each_variant(tmp_path: Path) -> None:

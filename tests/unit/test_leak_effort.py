@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from harness.analysis.leaks import SeriesFinding, judge_series
 from harness.analysis.stats import Slope
 from harness.errors import HarnessError
 from harness.memory.effort import DEFAULT_SCANS, effort_for
-from harness.memory.laboratory import environment
 
 GLIBC = "glibc_live_bytes"
 
@@ -57,12 +54,3 @@ def test_opaque_memory_is_given_its_scans_where_they_can_be_afforded():
 def test_what_cannot_be_done_is_refused_with_a_remedy(detect, scan_seconds, message):
     with pytest.raises(HarnessError, match=message):
         effort_for(detect, noise(glibc_live_bytes=9_000.0, rss_anon_bytes=0.0), scan_seconds)
-
-
-def test_the_workers_environment_is_put_back(monkeypatch):
-    monkeypatch.setenv("PYTHONMALLOC", "pymalloc")
-    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    with environment({"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "x"}):
-        assert os.environ["PYTHONMALLOC"] == "malloc"
-    assert os.environ["PYTHONMALLOC"] == "pymalloc"
-    assert "GLIBC_TUNABLES" not in os.environ
