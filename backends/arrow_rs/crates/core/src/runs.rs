@@ -7,6 +7,9 @@ use bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::thrift::Reader;
 
+/// Numbers are handed out so many at a time, from memory on the stack.
+const PART: usize = 512;
+
 pub struct Runs {
     bytes: Bytes,
     /// Where the next run's header is.
@@ -46,6 +49,19 @@ impl Runs {
                 }
             }
             out = later;
+        }
+        Ok(())
+    }
+
+    /// Hand the next `count` numbers to `take`, a part of them at a time.
+    pub fn each_part(&mut self, count: usize, mut take: impl FnMut(&[u32]) -> Result<()>) -> Result<()> {
+        let mut numbers = [0; PART];
+        let mut left = count;
+        while left > 0 {
+            let part = &mut numbers[..left.min(PART)];
+            self.read(part)?;
+            take(part)?;
+            left -= part.len();
         }
         Ok(())
     }

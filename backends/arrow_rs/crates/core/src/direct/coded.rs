@@ -13,7 +13,7 @@ use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
 use bytes::Bytes;
 
 use super::strings::Strings;
-use super::{Encoded, INDICES, Values, no_entry, reserve, spaced};
+use super::{Encoded, Values, no_entry, reserve, spaced};
 use crate::error::{Error, Result};
 use crate::runs::Runs;
 
@@ -44,24 +44,19 @@ impl<K: ArrowDictionaryKeyType> Coded<K> {
         Ok(())
     }
 
-    fn read_keys(&mut self, count: usize) -> Result<()> {
+    fn read_keys(&mut self, runs: &mut Runs, count: usize) -> Result<()> {
         reserve(&mut self.keys, count)?;
-        let (entries, page) = (self.strings.entry_count(), &mut self.page);
-        let mut indices = [0; INDICES];
-        let mut left = count;
-        while let Some(runs) = page.as_mut().filter(|_| left > 0) {
-            let some = &mut indices[..left.min(INDICES)];
-            runs.read(some)?;
+        let entries = self.strings.entry_count();
+        runs.each_part(count, |indices| {
             // Checked at once: the largest tells of all.
-            let largest = some.iter().copied().max().unwrap_or(0);
+            let largest = indices.iter().copied().max().unwrap_or(0);
             if largest as usize >= entries {
                 return Err(no_entry(largest));
             }
             key::<K>(largest as usize)?;
-            self.keys.extend(some.iter().map(|&index| K::Native::usize_as(index as usize)));
-            left -= some.len();
-        }
-        Ok(())
+            self.keys.extend(indices.iter().map(|&index| K::Native::usize_as(index as usize)));
+            Ok(())
+        })
     }
 
     fn entries(&mut self) -> Result<ArrayRef> {
@@ -101,17 +96,21 @@ impl<K: ArrowDictionaryKeyType> Values for Coded<K> {
         if count == 0 {
             return Ok(());
         }
-        if self.page.is_some() && !self.is_spelled_out {
-            return self.read_keys(count);
-        }
-        self.spell_out()?;
         match self.page.take() {
-            None => self.strings.read(count),
+            Some(mut runs) if !self.is_spelled_out => {
+                self.read_keys(&mut runs, count)?;
+                self.page = Some(runs);
+                Ok(())
+            }
             Some(runs) => {
                 self.strings.begin_page(Encoded::Indices(runs));
                 self.strings.read(count)?;
                 self.page = self.strings.take_indices();
                 Ok(())
+            }
+            None => {
+                self.spell_out()?;
+                self.strings.read(count)
             }
         }
     }

@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
 use bytes::Bytes;
 
-use super::{Encoded, INDICES, Values, no_entry, reserve, short, spaced};
+use super::{Encoded, Values, no_entry, reserve, short, spaced};
 use crate::error::{Error, Result};
 
 /// A number as it lies in a page.
@@ -67,20 +67,14 @@ impl<T: ArrowPrimitiveType<Native: Number>> Values for Fixed<T> {
                 *at += size;
                 self.values.extend(plain.chunks_exact(T::Native::BYTES).map(T::Native::from_page));
             }
-            Encoded::Indices(runs) => {
-                let mut indices = [0; INDICES];
-                let mut left = count;
-                while left > 0 {
-                    let some = &mut indices[..left.min(INDICES)];
-                    runs.read(some)?;
-                    for &mut index in &mut *some {
-                        let at = index as usize * T::Native::BYTES;
-                        let entry = self.dictionary.get(at..at + T::Native::BYTES);
-                        self.values.push(T::Native::from_page(entry.ok_or_else(|| no_entry(index))?));
-                    }
-                    left -= some.len();
+            Encoded::Indices(runs) => runs.each_part(count, |indices| {
+                for &index in indices {
+                    let at = index as usize * T::Native::BYTES;
+                    let entry = self.dictionary.get(at..at + T::Native::BYTES);
+                    self.values.push(T::Native::from_page(entry.ok_or_else(|| no_entry(index))?));
                 }
-            }
+                Ok(())
+            })?,
         }
         Ok(())
     }

@@ -81,9 +81,6 @@ impl Encoded {
     }
 }
 
-/// Indices are decoded so many at a time, into memory on the stack.
-const INDICES: usize = 512;
-
 fn short() -> Error {
     Error::corrupt("the values of a page end early")
 }

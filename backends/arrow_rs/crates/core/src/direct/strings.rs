@@ -8,7 +8,7 @@ use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, OffsetBuffer, ScalarBuff
 use arrow_schema::DataType;
 use bytes::Bytes;
 
-use super::{Encoded, INDICES, Values, no_entry, no_memory, reserve, short};
+use super::{Encoded, Values, no_entry, no_memory, reserve, short};
 use crate::error::{Error, Result};
 use crate::pool::size_class;
 use crate::runs::Runs;
@@ -231,16 +231,7 @@ impl<T: ByteArrayType> Values for Strings<T> {
         let mut page = std::mem::replace(&mut self.page, Encoded::NONE);
         match &mut page {
             Encoded::Plain { bytes, at } => *at = self.read_plain(bytes, *at, count)?,
-            Encoded::Indices(runs) => {
-                let mut indices = [0; INDICES];
-                let mut left = count;
-                while left > 0 {
-                    let some = &mut indices[..left.min(INDICES)];
-                    runs.read(some)?;
-                    self.gather(some)?;
-                    left -= some.len();
-                }
-            }
+            Encoded::Indices(runs) => runs.each_part(count, |indices| self.gather(indices))?,
         }
         self.page = page;
         Ok(())
