@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 from harness.gate.result import NOT_SELF_CHECKED
 from harness.whole import write_whole
 
-SCHEMA = 2
+SCHEMA = 3
 MOST_ALARMS = 0.001
 """False alarms a gate that the 95% bound of the simulation must not exceed."""
 FOUND_SHARE: Mapping[str, float] = {"busy +5%": 0.95, "sleep +5%": 0.95}
@@ -41,6 +41,9 @@ class PlantedResult:
     found: int
     cases: int
     gates: int
+    changes: tuple[float, ...] = ()
+    """Relative change of the metric that moved most, where it was found: a fault costs what follows
+    it too, so this says what there was to find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +159,7 @@ def certificate_text(path: Path, of: Mapping[str, Any] | None = None) -> str:
 
 def _condition(raw: dict[str, Any]) -> Condition:
     powers = tuple(MetricPower(**one) for one in raw.pop("powers"))
-    planted = tuple(PlantedResult(**one) for one in raw.pop("planted"))
+    planted = tuple(
+        PlantedResult(**{**one, "changes": tuple(one["changes"])}) for one in raw.pop("planted")
+    )
     return Condition(**raw, powers=powers, planted=planted)

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from harness.api import Backend, Reader
 from harness.loading import create_backend
 
-SHORTEST_SLEEP_NS = 150_000
-"""Sleeps are saved up to this length: shorter ones last longer than they were asked for, and a core
+SLEEP_NS = 300_000
+"""Sleeps are saved up to about this length: shorter ones last longer than they were asked for, and a core
 that often stands still for a moment also works more slowly in between."""
+SHORTEST_SLEEP_NS = 75_000
+"""What a reader still owes at its end is slept if it is at least this much, or else left to the next."""
+RECENT_SLEEPS = 9
+"""Waking up takes time too. The median of so many says how much, and sleeps are asked for shorter by it;
+a median, because a host that was busy elsewhere is no reason to sleep less the next time."""
 PR_SET_TIMERSLACK = 29
 """prctl(2): by how much the kernel may lengthen a sleep; 50 microseconds unless it is told."""
 
@@ -70,7 +77,10 @@ class PlantedBackend:
 
 
 class PlantedReader:
-    """Delegates everything; each batch costs the fault's share more."""
+    """Delegates everything; each batch costs the fault's share more.
+
+    What is left to be slept at the end is slept there, so that readers that do the same sleep the same.
+    """
 
     def __init__(self, inner: Reader, delay: _Delay, held: bytearray) -> None:
         self._inner = inner
@@ -82,9 +92,12 @@ class PlantedReader:
 
     def __next__(self) -> Any:
         try:
-            return next(self._inner)
-        finally:
-            self._delay.pay()
+            batch = next(self._inner)
+        except StopIteration:
+            self._delay.pay(SHORTEST_SLEEP_NS)
+            raise
+        self._delay.pay()
+        return batch
 
     def __enter__(self) -> PlantedReader:
         self._inner.__enter__()
@@ -93,10 +106,12 @@ class PlantedReader:
     def __exit__(self, *exc_info: object) -> None:
         self._held = None
         self._inner.__exit__(*exc_info)
+        self._delay.pay()
 
     def close(self) -> None:
         self._held = None
         self._inner.close()
+        self._delay.pay()
 
     def rows(self, batch: Any) -> int:
         return self._inner.rows(batch)
@@ -118,6 +133,7 @@ class _Delay:
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
         self._sleep_ns = 0.0
+        self._late_ns = deque([0.0], maxlen=RECENT_SLEEPS)
         self._worked_until_ns = 0
         if fault.sleep:
             ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)
@@ -126,15 +142,18 @@ class _Delay:
         """What was done up to now is not the reader's work."""
         self._worked_until_ns = time.process_time_ns()
 
-    def pay(self) -> None:
+    def pay(self, least_ns: float = SLEEP_NS) -> None:
+        """Compute for the fault's share of what was done since, and sleep if at least so much is owed."""
         worked_ns = time.process_time_ns() - self._worked_until_ns
         if self._fault.busy:
             until_ns = time.thread_time_ns() + worked_ns * self._fault.busy
             while time.thread_time_ns() < until_ns:
                 pass
         self._sleep_ns += worked_ns * self._fault.sleep
-        if self._sleep_ns >= SHORTEST_SLEEP_NS:
+        if self._sleep_ns >= least_ns:
+            asked_ns = max(0.0, self._sleep_ns - median(self._late_ns))
             began_sleep_ns = time.monotonic_ns()
-            time.sleep(self._sleep_ns / 1e9)
-            self._sleep_ns -= time.monotonic_ns() - began_sleep_ns
+            time.sleep(asked_ns / 1e9)
+            self._late_ns.append(time.monotonic_ns() - began_sleep_ns - asked_ns)
+            self._sleep_ns = 0.0
         self._worked_until_ns = time.process_time_ns()

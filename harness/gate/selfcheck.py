@@ -86,6 +86,8 @@ class Tried:
     found: int
     """Cases in which something was called worse."""
     cases: int
+    changes: Sequence[float]
+    """Relative change of the metric that moved most, for each of those cases that has one."""
     open: Sequence[str]
     """What stayed INCONCLUSIVE, and why."""
     seconds: float
@@ -163,12 +165,17 @@ class SelfCheck:
         run.on_pair = keep
         with busy_cores(CONDITIONS[condition]):
             result = run.run()
-        worse = {v.case for v in result.verdicts if v.outcome is Outcome.REGRESSED}
+        worse: dict[str, list[float]] = defaultdict(list)
+        for verdict in result.verdicts:
+            if verdict.outcome is Outcome.REGRESSED:
+                one = verdict.finding
+                worse[verdict.case] += [one.change] if one.change and one.unit == "ratio" else []
         tried = Tried(
             outcome=overall(result.verdicts).value,
             metrics=len(result.verdicts),
             found=len(worse),
             cases=len({verdict.case for verdict in result.verdicts}),
+            changes=[max(changes) for changes in worse.values() if changes],
             open=[
                 f"{one.case} {one.metric}: {one.finding.rule}"
                 for one in result.verdicts
@@ -210,7 +217,7 @@ class SelfCheck:
         for case in self.cases:
             sleeps_ns = wall_ns.get(case.name, 0.0) * fault.sleep
             alone = case.planned.variant.threads in (1, None)
-            asleep = not fault.sleep or (alone and sleeps_ns >= SHORTEST_SLEEP_NS)
+            asleep = not fault.sleep or (alone and sleeps_ns >= 2 * SHORTEST_SLEEP_NS)
             repeated = kind is not Kind.GROWTH or case.planned.cell.repetitions > 1
             if case.planned.cell.instrument in INSTRUMENTS[kind] and repeated and asleep:
                 chosen[case.backend].append(case)
@@ -306,4 +313,5 @@ def _planted_result(name: str, tries: Sequence[Tried]) -> PlantedResult:
         found=sum(tried.found for tried in tries),
         cases=sum(tried.cases for tried in tries),
         gates=len(tries),
+        changes=tuple(sorted(change for tried in tries for change in tried.changes)),
     )

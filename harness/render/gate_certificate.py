@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -36,11 +39,19 @@ def _condition(one: Condition) -> tuple[RenderableType, ...]:
 
 
 def _planted(one: Condition) -> RenderableType:
-    table = _table("planted in real gates", "found in cases", "gates")
+    table = _table(
+        "planted in real gates", "found in cases", "gates", "found change, median (range)"
+    )
     for planted in one.planted:
         found = f"{planted.found} of {planted.cases}"
-        table.add_row(Text(planted.name), found, str(planted.gates))
+        table.add_row(Text(planted.name), found, str(planted.gates), _changes(planted.changes))
     return table if one.planted else Text("nothing was planted")
+
+
+def _changes(changes: Sequence[float]) -> str:
+    if not changes:
+        return "-"
+    return f"{median(changes):+.1%} ({min(changes):+.1%} to {max(changes):+.1%})"
 
 
 def _power(one: Condition) -> RenderableType:

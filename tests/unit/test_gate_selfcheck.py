@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from io import StringIO
@@ -55,7 +56,10 @@ CONDITION = Condition(
         MetricPower("a cpu_ns", 0.05, 0.99, 0.98, 0.0, 60),
         MetricPower("b cpu_ns", 0.05, 0.91, 0.90, 0.05, 60),
     ),
-    planted=(PlantedResult("busy +5%", 19, 20, 1), PlantedResult("leak 4 KiB/scan", 4, 4, 1)),
+    planted=(
+        PlantedResult("busy +5%", 19, 20, 1, (0.041, 0.052, 0.06)),
+        PlantedResult("leak 4 KiB/scan", 4, 4, 1),
+    ),
 )
 CERTIFICATE = Certificate(
     made="2026-06-01T10:00:00+00:00", host=host(), corpus="mt", conditions=(CONDITION,)
@@ -72,7 +76,7 @@ def test_a_certificate_survives_the_disk_and_is_shown_for_its_host(tmp_path: Pat
     assert "+5% found in at least 91.0%" in text, "the worst metric counts"
     replace(CERTIFICATE, host={**host(), "machine": "pdp11"}).save(path)
     assert "of another host" in certificate_text(path)
-    for damaged in ({"powers": []}, {**json.loads(path.read_text()), "schema": 1}):
+    for damaged in ({"powers": []}, {**json.loads(path.read_text()), "schema": 2}):
         path.write_text(json.dumps(damaged))
         with pytest.raises(HarnessError, match="is damaged"):
             certificate_text(path)
@@ -124,6 +128,7 @@ class Script:
                 metrics=3,
                 found=len(cases) * worse,
                 cases=len(cases),
+                changes=(),
                 open=(),
                 seconds=9,
                 pairs=pairs,
@@ -225,13 +230,14 @@ class FakeTime:
 
     def __init__(self) -> None:
         self.processor_ns = self.wall_ns = 0
+        self.late_ns = 40_000
 
     def work(self, nanoseconds: int) -> None:
         self.processor_ns += nanoseconds
         self.wall_ns += nanoseconds
 
     def thread_time_ns(self) -> int:
-        self.work(1_000)
+        self.work(100)
         return self.processor_ns
 
     process_time_ns = thread_time_ns
@@ -240,7 +246,25 @@ class FakeTime:
         return self.wall_ns
 
     def sleep(self, seconds: float) -> None:
-        self.wall_ns += int(seconds * 1e9) + 60_000  # a sleep always lasts a little longer
+        self.wall_ns += int(seconds * 1e9) + self.late_ns
+
+
+class Working(Plain):
+    """Every batch, and finding that there is no other, takes as long."""
+
+    BATCH_NS = 400_000
+    SCAN_NS = 11 * BATCH_NS
+
+    def __init__(self, clock: FakeTime) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def open(self, shard: Path, *, columns: object = None, batch_rows: int = 1) -> Plain:
+        return Working(self.clock)
+
+    def __next__(self) -> Sequence[int]:
+        self.clock.work(self.BATCH_NS)
+        return super().__next__()
 
 
 @pytest.mark.parametrize(
@@ -259,20 +283,42 @@ def test_a_fault_costs_what_it_says(
     clock = FakeTime()
     monkeypatch.setattr(planted, "time", clock)
 
-    class Working(Plain):
-        def open(self, shard: Path, *, columns: object = None, batch_rows: int = 1) -> Plain:
-            return Working()
+    backend = PlantedBackend(Working(clock), fault)  # type: ignore[arg-type]
+    for _ in range(3):  # the first sleeps teach how long waking up takes
+        deque(backend.open(Path()), maxlen=0)
+    begun_ns, walls_ns = clock.processor_ns, []
+    for _ in range(20):
+        began_ns = clock.wall_ns
+        deque(backend.open(Path()), maxlen=0)
+        walls_ns.append(clock.wall_ns - began_ns)
+    worked = (clock.processor_ns - begun_ns) / 20 / Working.SCAN_NS
+    assert worked == pytest.approx(processor, abs=0.005)
+    assert walls_ns == pytest.approx([wall * Working.SCAN_NS] * 20, rel=0.01)
 
-        def __next__(self) -> Sequence[int]:
-            clock.work(10_000_000)
-            return super().__next__()
 
-    with PlantedBackend(Working(), fault).open(Path()) as reader:  # type: ignore[arg-type]
-        for _ in range(10):
-            next(reader)
-    assert clock.processor_ns / 1e8 == pytest.approx(processor, abs=0.005)
-    # Up to SHORTEST_SLEEP_NS may still be owed at the end.
-    assert clock.wall_ns / 1e8 == pytest.approx(wall, abs=0.021)
+def test_a_long_first_batch_is_slept_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeTime()
+    monkeypatch.setattr(planted, "time", clock)
+    backend = PlantedBackend(Working(clock), Fault(sleep=1.0))  # type: ignore[arg-type]
+    with backend.open(Path()) as reader:
+        next(reader)
+        assert clock.wall_ns == pytest.approx(2 * Working.BATCH_NS, rel=0.15)
+
+
+def test_time_that_others_took_from_a_sleep_shortens_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = FakeTime()
+    monkeypatch.setattr(planted, "time", clock)
+    backend = PlantedBackend(Working(clock), Fault(sleep=0.05))  # type: ignore[arg-type]
+    for _ in range(9):
+        deque(backend.open(Path()), maxlen=0)
+    clock.late_ns = 5_000_000
+    deque(backend.open(Path()), maxlen=0)
+    clock.late_ns = 40_000
+    before_ns = clock.wall_ns
+    deque(backend.open(Path()), maxlen=0)
+    assert clock.wall_ns - before_ns == pytest.approx(1.05 * Working.SCAN_NS, rel=0.005)
 
 
 def test_held_bytes_are_freed_and_leaked_bytes_are_not() -> None:
@@ -308,5 +354,6 @@ def test_the_certificate_is_readable() -> None:
     assert "91.0%" in text
     assert "90.0%" in text
     assert "19 of 20" in text
+    assert "+5.2% (+4.1% to +6.0%)" in text
     assert "0 in 20,000 simulated ones" in text
     assert "the gate holds on this host" in text
