@@ -44,11 +44,12 @@ def _planted(one: Condition) -> RenderableType:
     )
     for planted in one.planted:
         found = f"{planted.found} of {planted.cases}"
-        table.add_row(Text(planted.name), found, str(planted.gates), _changes(planted.changes))
+        table.add_row(Text(planted.name), found, str(planted.gates), changes_text(planted.changes))
     return table if one.planted else Text("nothing was planted")
 
 
-def _changes(changes: Sequence[float]) -> str:
+def changes_text(changes: Sequence[float]) -> str:
+    """Median and range of relative changes; a dash where there are none."""
     if not changes:
         return "-"
     return f"{median(changes):+.1%} ({min(changes):+.1%} to {max(changes):+.1%})"
