@@ -131,3 +131,21 @@ def test_a_row_that_fills_many_pages_is_refused_or_whole(tmp_path: Path) -> None
     assert pa.table(firstbyte_arrow.open(path).scan(batch_size=1)).equals(table)
     with pytest.raises(firstbyte_arrow.LimitError, match="max_batch_bytes"):
         list(firstbyte_arrow.open(path).scan(batch_size=3, max_batch_bytes=20_000))
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_large_pages_that_end_within_rows_are_passed_over(tmp_path: Path, threads: int) -> None:
+    draw = random.Random(5)
+    lengths = [draw.choice([0, 1, 300, 900]) for _ in range(4_000)]
+    lists = pa.array(
+        [None if length == 1 else draw.choices(range(1 << 40), k=length) for length in lengths],
+        pa.list_(pa.int64()),
+    )
+    table = pa.table({"lists": lists, "id": range(len(lists))})
+    path = tmp_path / "large.parquet"
+    pq.write_table(table, path, compression="zstd", use_dictionary=False, write_batch_size=1_000)
+    shares = [
+        pa.table(firstbyte_arrow.open(path).scan(shard=(rank, 9), threads=threads))
+        for rank in range(9)
+    ]
+    assert pa.concat_tables(shares).equals(table)

@@ -123,7 +123,7 @@ fn short() -> Error {
     Error::corrupt("the values of a page end early")
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
@@ -243,7 +243,7 @@ impl<'a> Preview<'a> {
     }
 
     /// Decompress at least the first `target` bytes.
-    fn reach(&mut self, target: usize) -> Result<&[u8]> {
+    pub fn reach(&mut self, target: usize) -> Result<&[u8]> {
         if target > self.length() {
             return Err(short());
         }

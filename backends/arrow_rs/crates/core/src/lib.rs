@@ -35,6 +35,7 @@ mod plan;
 mod pool;
 mod predicate;
 mod prune;
+mod row_starts;
 mod runs;
 mod scan;
 mod shape;

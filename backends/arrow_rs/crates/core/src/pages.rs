@@ -17,6 +17,7 @@ use crate::levels::{self, Highest};
 use crate::page_header::{Body, PageHeader};
 use crate::page_index::Span;
 use crate::page_map::PageMap;
+use crate::row_starts::{self, RowStarts};
 use crate::thrift::Stop;
 use crate::workbench::{Tools, Workbench};
 
@@ -272,17 +273,27 @@ impl ChunkPages {
         if !is_data(&header.body) {
             return Ok(());
         }
-        let levels = if self.chunk.nested { 4 * u64::from(data_values(&header.body)) } else { 0 };
-        let bytes = header.uncompressed_bytes as u64 + levels;
+        let reserved = if self.chunk.nested { self.reserved(&header.body) } else { 0 };
+        let bytes = (header.uncompressed_bytes as u64).saturating_add(reserved);
         let limit = self.bench.max_batch_bytes;
-        // A batch of a single page is bounded as that is.
+        // A batch of a single page is bounded as that is, but not what is reserved for its values.
         let before = self.marker.taken.fetch_add(bytes, Relaxed);
-        if before > 0 && before.saturating_add(bytes) > limit {
+        if reserved > limit || before > 0 && before.saturating_add(bytes) > limit {
             return Err(Error::limit(format!(
                 "the pages of one batch take more than max_batch_bytes={limit}; smaller batches take less"
             )));
         }
         Ok(())
+    }
+
+    /// Memory for the levels of nested values, and for values of a fixed width that are not in the page.
+    fn reserved(&self, body: &Body) -> u64 {
+        let (Body::Data { values, encoding, .. } | Body::DataV2 { values, encoding, .. }) = *body else {
+            return 0;
+        };
+        let referred = matches!(encoding, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY);
+        let width = self.chunk.width.filter(|_| referred).unwrap_or(0);
+        u64::from(values).saturating_mul(width.saturating_add(4))
     }
 
     /// A dictionary page that must come before a page with this body: the dictionary where the decoder lacks
@@ -457,6 +468,15 @@ impl ChunkPages {
     pub fn peek(&mut self) -> Result<Option<PageMetadata>> {
         self.marker.taken.store(0, Relaxed);
         self.look()
+    }
+
+    /// What is known of the rows on the next page, which does not say itself how many begin on it; None where
+    /// only all of it would tell.
+    pub fn row_starts(&mut self) -> Result<Option<RowStarts>> {
+        let able = matches!(self.chunk.codec, Compression::ZSTD(_)) && self.chunk.max_rep == 1;
+        let header = self.header(PEEK_BYTES)?.filter(|header| able && row_starts::can_count(header)).cloned();
+        let Some(header) = header else { return Ok(None) };
+        row_starts::count(&self.bench, (&header, self.at), data_values(&header.body)).map(Some)
     }
 
     /// Whether a row ends where the page before did, as far as can be told without the next page.

@@ -5,7 +5,8 @@ mod shards;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    Float64Builder, Int32Builder, LargeListBuilder, ListBuilder, StringBuilder, StringDictionaryBuilder,
+    Float64Builder, Int32Builder, Int64Builder, LargeListBuilder, ListBuilder, StringBuilder,
+    StringDictionaryBuilder,
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int16Type};
@@ -14,10 +15,10 @@ use arrow_schema::{DataType, Field};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take;
 use firstbyte_core::{Dataset, Kind, ScanOptions, Strings};
-use parquet::basic::Compression;
+use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{WriterProperties, WriterVersion};
 
-use self::shards::{reference, scan, shard};
+use self::shards::{reference, scan, shard, write};
 
 const ROWS: usize = 2400;
 
@@ -142,6 +143,30 @@ fn rows_from_the_middle_are_the_same_rows() {
         let rows = concat_batches(&expected.schema(), &rows).unwrap();
         assert!(spelled_out(&taken) == spelled_out(&rows), "{version:?}");
     }
+}
+
+#[test]
+fn large_pages_are_passed_over_for_their_rows() {
+    let mut lists = ListBuilder::new(Int64Builder::new());
+    for row in 0..100_000_i64 {
+        (0..row % 9).for_each(|at| lists.values().append_value(row.wrapping_mul(0x1e37_79b9_7f4a_7c15 + at)));
+        lists.append(row % 9 > 0 || row % 2 > 0);
+    }
+    let written = RecordBatch::try_from_iter([("lists", Arc::new(lists.finish()) as ArrayRef)]).unwrap();
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_dictionary_enabled(false)
+        .set_data_page_row_count_limit(usize::MAX);
+    let shard = write("lists-large", &written, properties);
+    let dataset = Dataset::open(&shard.0).unwrap();
+    for threads in [0, 2] {
+        let options = |rank| ScanOptions { shard: Some((rank, 7)), threads, ..ScanOptions::default() };
+        let parts: Vec<_> = (0..7).map(|rank| scan(&dataset, &options(rank))).collect();
+        assert!(concat_batches(&written.schema(), &parts).unwrap() == written, "{threads}");
+    }
+    let taken = dataset.take(&[99_999, 0, 50_000], None, Strings::AsStored).unwrap();
+    assert_eq!(taken.slice(0, 1), written.slice(99_999, 1));
+    assert_eq!(taken.slice(2, 1), written.slice(50_000, 1));
 }
 
 #[test]

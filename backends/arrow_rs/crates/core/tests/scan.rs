@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
-use arrow_array::{Int64Array, ListArray, RecordBatch, StringArray};
+use arrow_array::{Array, FixedSizeBinaryArray, Int64Array, ListArray, RecordBatch, StringArray};
+use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema};
 use firstbyte_core::{Comparison, Dataset, Kind, Literal, Operator, ScanOptions, Strings};
 use parquet::arrow::ArrowWriter;
@@ -196,6 +197,23 @@ fn the_page_index_of_arrow_rs_leaves_out_pages() {
         assert_eq!(concat(&batches), expected.slice(730, 890));
         assert_eq!(scan.progress().rows, 1_000, "rows of ten pages were decoded");
     }
+}
+
+#[test]
+fn what_a_dictionary_stands_for_is_bounded() {
+    // One page of some hundred bytes, of which the array takes ten megabytes.
+    let values = FixedSizeBinaryArray::try_from_iter((0..10_000).map(|_| [7; 1_000])).unwrap();
+    let item = Arc::new(Field::new_list_field(values.data_type().clone(), false));
+    let lists = ListArray::new(item, OffsetBuffer::from_lengths([10_000]), Arc::new(values), None);
+    let expected = RecordBatch::try_from_iter([("lists", Arc::new(lists) as _)]).unwrap();
+    let shard = write("referred", &expected, WriterProperties::builder().build());
+    assert!(fs::metadata(&shard.0).unwrap().len() < 10_000);
+    let dataset = Dataset::open(&shard.0).unwrap();
+    let batches: Vec<_> = dataset.scan(&ScanOptions::default()).unwrap().map(Result::unwrap).collect();
+    assert_eq!(concat(&batches), expected);
+    let limited = ScanOptions { max_batch_bytes: 1_000_000, ..ScanOptions::default() };
+    let error = dataset.scan(&limited).unwrap().find_map(Result::err).unwrap();
+    assert_eq!(error.kind, Kind::Limit);
 }
 
 #[test]

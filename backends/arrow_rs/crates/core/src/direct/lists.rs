@@ -142,9 +142,8 @@ impl<O: OffsetSizeTrait> Lists<O> {
             if rows == 0 && !is_last && self.pages()?.begins_row()? {
                 return Ok(());
             }
-            if batch.is_none() && self.step_over(&mut rows)? {
-                row_is_open = false;
-            } else if !self.next_page()? {
+            let stepped = batch.is_none() && self.step_over(&mut rows, &mut row_is_open)?;
+            if !stepped && !self.next_page()? {
                 return if rows == 0 && is_last { Ok(()) } else { Err(ends_early()) };
             }
         }
@@ -209,15 +208,25 @@ impl<O: OffsetSizeTrait> Lists<O> {
         self.pages.as_mut().ok_or_else(ends_early)
     }
 
-    /// Step over a page of which no row is wanted, where that can be told without decompressing it.
-    fn step_over(&mut self, rows: &mut u64) -> Result<bool> {
+    /// Step over a page of which no row is wanted, where that can be told without decompressing all of it.
+    fn step_over(&mut self, rows: &mut u64, row_is_open: &mut bool) -> Result<bool> {
         let Some(page) = self.pages()?.peek()? else { return Ok(false) };
-        // Dictionaries are stepped over as well: they come back with the first page that needs them.
-        let page_rows = if page.is_dict { Some(0) } else { page.num_rows };
-        let Some(page_rows) = page_rows.map(|rows| rows as u64).filter(|page_rows| page_rows <= rows) else {
-            return Ok(false);
+        let (page_rows, stays_open) = match page.num_rows {
+            // Dictionaries are stepped over as well: they come back with the first page that needs them.
+            _ if page.is_dict => (0, *row_is_open),
+            Some(page_rows) => (page_rows as u64, false),
+            None if *rows > 0 => match self.pages()?.row_starts()? {
+                // Where a row should begin and none does, the page itself is refused.
+                Some(starts) if *row_is_open || starts.at_first => (starts.count, true),
+                _ => return Ok(false),
+            },
+            None => return Ok(false),
         };
+        if page_rows > *rows {
+            return Ok(false);
+        }
         *rows -= page_rows;
+        *row_is_open = stays_open;
         self.end_page();
         self.pages()?.step_over()?;
         Ok(true)

@@ -18,16 +18,20 @@ impl Drop for Shard {
     }
 }
 
+/// A file of small row groups and pages.
 pub fn shard(name: &str, batch: &RecordBatch, properties: WriterPropertiesBuilder) -> Shard {
-    let path = std::env::temp_dir().join(format!("firstbyte-core-{}-{name}.parquet", std::process::id()));
     let properties = properties
         .set_max_row_group_row_count(Some(1100))
         // Pages are cut between writes.
         .set_write_batch_size(64)
-        .set_data_page_row_count_limit(256)
-        .build();
-    let mut writer =
-        ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
+        .set_data_page_row_count_limit(256);
+    write(name, batch, properties)
+}
+
+pub fn write(name: &str, batch: &RecordBatch, properties: WriterPropertiesBuilder) -> Shard {
+    let path = std::env::temp_dir().join(format!("firstbyte-core-{}-{name}.parquet", std::process::id()));
+    let file = File::create(&path).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties.build())).unwrap();
     writer.write(batch).unwrap();
     writer.close().unwrap();
     Shard(path)
