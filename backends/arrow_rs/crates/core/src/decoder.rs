@@ -189,11 +189,8 @@ impl Column {
             Rows::Any(reader) => match reader.next() {
                 None => Ok(None),
                 Some(Ok(batch)) => {
-                    let array = batch.column(0);
-                    if maps::are_in(array.data_type()) {
-                        maps::check(array)?;
-                    }
-                    Ok(Some(array.clone()))
+                    maps::check(batch.column(0))?;
+                    Ok(Some(batch.column(0).clone()))
                 }
                 Some(Err(error)) => Err(Error::corrupt(error.to_string())),
             },

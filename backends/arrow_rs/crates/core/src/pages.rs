@@ -270,10 +270,11 @@ impl ChunkPages {
     /// Refuse a batch that takes too much: rows of nested values can be of any size, and a few bytes can stand
     /// for millions of them.
     fn count_taken(&self, header: &PageHeader) -> Result<()> {
-        if !is_data(&header.body) {
+        let (Body::Data { values, encoding, .. } | Body::DataV2 { values, encoding, .. }) = header.body
+        else {
             return Ok(());
-        }
-        let reserved = if self.chunk.nested { self.reserved(&header.body) } else { 0 };
+        };
+        let reserved = self.reserved(values, encoding);
         let bytes = (header.uncompressed_bytes as u64).saturating_add(reserved);
         let limit = self.bench.max_batch_bytes;
         // A batch of a single page is bounded as that is, but not what is reserved for its values.
@@ -287,12 +288,11 @@ impl ChunkPages {
     }
 
     /// Memory for the levels of nested values, and for values of a fixed width that are not in the page.
-    fn reserved(&self, body: &Body) -> u64 {
-        let (Body::Data { values, encoding, .. } | Body::DataV2 { values, encoding, .. }) = *body else {
+    fn reserved(&self, values: u32, encoding: Encoding) -> u64 {
+        if !self.chunk.nested {
             return 0;
-        };
-        let referred = matches!(encoding, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY);
-        let width = self.chunk.width.filter(|_| referred).unwrap_or(0);
+        }
+        let width = self.chunk.width.filter(|_| refers(encoding)).unwrap_or(0);
         u64::from(values).saturating_mul(width.saturating_add(4))
     }
 
@@ -300,7 +300,7 @@ impl ChunkPages {
     /// it, an empty one where it holds it for nothing.
     fn dictionary_before(&mut self, body: &Body) -> Result<Option<Page>> {
         let (Body::Data { encoding, .. } | Body::DataV2 { encoding, .. }) = *body else { return Ok(None) };
-        let needed = matches!(encoding, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY);
+        let needed = refers(encoding);
         if needed == self.decoder_has_dictionary || !(needed || self.frees_dictionary) {
             return Ok(None);
         }
@@ -474,9 +474,8 @@ impl ChunkPages {
     /// only all of it would tell.
     pub fn row_starts(&mut self) -> Result<Option<RowStarts>> {
         let able = matches!(self.chunk.codec, Compression::ZSTD(_)) && self.chunk.max_rep == 1;
-        let header = self.header(PEEK_BYTES)?.filter(|header| able && row_starts::can_count(header)).cloned();
-        let Some(header) = header else { return Ok(None) };
-        row_starts::count(&self.bench, (&header, self.at), data_values(&header.body)).map(Some)
+        let Some(header) = self.header(PEEK_BYTES)?.filter(|_| able).cloned() else { return Ok(None) };
+        row_starts::count(&self.bench, (&header, self.at))
     }
 
     /// Whether a row ends where the page before did, as far as can be told without the next page.
@@ -557,6 +556,11 @@ fn is_data(body: &Body) -> bool {
 pub fn width(column: &ColumnDescriptor) -> Option<u64> {
     let fixed = column.physical_type() == Type::FIXED_LEN_BYTE_ARRAY;
     fixed.then(|| u64::try_from(column.type_length()).unwrap_or(0))
+}
+
+/// Whether values are indices into a dictionary.
+fn refers(encoding: Encoding) -> bool {
+    matches!(encoding, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY)
 }
 
 fn is_delta(encoding: Encoding) -> bool {

@@ -10,13 +10,11 @@ use parquet::basic::Encoding;
 use crate::early::{Preview, u32_at};
 use crate::error::Result;
 use crate::page_header::{Body, PageHeader};
-use crate::runs::Runs;
+use crate::runs::{Runs, WORD, ones};
 use crate::workbench::Workbench;
 
 /// Smaller pages are a few blocks in all: little would be saved.
 const LEAST_BYTES: usize = 512 << 10;
-/// Levels are looked at so many at a time.
-const WORD: usize = 64;
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct RowStarts {
@@ -25,31 +23,30 @@ pub struct RowStarts {
     pub at_first: bool,
 }
 
-/// Whether a page of a list in one level, compressed by zstd, is worth it, and its levels can be believed.
-pub fn can_count(header: &PageHeader) -> bool {
-    let Body::Data { rep_levels, .. } = header.body else { return false };
+/// The rows that begin on the page with this header, whose body starts at `start`; None where only all of it
+/// would tell, or little would be saved. The column is of lists in one level, compressed by zstd.
+pub fn count(bench: &Workbench, (header, start): (&PageHeader, u64)) -> Result<Option<RowStarts>> {
+    let Body::Data { values, rep_levels: Encoding::RLE, .. } = header.body else { return Ok(None) };
     // A checksum can only be checked on the whole page.
-    rep_levels == Encoding::RLE && header.crc.is_none() && header.uncompressed_bytes >= LEAST_BYTES
-}
-
-/// The rows that begin on the page with this header, whose body starts at `start`; `can_count` has agreed.
-pub fn count(bench: &Workbench, (header, start): (&PageHeader, u64), values: u32) -> Result<RowStarts> {
+    if header.crc.is_some() || header.uncompressed_bytes < LEAST_BYTES {
+        return Ok(None);
+    }
     let mut page = Preview::new(bench, (header, start))?;
     let size = u32_at(page.reach(4)?, 0) as usize;
     let levels = &page.reach(size.saturating_add(4))?[4..4 + size];
-    count_in(Bytes::copy_from_slice(levels), values as usize)
+    count_in(Bytes::copy_from_slice(levels), values as usize).map(Some)
 }
 
 fn count_in(levels: Bytes, values: usize) -> Result<RowStarts> {
     let mut runs = Runs::new(levels, 1)?;
     let mut starts = RowStarts { count: 0, at_first: false };
-    let mut left = values;
-    while left > 0 {
-        let some = left.min(WORD);
-        let continues = runs.read_bits(some)?;
-        starts.at_first |= left == values && continues & 1 == 0;
-        starts.count += some as u64 - u64::from(continues.count_ones());
-        left -= some;
+    for at in (0..values).step_by(WORD) {
+        let some = WORD.min(values - at);
+        let begins = !runs.read_bits(some)? & ones(some);
+        if at == 0 {
+            starts.at_first = begins & 1 == 1;
+        }
+        starts.count += u64::from(begins.count_ones());
     }
     Ok(starts)
 }

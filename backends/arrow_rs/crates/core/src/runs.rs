@@ -9,6 +9,8 @@ use crate::thrift::Reader;
 
 /// Numbers are handed out so many at a time, from memory on the stack.
 const PART: usize = 512;
+/// What `read_bits` gives at most.
+pub const WORD: usize = 64;
 
 pub struct Runs {
     bytes: Bytes,
@@ -66,7 +68,7 @@ impl Runs {
         Ok(())
     }
 
-    /// The next `count` numbers, at most 64, of one bit each; the first is the lowest bit.
+    /// The next `count` numbers, at most `WORD`, of one bit each; the first is the lowest bit.
     pub fn read_bits(&mut self, count: usize) -> Result<u64> {
         let (mut bits, mut at) = (0, 0);
         while at < count {

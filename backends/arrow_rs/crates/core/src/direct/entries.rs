@@ -4,9 +4,9 @@
 //! word: most pages have no nulls, and then the time goes by rows rather than items.
 
 use crate::error::{Error, Result};
-use crate::runs::{Runs, ones};
+use crate::runs::{Runs, WORD, ones};
 
-pub const MOST: usize = 64;
+pub const MOST: usize = WORD;
 
 /// What definition levels stand for: below `empty` a list that is null, `empty` one without items, above it an
 /// item, and `highest` an item that has a value.
