@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.errors import StoreError
 from harness.model import SCHEMA_VERSION, Record, Run
+from harness.whole import write_whole
 
 RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
@@ -50,13 +51,8 @@ class RunFolder:
 
     def write_run(self, run: Run) -> None:
         """Replace `run.json` in one step."""
-        partial = self.path / f".{RUN_FILE}"
         text = json.dumps(asdict(run), indent=1, ensure_ascii=False)
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self.path / RUN_FILE)
+        write_whole(self.path / RUN_FILE, text + "\n")
 
     def append(self, record: Record) -> None:
         """Add one record; it is on disk when this returns."""
