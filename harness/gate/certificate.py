@@ -79,6 +79,11 @@ class Condition:
         """The metric in which a change of that size is found least often. Raises ValueError."""
         return min((one for one in self.powers if one.effect == effect), key=lambda one: one.found)
 
+    def typical(self, effect: float) -> float:
+        """How often a change of that size is found in the metric in the middle."""
+        found = sorted(one.found for one in self.powers if one.effect == effect)
+        return found[len(found) // 2]
+
     @property
     def passes(self) -> bool:
         """Nothing unchanged was called worse, neither in real gates nor in replayed ones, simulated

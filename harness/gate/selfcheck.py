@@ -19,7 +19,7 @@ from statistics import median
 
 import numpy as np
 
-from harness.analysis.gate import overall
+from harness.analysis.gate import Verdict, overall
 from harness.analysis.gate_metrics import GATED_METRICS, Kind
 from harness.analysis.gate_simulation import Rate, false_alarms, power, replay
 from harness.analysis.gate_trials import Figure, Outcome, PairedRule
@@ -165,17 +165,13 @@ class SelfCheck:
         run.on_pair = keep
         with busy_cores(CONDITIONS[condition]):
             result = run.run()
-        worse: dict[str, list[float]] = defaultdict(list)
-        for verdict in result.verdicts:
-            if verdict.outcome is Outcome.REGRESSED:
-                one = verdict.finding
-                worse[verdict.case] += [one.change] if one.change and one.unit == "ratio" else []
+        worse = [v for v in result.verdicts if v.outcome is Outcome.REGRESSED]
         tried = Tried(
             outcome=overall(result.verdicts).value,
             metrics=len(result.verdicts),
-            found=len(worse),
+            found=len({verdict.case for verdict in worse}),
             cases=len({verdict.case for verdict in result.verdicts}),
-            changes=[max(changes) for changes in worse.values() if changes],
+            changes=_largest_changes(worse),
             open=[
                 f"{one.case} {one.metric}: {one.finding.rule}"
                 for one in result.verdicts
@@ -217,6 +213,7 @@ class SelfCheck:
         for case in self.cases:
             sleeps_ns = wall_ns.get(case.name, 0.0) * fault.sleep
             alone = case.planned.variant.threads in (1, None)
+            # Twice the shortest, so that every scan has its sleep however much of it is put off.
             asleep = not fault.sleep or (alone and sleeps_ns >= 2 * SHORTEST_SLEEP_NS)
             repeated = kind is not Kind.GROWTH or case.planned.cell.repetitions > 1
             if case.planned.cell.instrument in INSTRUMENTS[kind] and repeated and asleep:
@@ -305,6 +302,16 @@ class SelfCheck:
                     inconclusive=one.inconclusive.value,
                     pairs=len(differences_),
                 )
+
+
+def _largest_changes(worse: Sequence[Verdict]) -> list[float]:
+    """Of each case the largest relative change; cases whose changes have a unit are left out."""
+    largest: dict[str, float] = {}
+    for verdict in worse:
+        change = verdict.finding.change
+        if change is not None and verdict.finding.unit == "ratio":
+            largest[verdict.case] = max(change, largest.get(verdict.case, change))
+    return list(largest.values())
 
 
 def _planted_result(name: str, tries: Sequence[Tried]) -> PlantedResult:

@@ -61,11 +61,10 @@ def _power(one: Condition) -> RenderableType:
         "simulated change", "found, median", "worst", "at least", "inconclusive", "worst in"
     )
     for effect in one.effects:
-        found = sorted(power.found for power in one.powers if power.effect == effect)
         worst = one.worst(effect)
         table.add_row(
             f"{effect:+.0%}",
-            f"{found[len(found) // 2]:.1%}",
+            f"{one.typical(effect):.1%}",
             f"{worst.found:.1%}",
             f"{worst.found_low:.1%}",
             f"{worst.inconclusive:.1%}",

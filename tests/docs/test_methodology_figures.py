@@ -36,9 +36,7 @@ def cells(one: Condition) -> Iterator[tuple[str, str]]:
     simulated = f"{one.alarms} of {one.gates:,} (95% bound {one.alarm_bound:.2g})"
     yield "alarms in simulated gates", simulated
     for effect in one.effects:
-        found = sorted(power.found for power in one.powers if power.effect == effect)
-        worst = one.worst(effect)
-        said = f"{found[len(found) // 2]:.1%}, {worst.found:.1%}"
+        said = f"{one.typical(effect):.1%}, {one.worst(effect).found:.1%}"
         yield f"simulated {effect:+.0%} found: median metric, worst", said
     for planted in one.planted:
         said = f"{planted.found} of {planted.cases}"
