@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 ROWS = 240
 CODECS = ("none", "snappy", "gzip", "zstd", "lz4", "brotli")
 PAGE_VERSIONS = ("1.0", "2.0")
+LARGE_PAGES = {"row_group_size": ROWS, "data_page_size": 540 << 10, "use_dictionary": False}
+"""Pages of zstd above 512 KiB, whose rows are counted from their first blocks where they are passed over."""
 
 
 def base_files() -> list[tuple[str, bytes]]:
@@ -24,7 +26,7 @@ def base_files() -> list[tuple[str, bytes]]:
         for content, table, options in _contents()
         for codec in CODECS
         for version in PAGE_VERSIONS
-    ]
+    ] + [("long-lists-zstd-v1", _write(_long_lists(), LARGE_PAGES, "zstd", "1.0"))]
 
 
 def _write(table: pa.Table, options: dict[str, Any], codec: str, version: str) -> bytes:
@@ -131,6 +133,11 @@ def _lists() -> pa.Table:
             "word": pa.array(words).cast(pa.dictionary(pa.int16(), pa.string())),
         }
     )
+
+
+def _long_lists() -> pa.Table:
+    lists = [[i] * (600 + i % 7) for i in range(ROWS)]
+    return pa.table({"numbers": pa.array(lists, pa.list_(pa.int64())), "id": list(range(ROWS))})
 
 
 def _nested() -> pa.Table:

@@ -79,15 +79,21 @@ class Lines:
 
 
 def run(
-    reader: str, seed: int, first: int, count: int, save: Path, patience_s: float = PATIENCE_S
+    reader: str,
+    seed: int,
+    first: int,
+    count: int,
+    save: Path,
+    patience_s: float = PATIENCE_S,
+    only: str = "",
 ) -> Tally:
     """Put `count` mutants through a reader, in one process as long as it lives.
 
-    The files of mutants with a fault are written to the folder `save`. Gives up after MAX_DEATHS
+    They are made of the base files whose name has `only` in it. The files of mutants with a fault are written to the folder `save`. Gives up after MAX_DEATHS
     processes that died.
     """
     tally = Tally()
-    files = sorted(base_files())
+    files = sorted((name, data) for name, data in base_files() if only in name)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for base, data in files:
