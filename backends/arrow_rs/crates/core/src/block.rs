@@ -21,8 +21,13 @@ unsafe impl Send for Block {}
 // SAFETY: nothing is written to through a shared reference.
 unsafe impl Sync for Block {}
 
+/// Whether blocks of this capacity are mappings of their own.
+pub fn is_mapped(capacity: usize) -> bool {
+    capacity >= MAPPED_BYTES
+}
+
 fn layout(capacity: usize) -> Layout {
-    let align = if capacity < MAPPED_BYTES { 1 } else { MAPPED_ALIGN };
+    let align = if is_mapped(capacity) { MAPPED_ALIGN } else { 1 };
     Layout::from_size_align(capacity, align).expect("a page is much smaller than the address space")
 }
 

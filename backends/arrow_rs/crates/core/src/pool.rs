@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use crate::block::Block;
+use crate::block::{self, Block};
 use crate::budget::Ticket;
 
 /// Spare buffers of one decoder. Every byte of them is charged to the decoder's budget, where it has one.
@@ -52,6 +52,11 @@ impl Pool {
         // A buffer much larger than the page would hold memory that a larger page then lacks.
         let fits = |buffer: &Block| buffer.capacity() >= length && buffer.capacity() / 2 <= length;
         let found = spare.buffers.iter().position(fits).map(|at| spare.buffers.swap_remove(at));
+        if found.is_none() && block::is_mapped(length) {
+            // Mappings of other sizes are resized for it, and take no more than it does.
+            let others = spare.buffers.extract_if(.., |buffer| block::is_mapped(buffer.capacity()));
+            self.discharge(others.map(|buffer| buffer.capacity()).sum());
+        }
         drop(spare);
         let block = found.unwrap_or_else(|| {
             self.charge(capacity);
@@ -169,6 +174,18 @@ mod tests {
         let pool = Arc::new(Pool::default());
         drop(pool.take(1000));
         assert_eq!(pool.take(10).block.capacity(), 10);
+    }
+
+    #[test]
+    fn a_mapping_that_does_not_fit_is_not_kept_beside_its_successor() {
+        let pool = Arc::new(Pool::default());
+        let _largest = pool.take(1 << 20);
+        drop([50_000, 300_000].map(|bytes| pool.take(bytes)));
+        let kept = || pool.lock().buffers.iter().map(Block::capacity).collect::<Vec<_>>();
+        let _small = pool.take(1000);
+        assert_eq!(kept().len(), 2, "the heap has room for what is small");
+        let _larger = pool.take(400_000);
+        assert_eq!(kept(), [50_000]);
     }
 
     #[test]

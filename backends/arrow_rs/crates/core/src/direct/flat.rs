@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use arrow_array::ArrayRef;
+use bytes::Bytes;
 use parquet::column::page::Page;
 
 use super::page::{DataPage, dictionary_is_plain};
@@ -80,7 +81,7 @@ impl Flat {
         while self.wanted_rows == 0 {
             let stretch = self.stretches.pop_front().ok_or_else(fewer_rows)?;
             if stretch.opens.is_some() {
-                self.end_page();
+                self.end_chunk()?;
                 self.pages = Some(self.chunks.next_pages().ok_or_else(fewer_rows)??);
             }
             self.wanted_rows = usize::try_from(stretch.rows).unwrap_or(usize::MAX);
@@ -97,6 +98,12 @@ impl Flat {
         self.page_rows = 0;
         self.levels = None;
         self.values.begin_page(Encoded::NONE);
+    }
+
+    /// Let go of the dictionary as well: its memory serves that of the next chunk, which does not refer to it.
+    fn end_chunk(&mut self) -> Result<()> {
+        self.end_page();
+        self.values.set_dictionary(Bytes::new(), 0)
     }
 
     fn pages(&mut self) -> Result<&mut ChunkPages> {

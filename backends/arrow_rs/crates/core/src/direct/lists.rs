@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, GenericListArray, OffsetSizeTrait};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::FieldRef;
+use bytes::Bytes;
 use parquet::column::page::Page;
 
 use super::entries::{Entries, MOST, Meaning};
@@ -117,7 +118,7 @@ impl<O: OffsetSizeTrait> Lists<O> {
         while self.wanted_rows == 0 {
             let stretch = self.stretches.pop_front().ok_or_else(fewer_rows)?;
             if let Some(rows) = stretch.opens {
-                self.end_page();
+                self.end_chunk()?;
                 self.pages = Some(self.chunks.next_pages().ok_or_else(fewer_rows)??);
                 self.chunk_rows = rows;
             }
@@ -202,6 +203,12 @@ impl<O: OffsetSizeTrait> Lists<O> {
         self.page_entries = 0;
         self.entries = Entries::default();
         self.values.begin_page(Encoded::NONE);
+    }
+
+    /// Let go of the dictionary as well: its memory serves that of the next chunk, which does not refer to it.
+    fn end_chunk(&mut self) -> Result<()> {
+        self.end_page();
+        self.values.set_dictionary(Bytes::new(), 0)
     }
 
     fn pages(&mut self) -> Result<&mut ChunkPages> {
