@@ -1,4 +1,4 @@
-//! Decoding ahead: threads of this scan's own decode whole pieces, a budget bounds what they hold, and
+//! Decoding ahead: threads of this scan's own take one task after another, a budget bounds what they hold, and
 //! batches come out in the order of the plan whatever thread was first.
 
 use std::collections::VecDeque;
@@ -19,10 +19,8 @@ use crate::join::join;
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
 
-/// About how many decompressed bytes a thread decodes before it takes the next piece. Dictionaries, and pages
-/// of nested columns that lie across the ends of pieces, are decompressed for each: much smaller pieces would
-/// do much twice.
-const PIECE_BYTES: u64 = 16 << 20;
+/// Pieces that one thread decodes, one after another.
+pub type Task = Vec<Piece>;
 
 /// What came of waiting for a batch.
 #[derive(Debug)]
@@ -40,16 +38,16 @@ pub struct Ahead {
     /// The process that the threads are in.
     process: u32,
     batch_rows: usize,
-    /// Parts of the next batch; a batch can span pieces.
+    /// Parts of the next batch; a batch can span tasks.
     parts: Vec<RecordBatch>,
 }
 
 struct Shared {
     recipe: Recipe,
-    pieces: Vec<Piece>,
-    /// Rows of all pieces before each.
+    tasks: Vec<Task>,
+    /// Rows of all tasks before each.
     rows_before: Vec<u64>,
-    next_piece: AtomicUsize,
+    next_task: AtomicUsize,
     boundary: Arc<Boundary>,
     budget: Arc<Budget>,
     cancelled: Arc<AtomicBool>,
@@ -58,10 +56,10 @@ struct Shared {
     drained: Condvar,
 }
 
-/// Decoded parts of the pieces from `head` on.
+/// Decoded parts of the tasks from `head` on.
 struct Queues {
     head: usize,
-    pieces: VecDeque<Queue>,
+    tasks: VecDeque<Queue>,
 }
 
 #[derive(Default)]
@@ -73,19 +71,18 @@ struct Queue {
 }
 
 impl Ahead {
-    pub fn start(recipe: Recipe, pieces: Vec<Piece>, threads: usize, budget_bytes: usize) -> Result<Self> {
+    pub fn start(recipe: Recipe, tasks: Vec<Task>, threads: usize, budget_bytes: usize) -> Result<Self> {
         let batch_rows = recipe.batch_rows;
-        let pieces = plan::split(&pieces, batch_rows, |group| recipe.rows_of_bytes(group, PIECE_BYTES));
-        let threads = threads.min(pieces.len());
+        let threads = threads.min(tasks.len());
         let shared = Arc::new(Shared {
             recipe,
-            rows_before: plan::rows_before(&pieces),
-            pieces,
-            next_piece: AtomicUsize::new(0),
+            rows_before: plan::rows_before(&tasks),
+            tasks,
+            next_task: AtomicUsize::new(0),
             boundary: Arc::default(),
             budget: Budget::new(budget_bytes),
             cancelled: Arc::default(),
-            queues: Mutex::new(Queues { head: 0, pieces: VecDeque::new() }),
+            queues: Mutex::new(Queues { head: 0, tasks: VecDeque::new() }),
             filled: Condvar::new(),
             drained: Condvar::new(),
         });
@@ -138,6 +135,14 @@ impl Ahead {
         }
     }
 
+    /// Tell the threads to stop, and do not wait for it.
+    pub fn cancel(&self) {
+        // Elsewhere the threads do not exist, and a lock may be held for ever.
+        if self.process == std::process::id() {
+            self.shared.cancel();
+        }
+    }
+
     /// The most bytes that threads and queues held at once.
     pub fn most_bytes(&self) -> usize {
         self.shared.budget.most_bytes()
@@ -150,7 +155,7 @@ impl Drop for Ahead {
             // The threads do not exist here, and a lock may be held for ever: leave everything as it is.
             return;
         }
-        self.shared.cancel();
+        self.cancel();
         // SAFETY: neither field is used again: this is the only place that takes them, and it runs once.
         let (shared, threads) =
             unsafe { (ManuallyDrop::take(&mut self.shared), ManuallyDrop::take(&mut self.threads)) };
@@ -180,10 +185,10 @@ impl Shared {
     fn take(&self, patience: Duration) -> Result<Step> {
         let mut queues = self.lock();
         loop {
-            if queues.head == self.pieces.len() {
+            if queues.head == self.tasks.len() {
                 return Ok(Step::End);
             }
-            if let Some(queue) = queues.pieces.front_mut() {
+            if let Some(queue) = queues.tasks.front_mut() {
                 if let Some((part, bytes)) = queue.parts.pop_front() {
                     drop(queues);
                     self.budget.discharge(bytes);
@@ -194,7 +199,7 @@ impl Shared {
                     if let Some(error) = end {
                         return Err(error);
                     }
-                    queues.pieces.pop_front();
+                    queues.tasks.pop_front();
                     queues.head += 1;
                     self.budget.set_head(queues.head);
                     self.drained.notify_all();
@@ -210,12 +215,12 @@ impl Shared {
         }
     }
 
-    /// A thread's life: pieces in order, each as soon as there is room for another.
+    /// A thread's life: tasks in order, each as soon as there is room for another.
     fn work(&self) {
         loop {
-            let task = self.next_piece.fetch_add(1, Relaxed);
+            let task = self.next_task.fetch_add(1, Relaxed);
             // Room for a batch at least; what it really takes is charged as it is allocated.
-            if task >= self.pieces.len() || !self.budget.wait_for_room(task, 1) {
+            if task >= self.tasks.len() || !self.budget.wait_for_room(task, 1) {
                 return;
             }
             let outcome = guard(|| self.decode(task));
@@ -226,10 +231,12 @@ impl Shared {
         }
     }
 
-    /// Which of the pieces before and after go on in the same row group.
+    /// Which of the tasks before and after go on in the same row group.
     fn neighbours(&self, task: usize) -> Neighbours {
-        let meets = |at: usize| match self.pieces.get(at..at + 2) {
-            Some([piece, next]) => piece.group == next.group && piece.start + piece.rows == next.start,
+        let meets = |at: usize| match self.tasks.get(at..at + 2).map(|two| (two[0].last(), two[1].first())) {
+            Some((Some(piece), Some(next))) => {
+                piece.group == next.group && piece.start + piece.rows == next.start
+            }
             _ => false,
         };
         Neighbours {
@@ -242,11 +249,11 @@ impl Shared {
     fn decode(&self, task: usize) -> Result<()> {
         let ticket = Ticket { budget: self.budget.clone(), task };
         let pool = Arc::new(Pool::charged_to(ticket));
-        let pieces = &self.pieces[task..=task];
+        let pieces = &self.tasks[task];
         let cancelled = self.cancelled.clone();
-        let neighbours = self.neighbours(task);
-        let mut decoder = Decoder::new(&self.recipe, pieces, task == 0, cancelled, pool, Some(neighbours))?;
-        // Batches begin where they would without threads: at multiples of the batch size over all pieces.
+        let neighbours = (pieces.len() == 1).then(|| self.neighbours(task));
+        let mut decoder = Decoder::new(&self.recipe, pieces, task == 0, cancelled, pool, neighbours)?;
+        // Batches begin where they would without threads: at multiples of the batch size over all tasks.
         let size = self.recipe.batch_rows;
         let before = self.rows_before[task] % size as u64;
         let mut wanted = size - before as usize;
@@ -303,14 +310,14 @@ impl Shared {
 impl Queues {
     fn of(&mut self, task: usize) -> &mut Queue {
         let index = task - self.head;
-        while self.pieces.len() <= index {
-            self.pieces.push_back(Queue::default());
+        while self.tasks.len() <= index {
+            self.tasks.push_back(Queue::default());
         }
-        &mut self.pieces[index]
+        &mut self.tasks[index]
     }
 
     /// Whether something of the task waits to be taken.
     fn waits(&self, task: usize) -> bool {
-        self.pieces.get(task - self.head).is_some_and(|queue| !queue.parts.is_empty())
+        self.tasks.get(task - self.head).is_some_and(|queue| !queue.parts.is_empty())
     }
 }

@@ -41,16 +41,25 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// How many rows of a row group decompress to about so many bytes.
-    pub fn rows_of_bytes(&self, group: usize, bytes: u64) -> u64 {
+    /// The rows of a row group, and what each wanted column of it decompresses to.
+    pub fn group_sizes(&self, group: usize) -> (u64, Vec<u64>) {
         let parquet = &self.dataset.meta().parquet;
         let columns = parquet.file_metadata().schema_descr();
         let group = parquet.row_group(group);
-        let wanted = |leaf: &usize| self.roots.binary_search(&columns.get_column_root_idx(*leaf)).is_ok();
-        let sizes = (0..columns.num_columns()).filter(wanted);
-        let total: u64 = sizes.map(|leaf| group.column(leaf).uncompressed_size() as u64).sum();
-        let rows = u128::from(group.num_rows() as u64) * u128::from(bytes) / u128::from(total.max(1));
-        u64::try_from(rows).unwrap_or(u64::MAX)
+        let mut sizes = vec![0; self.roots.len()];
+        for leaf in 0..columns.num_columns() {
+            if let Ok(at) = self.roots.binary_search(&columns.get_column_root_idx(leaf)) {
+                sizes[at] += group.column(leaf).uncompressed_size() as u64;
+            }
+        }
+        (group.num_rows() as u64, sizes)
+    }
+
+    /// The same rows of some of the columns, given by their places, in ascending order.
+    pub fn of_columns(&self, columns: &[usize]) -> Result<Self> {
+        let schema = self.schema.project(columns).map_err(|error| Error::usage(error.to_string()))?;
+        let roots = columns.iter().map(|&column| self.roots[column]).collect();
+        Ok(Self { roots, schema: Arc::new(schema), ..self.clone() })
     }
 }
 

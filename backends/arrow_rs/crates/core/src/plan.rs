@@ -27,14 +27,15 @@ pub fn total(pieces: &[Piece]) -> u64 {
     pieces.iter().map(|piece| piece.rows).sum()
 }
 
-/// How many rows come before each piece.
-pub fn rows_before(pieces: &[Piece]) -> Vec<u64> {
-    let mut all = 0;
-    let add = |piece: &Piece| {
-        all += piece.rows;
-        all - piece.rows
+/// How many rows come before each list of pieces.
+pub fn rows_before(lists: &[Vec<Piece>]) -> Vec<u64> {
+    let mut before = 0;
+    let count = |pieces: &Vec<Piece>| {
+        let rows = total(pieces);
+        before += rows;
+        before - rows
     };
-    pieces.iter().map(add).collect()
+    lists.iter().map(count).collect()
 }
 
 /// The rows from `from` up to, not including, `to`, counted through all pieces.
@@ -134,9 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn rows_before_pieces_are_those_of_all_pieces_before() {
-        let all = groups(&[10, 0, 7, 10], None).unwrap();
-        assert_eq!(rows_before(&all), [0, 10, 10, 17]);
+    fn rows_before_are_those_of_all_pieces_before() {
+        let lists =
+            [vec![piece(0, 0, 10)], vec![], vec![piece(1, 2, 3), piece(2, 0, 4)], vec![piece(3, 0, 1)]];
+        assert_eq!(rows_before(&lists), [0, 10, 10, 17]);
         assert_eq!(rows_before(&[]), []);
     }
 

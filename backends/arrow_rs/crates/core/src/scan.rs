@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use crate::ahead::{Ahead, Step};
+use crate::ahead::Step;
 use crate::dataset::Dataset;
 use crate::decoder::{Decoder, Recipe};
 use crate::error::{Error, Place, Result};
@@ -17,12 +17,13 @@ use crate::pool::Pool;
 use crate::predicate::Predicate;
 use crate::prune;
 use crate::shuffle::Shuffle;
+use crate::strands::Strands;
 
 enum Source {
     Direct(Box<Decoder>),
     /// Threads start with the first batch, so that a scan that is only made costs none.
     Waiting(Box<Recipe>, Vec<Piece>),
-    Ahead(Ahead),
+    Ahead(Strands),
 }
 
 /// An iterator of batches. After an error or the end it stays at its end.
@@ -214,7 +215,7 @@ impl Scan {
         if matches!(self.source, Some(Source::Waiting(..)))
             && let Some(Source::Waiting(recipe, pieces)) = self.source.take()
         {
-            let ahead = Ahead::start(*recipe, pieces, self.threads, self.memory_budget_bytes)?;
+            let ahead = Strands::start(&recipe, pieces, self.threads, self.memory_budget_bytes)?;
             self.source = Some(Source::Ahead(ahead));
         }
         match &mut self.source {
