@@ -121,7 +121,10 @@ impl RowGroups for Chunks {
         let column = self.metadata.file_metadata().schema_descr().column(leaf);
         // Decoders of other types take one dictionary only.
         let frees_dictionary = column.physical_type() == Type::BYTE_ARRAY;
-        Ok(Box::new(self.leaf(leaf, frees_dictionary)))
+        let mut chunks = self.leaf(leaf, frees_dictionary);
+        // Nor do they know what of a page of lists they had before.
+        chunks.early_rows = chunks.early_rows.filter(|_| column.max_rep_level() == 0);
+        Ok(Box::new(chunks))
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {

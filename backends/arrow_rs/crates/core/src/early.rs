@@ -6,23 +6,33 @@
 //! it, and they come as plain values. Then all pages are read as always, the first without these rows. What
 //! is decompressed twice is a block or two per column, once per scan.
 
+use bytes::Bytes;
 use parquet::basic::{Encoding, Type};
 use parquet::column::page::Page;
 
 use crate::error::{Error, Result};
 use crate::hybrid;
+use crate::levels::{Highest, width};
 use crate::page_header::{Body, PageHeader};
 use crate::pool::PageBuffer;
+use crate::row_starts;
+use crate::runs::Runs;
 use crate::workbench::Workbench;
 
 /// What is read of compressed bytes at a time.
 const READ_BYTES: usize = 64 << 10;
 
-/// How the values of a column lie in a plain page.
+/// Pages of more values are not taken apart: it takes memory for a number of each, and few bytes can stand for
+/// any number of them.
+const MOST_VALUES: usize = 1 << 20;
+/// Nor are first rows with more entries of lists than this: then the page may as well be decompressed.
+const MOST_ENTRIES: usize = 1 << 16;
+
+/// How the levels and values of a column lie in a plain page.
 #[derive(Clone, Copy)]
 pub struct Layout {
     pub physical: Type,
-    pub optional: bool,
+    pub highest: Highest,
 }
 
 impl Layout {
@@ -35,69 +45,141 @@ impl Layout {
         }
     }
 
-    pub fn is_supported(physical: Type) -> bool {
-        matches!(physical, Type::INT32 | Type::FLOAT | Type::INT64 | Type::DOUBLE | Type::BYTE_ARRAY)
+    /// Columns without nesting, and lists.
+    pub fn is_supported(self) -> bool {
+        let Highest { repetition, definition } = self.highest;
+        let known = matches!(
+            self.physical,
+            Type::INT32 | Type::FLOAT | Type::INT64 | Type::DOUBLE | Type::BYTE_ARRAY
+        );
+        known && (repetition == 0 && definition <= 1 || repetition == 1)
     }
 }
 
 /// Whether a data page has more rows than wanted, and is of a kind that can be taken apart here.
 pub fn can_cut(header: &PageHeader, rows: usize, has_dictionary: bool) -> bool {
-    let Body::Data { values, encoding, def_levels, .. } = header.body else { return false };
+    let Body::Data { values, encoding, def_levels, rep_levels } = header.body else { return false };
     let known = match encoding {
         Encoding::PLAIN => !has_dictionary,
         Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => has_dictionary,
         _ => false,
     };
     // A checksum can only be checked on the whole page.
-    known && values as usize > rows && header.crc.is_none() && def_levels == Encoding::RLE
+    let levels = [def_levels, rep_levels].iter().all(|&levels| levels == Encoding::RLE);
+    let values = values as usize;
+    known && values > rows && values <= MOST_VALUES && header.crc.is_none() && levels
 }
 
-/// The first `rows` rows as a plain page. `data` and `dictionary` are headers with the starts of their bodies;
-/// `can_cut` has agreed.
+/// The levels of the first rows of a page.
+#[derive(Default)]
+struct Head {
+    /// As they begin a page of their own.
+    levels: Vec<u8>,
+    entries: usize,
+    /// Entries that have a value.
+    present: usize,
+    /// Where in the page the values begin.
+    from: usize,
+}
+
+impl Head {
+    /// `values` are those of the page, nulls among them. None where no further row begins on it, or the rows
+    /// have too many entries.
+    fn read(page: &mut Preview, highest: Highest, values: usize, rows: usize) -> Result<Option<Self>> {
+        let mut head = Self { entries: rows, present: rows, ..Self::default() };
+        if highest.repetition > 0 {
+            let encoded = head.next_levels(page)?;
+            match row_starts::entries_before(encoded.clone(), values, rows)? {
+                Some(entries) if entries <= MOST_ENTRIES => head.entries = entries,
+                _ => return Ok(None),
+            }
+            let repetition = numbers(encoded, 1, head.entries)?;
+            head.push(&repetition, 1);
+        }
+        if highest.definition > 0 {
+            let width = width(highest.definition);
+            let definition = numbers(head.next_levels(page)?, width, head.entries)?;
+            head.present = count(&definition, highest.definition);
+            head.push(&definition, width);
+        }
+        Ok(Some(head))
+    }
+
+    fn next_levels(&mut self, page: &mut Preview) -> Result<Bytes> {
+        let start = self.from.saturating_add(4);
+        let size = u32_at(page.reach(start)?, self.from) as usize;
+        self.from = start.saturating_add(size);
+        Ok(Bytes::copy_from_slice(&page.reach(self.from)?[start..self.from]))
+    }
+
+    fn push(&mut self, levels: &[u32], width: u32) {
+        let encoded = hybrid::encode(levels, width);
+        self.levels.extend((encoded.len() as u32).to_le_bytes());
+        self.levels.extend(encoded);
+    }
+}
+
+/// The first `rows` rows as a plain page; None where they cannot be taken apart. `data` and `dictionary` are
+/// headers with the starts of their bodies; `can_cut` has agreed.
 pub fn first_rows(
     bench: &Workbench,
     layout: Layout,
     data: (&PageHeader, u64),
     rows: usize,
     dictionary: Option<(&PageHeader, u64)>,
-) -> Result<Page> {
+) -> Result<Option<Page>> {
+    let Body::Data { values, .. } = data.0.body else { return Ok(None) };
     let mut page = Preview::new(bench, data)?;
-    let (levels, from) = if layout.optional {
-        let size = u32_at(page.reach(4)?, 0) as usize;
-        let bytes = page.reach(size.saturating_add(4))?;
-        (Some(levels(&bytes[4..4 + size], rows)?), 4 + size)
-    } else {
-        (None, 0)
-    };
-    let present = levels.as_deref().map_or(rows, count_present);
+    let Some(head) = Head::read(&mut page, layout.highest, values as usize, rows)? else { return Ok(None) };
     let Some(dictionary) = dictionary else {
-        let to = page.reach_values(layout, from, present)?;
-        return Ok(data_page(levels.as_deref(), &page.bytes()[from..to], rows, Encoding::PLAIN));
+        let to = page.reach_values(layout, head.from, head.present)?;
+        return Ok(Some(data_page(head.levels, &page.bytes()[head.from..to], head.entries, Encoding::PLAIN)));
     };
-    // A run of a single index takes at most its length and the index.
-    let likely = from.saturating_add(15).saturating_add(present.saturating_mul(14)).min(page.length());
-    let indices = indices(&page.reach(likely)?[from..], present)?.1;
+    let indices = first_indices(&mut page, head.from, head.present)?;
     drop(page);
     let plain = gather(bench, layout, dictionary, &indices)?;
-    Ok(data_page(levels.as_deref(), &plain, rows, Encoding::PLAIN))
+    Ok(Some(data_page(head.levels, &plain, head.entries, Encoding::PLAIN)))
 }
 
-/// The page without its first `rows` rows, which were delivered by `first_rows`.
+/// The first `count` indices of the page, whose values begin at `from`.
+fn first_indices(page: &mut Preview, from: usize, count: usize) -> Result<Vec<u32>> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let width = usize::from(page.reach(from.saturating_add(1))?[from]);
+    // As many as all of them take in a single run, and more as long as that is too little.
+    let mut size = 64 + count.saturating_mul(width) / 8;
+    loop {
+        let to = from.saturating_add(size).min(page.length());
+        match indices(&Bytes::copy_from_slice(&page.reach(to)?[from..to]), count) {
+            Ok((_, indices)) => return Ok(indices),
+            Err(error) if to == page.length() => return Err(error),
+            Err(_) => size = size.saturating_mul(2),
+        }
+    }
+}
+
+/// The page of a column without nesting, without its first `rows` rows, which were delivered by `first_rows`.
 pub fn without(layout: Layout, page: Page, rows: usize) -> Result<Page> {
     let Page::DataPage { buf, num_values, encoding, .. } = page else {
         return Err(Error::corrupt("a page of another kind than its header said"));
     };
     let rest_rows = num_values as usize - rows;
-    let (first_levels, rest_levels, from) = if layout.optional {
+    let definition = layout.highest.definition;
+    let (mut delivered, mut present, mut from) = (rows, rest_rows, 0);
+    let mut head = Head::default();
+    if definition > 0 {
         let size = u32_at(buf.get(..4).ok_or_else(short)?, 0) as usize;
-        let encoded = buf.get(4..4 + size).ok_or_else(short)?;
-        let mut first = levels(encoded, num_values as usize)?;
+        from = 4 + size;
+        if from > buf.len() {
+            return Err(short());
+        }
+        let width = width(definition);
+        let mut first = numbers(buf.slice(4..from), width, num_values as usize)?;
         let rest = first.split_off(rows);
-        (Some(first), Some(rest), 4 + size)
-    } else {
-        (None, None, 0)
-    };
-    let delivered = first_levels.as_deref().map_or(rows, count_present);
+        (delivered, present) = (count(&first, definition), count(&rest, definition));
+        head.push(&rest, width);
+    }
     if encoding == Encoding::PLAIN {
         let mut at = from;
         for _ in 0..delivered {
@@ -107,16 +189,15 @@ pub fn without(layout: Layout, page: Page, rows: usize) -> Result<Page> {
             };
         }
         let values = buf.get(at..).ok_or_else(short)?;
-        if rest_levels.is_none() {
+        if head.levels.is_empty() {
             return Ok(page_of(buf.slice(at..), rest_rows, encoding));
         }
-        return Ok(data_page(rest_levels.as_deref(), values, rest_rows, encoding));
+        return Ok(data_page(head.levels, values, rest_rows, encoding));
     }
-    let present = rest_levels.as_deref().map_or(rest_rows, count_present);
-    let (width, mut all) = indices(&buf[from..], delivered + present)?;
+    let (width, mut all) = indices(&buf.slice(from..), delivered + present)?;
     let mut packed = vec![width as u8];
     packed.extend(hybrid::encode(&all.split_off(delivered), width));
-    Ok(data_page(rest_levels.as_deref(), &packed, rest_rows, encoding))
+    Ok(data_page(head.levels, &packed, rest_rows, encoding))
 }
 
 fn short() -> Error {
@@ -127,20 +208,22 @@ pub fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-fn count_present(levels: &[u32]) -> usize {
-    levels.iter().filter(|&&level| level == 1).count()
-}
-
-fn levels(encoded: &[u8], count: usize) -> Result<Vec<u32>> {
-    let levels = hybrid::decode(encoded, 1, count)?;
-    if levels.len() == count { Ok(levels) } else { Err(short()) }
+/// How many of the levels are the highest: they have a value.
+fn count(levels: &[u32], highest: i16) -> usize {
+    levels.iter().filter(|&&level| i64::from(level) == i64::from(highest)).count()
 }
 
 /// Bits per index, and `count` indices.
-fn indices(bytes: &[u8], count: usize) -> Result<(u32, Vec<u32>)> {
-    let (&width, packed) = bytes.split_first().ok_or_else(short)?;
-    let indices = hybrid::decode(packed, u32::from(width), count)?;
-    if indices.len() == count { Ok((u32::from(width), indices)) } else { Err(short()) }
+fn indices(bytes: &Bytes, count: usize) -> Result<(u32, Vec<u32>)> {
+    let width = u32::from(*bytes.first().ok_or_else(short)?);
+    Ok((width, numbers(bytes.slice(1..), width, count)?))
+}
+
+/// `count` levels or indices, no more than `MOST_VALUES`.
+fn numbers(encoded: Bytes, width: u32, count: usize) -> Result<Vec<u32>> {
+    let mut numbers = vec![0; count];
+    Runs::new(encoded, width)?.read(&mut numbers)?;
+    Ok(numbers)
 }
 
 /// The values that the indices mean, as plain values.
@@ -152,41 +235,46 @@ fn gather(
 ) -> Result<Vec<u8>> {
     let Some(&last) = indices.iter().max() else { return Ok(Vec::new()) };
     let mut page = Preview::new(bench, dictionary)?;
-    let mut edges = vec![0];
-    for index in 0..=last as usize {
-        edges.push(page.reach_values(layout, edges[index], 1)?);
-    }
-    let bytes = page.bytes();
-    let spans = indices.iter().map(|&index| edges[index as usize]..edges[index as usize + 1]);
-    let total = spans.clone().fold(0_usize, |total, span| total.saturating_add(span.len()));
-    if total > bench.max_page_bytes {
-        return Err(Error::limit(format!(
-            "the first rows take {total} bytes, more than max_page_bytes={}",
-            bench.max_page_bytes
-        )));
-    }
-    let mut values = Vec::with_capacity(total);
-    spans.for_each(|span| values.extend_from_slice(&bytes[span]));
-    Ok(values)
+    let within = |total: usize| {
+        let limit = bench.max_page_bytes;
+        let message = || format!("the first rows take {total} bytes, more than max_page_bytes={limit}");
+        if total > limit { Err(Error::limit(message())) } else { Ok(total) }
+    };
+    let Some(width) = layout.width() else {
+        let mut edges = vec![0];
+        for index in 0..=last as usize {
+            edges.push(page.reach_values(layout, edges[index], 1)?);
+        }
+        let spans = indices.iter().map(|&index| edges[index as usize]..edges[index as usize + 1]);
+        let total = spans.clone().fold(0_usize, |total, span| total.saturating_add(span.len()));
+        let mut values = Vec::with_capacity(within(total)?);
+        spans.for_each(|span| values.extend_from_slice(&page.bytes()[span]));
+        return Ok(values);
+    };
+    page.reach_values(layout, 0, last as usize + 1)?;
+    within(indices.len().saturating_mul(width))?;
+    Ok(if width == 4 { pick::<4>(page.bytes(), indices) } else { pick::<8>(page.bytes(), indices) })
 }
 
-/// A data page in memory: definition levels where there are any, then the values.
-fn data_page(levels: Option<&[u32]>, values: &[u8], rows: usize, encoding: Encoding) -> Page {
-    let encoded = levels.map(|levels| hybrid::encode(levels, 1));
-    let mut bytes = Vec::with_capacity(values.len() + encoded.as_ref().map_or(0, |levels| 4 + levels.len()));
-    if let Some(levels) = encoded {
-        bytes.extend((levels.len() as u32).to_le_bytes());
-        bytes.extend(levels);
-    }
-    bytes.extend_from_slice(values);
-    page_of(bytes.into(), rows, encoding)
+/// The values with these places, all of which are there. A copy of known size is a single instruction.
+fn pick<const WIDTH: usize>(values: &[u8], places: &[u32]) -> Vec<u8> {
+    let values = values.as_chunks::<WIDTH>().0;
+    let mut picked = Vec::with_capacity(places.len() * WIDTH);
+    places.iter().for_each(|&place| picked.extend_from_slice(&values[place as usize]));
+    picked
 }
 
-fn page_of(buf: bytes::Bytes, rows: usize, encoding: Encoding) -> Page {
+/// A data page in memory: levels, where there are any, then the values.
+fn data_page(mut levels: Vec<u8>, values: &[u8], entries: usize, encoding: Encoding) -> Page {
+    levels.extend_from_slice(values);
+    page_of(levels.into(), entries, encoding)
+}
+
+fn page_of(buf: Bytes, entries: usize, encoding: Encoding) -> Page {
     Page::DataPage {
         buf,
-        // Rows of one page: its header has them as a 32-bit number.
-        num_values: rows as u32,
+        // Entries of one page: its header has them as a 32-bit number.
+        num_values: entries as u32,
         encoding,
         def_level_encoding: Encoding::RLE,
         rep_level_encoding: Encoding::RLE,
@@ -289,5 +377,28 @@ impl<'a> Preview<'a> {
             self.reach(at)?;
         }
         Ok(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_bytes_that_stand_for_very_many_values_are_left_alone() {
+        let page = |values| PageHeader {
+            body: Body::Data {
+                values,
+                encoding: Encoding::PLAIN,
+                def_levels: Encoding::RLE,
+                rep_levels: Encoding::RLE,
+            },
+            uncompressed_bytes: 100,
+            compressed_bytes: 100,
+            crc: None,
+        };
+        assert!(can_cut(&page(MOST_VALUES as u32), 1024, false));
+        assert!(!can_cut(&page(MOST_VALUES as u32 + 1), 1024, false));
+        assert!(!can_cut(&page(1024), 1024, false), "all of it is wanted");
     }
 }

@@ -72,6 +72,8 @@ pub struct ChunkPages {
     early_rows: Option<usize>,
     /// Rows of the next page that were delivered early.
     early: Option<usize>,
+    /// Rows of the last page that were delivered before it, and are on it all the same.
+    delivered: usize,
     /// Bytes of the page before, header included: the next is likely to be as large.
     page_bytes: usize,
     /// The pages as the index lists them, where some are to be stepped over without a look.
@@ -83,8 +85,9 @@ pub struct ChunkPages {
 impl ChunkPages {
     /// The footer has been checked: the chunk lies within the file.
     ///
-    /// `early_rows` asks for the first page in two parts, the first with so many rows, where that is
-    /// possible. Then pages must be taken one after another, none skipped. `frees_dictionary` replaces the
+    /// `early_rows` asks for a page of so many rows before the first, where that is possible. Then pages must be
+    /// taken one after another, none skipped, and what comes after a page of lists has the rows once more: see
+    /// `take_delivered`. `frees_dictionary` replaces the
     /// dictionary by an empty one when plain pages begin, as they do when a writer finds it too large. `map`
     /// spares the headers of pages that are stepped over.
     pub fn new(
@@ -121,6 +124,7 @@ impl ChunkPages {
             frees_dictionary,
             early_rows,
             early: None,
+            delivered: 0,
             page_bytes: FIRST_READ_BYTES,
             map,
             shared: None,
@@ -262,9 +266,17 @@ impl ChunkPages {
             self.dictionary = Some((header, start));
             self.decoder_has_dictionary = true;
         } else if let Some(rows) = self.early.take() {
-            return early::without(self.layout(), page, rows).map(Some);
+            if !self.chunk.nested {
+                return early::without(self.layout(), page, rows).map(Some);
+            }
+            self.delivered = rows;
         }
         Ok(Some(page))
+    }
+
+    /// Rows at the start of a page of lists that were delivered before it.
+    pub fn take_delivered(&mut self) -> usize {
+        std::mem::take(&mut self.delivered)
     }
 
     /// Refuse a batch that takes too much: rows of nested values can be of any size, and a few bytes can stand
@@ -319,17 +331,15 @@ impl ChunkPages {
     }
 
     fn layout(&self) -> Layout {
-        Layout { physical: self.chunk.physical, optional: self.chunk.max_def > 0 }
+        let highest = Highest { repetition: self.chunk.max_rep, definition: self.chunk.max_def };
+        Layout { physical: self.chunk.physical, highest }
     }
 
     /// A page of the first `rows` rows, where the chunk begins with pages of which a part is enough for
     /// that. All pages are still to come then, the first data page without these rows.
     fn first_rows(&mut self, rows: usize) -> Result<Option<Page>> {
         let chunk = self.chunk;
-        let able = matches!(chunk.codec, Compression::ZSTD(_))
-            && !chunk.nested
-            && chunk.max_def <= 1
-            && Layout::is_supported(chunk.physical);
+        let able = matches!(chunk.codec, Compression::ZSTD(_)) && self.layout().is_supported();
         let Some(header) = self.header(FIRST_READ_BYTES)?.filter(|_| able).cloned() else { return Ok(None) };
         let start = self.at;
         let page = match header.body {
@@ -359,8 +369,8 @@ impl ChunkPages {
             }
             _ => return Ok(None),
         };
-        self.early = Some(rows);
-        Ok(Some(page))
+        self.early = page.is_some().then_some(rows);
+        Ok(page)
     }
 
     /// As `load`, but not again where a neighbour has done it.
@@ -456,8 +466,7 @@ impl ChunkPages {
         if self.chunk.max_rep == 0 && !is_delta(encoding) {
             return Ok(());
         }
-        let highest = Highest { repetition: self.chunk.max_rep, definition: self.chunk.max_def };
-        let begin = levels::end(body, page, highest)?;
+        let begin = levels::end(body, page, self.layout().highest)?;
         if !is_delta(encoding) {
             return Ok(());
         }
@@ -480,6 +489,10 @@ impl ChunkPages {
 
     /// Whether a row ends where the page before did, as far as can be told without the next page.
     pub fn begins_row(&mut self) -> Result<bool> {
+        if self.early.is_some() {
+            // What was delivered early are whole rows.
+            return Ok(true);
+        }
         Ok(self.look()?.is_none_or(|page| page.num_rows.is_some()))
     }
 

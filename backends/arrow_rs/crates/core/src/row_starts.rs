@@ -10,7 +10,7 @@ use parquet::basic::Encoding;
 use crate::early::{Preview, u32_at};
 use crate::error::Result;
 use crate::page_header::{Body, PageHeader};
-use crate::runs::{Runs, WORD, ones};
+use crate::runs::{Runs, WORD, nth_one, ones};
 use crate::workbench::Workbench;
 
 /// Smaller pages are a few blocks in all: little would be saved.
@@ -35,6 +35,23 @@ pub fn count(bench: &Workbench, (header, start): (&PageHeader, u64)) -> Result<O
     let size = u32_at(page.reach(4)?, 0) as usize;
     let levels = &page.reach(size.saturating_add(4))?[4..4 + size];
     count_in(Bytes::copy_from_slice(levels), values as usize).map(Some)
+}
+
+/// How many entries come before the row after the first `rows`, of pages with these levels and so many values;
+/// None where that row does not begin there.
+pub fn entries_before(levels: Bytes, values: usize, rows: usize) -> Result<Option<usize>> {
+    let mut runs = Runs::new(levels, 1)?;
+    let mut left = rows;
+    for at in (0..values).step_by(WORD) {
+        let some = WORD.min(values - at);
+        let begins = !runs.read_bits(some)? & ones(some);
+        let count = begins.count_ones() as usize;
+        if count > left {
+            return Ok(Some(at + nth_one(begins, left)));
+        }
+        left -= count;
+    }
+    Ok(None)
 }
 
 fn count_in(levels: Bytes, values: usize) -> Result<RowStarts> {
@@ -67,5 +84,16 @@ mod tests {
             assert!(count_in(encoded, 2_000).is_err(), "levels end early");
         }
         assert_eq!(count_in(Bytes::new(), 0).unwrap(), RowStarts { count: 0, at_first: false });
+    }
+
+    #[test]
+    fn rows_end_where_others_begin() {
+        let levels: Vec<u32> = (0..1_000).map(|at| u32::from(at % 7 > 0)).collect();
+        let encoded = Bytes::from(crate::hybrid::encode(&levels, 1));
+        for rows in [0, 1, 9, 10, 91, 142] {
+            assert_eq!(entries_before(encoded.clone(), 1_000, rows).unwrap(), Some(7 * rows));
+        }
+        assert_eq!(entries_before(encoded.clone(), 1_000, 143).unwrap(), None, "the last row may go on");
+        assert!(entries_before(encoded, 2_000, 200).is_err(), "levels end early");
     }
 }

@@ -168,6 +168,11 @@ pub fn ones(count: usize) -> u64 {
     u64::MAX.checked_shr(64 - count as u32).unwrap_or(0)
 }
 
+/// The place of the bit that is set after `before` others, of which there must be one.
+pub fn nth_one(word: u64, before: usize) -> usize {
+    (0..before).fold(word, |rest, _| rest & (rest - 1)).trailing_zeros() as usize
+}
+
 /// 64 bits from bit `first` on; zeros where `packed` ends before.
 fn word(packed: &[u8], first: usize) -> u64 {
     let mut bytes = [0; 16];

@@ -170,6 +170,28 @@ fn large_pages_are_passed_over_for_their_rows() {
 }
 
 #[test]
+fn first_rows_come_before_their_page_and_not_twice() {
+    for nulls in [0, 1, 3] {
+        let written = table(nulls);
+        for dictionary in [false, true] {
+            let properties = WriterProperties::builder()
+                .set_compression(Compression::ZSTD(ZstdLevel::default()))
+                .set_dictionary_enabled(dictionary);
+            let shard = write(&format!("lists-early-{nulls}-{dictionary}"), &written, properties);
+            let expected = spelled_out(&reference(&shard));
+            let dataset = Dataset::open(&shard.0).unwrap();
+            for batch_rows in [1, 5, 98, 1000, ROWS - 1, ROWS] {
+                for threads in [0, 2] {
+                    let options = ScanOptions { batch_rows, threads, ..ScanOptions::default() };
+                    let found = spelled_out(&scan(&dataset, &options));
+                    assert!(found == expected, "{nulls} {dictionary} {batch_rows} {threads}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_row_as_long_as_many_pages_stays_whole() {
     let mut lists = ListBuilder::new(Int32Builder::new());
     for row in 0..5 {

@@ -4,7 +4,7 @@
 //! word: most pages have no nulls, and then the time goes by rows rather than items.
 
 use crate::error::{Error, Result};
-use crate::runs::{Runs, WORD, ones};
+use crate::runs::{Runs, WORD, nth_one, ones};
 
 pub const MOST: usize = WORD;
 
@@ -67,8 +67,7 @@ impl Entries {
         if rows >= self.starts.count_ones() as usize {
             return None;
         }
-        let starts = (0..rows).fold(self.starts, |starts, _| starts & (starts - 1));
-        Some(starts.trailing_zeros() as usize)
+        Some(nth_one(self.starts, rows))
     }
 
     /// Take the first `count` of them.

@@ -248,9 +248,21 @@ impl<O: OffsetSizeTrait> Lists<O> {
                 dictionary_is_plain(encoding)?;
                 self.values.set_dictionary(buf, num_values as usize)?;
             }
-            Some(page) => self.begin_page(DataPage::new(page, self.highest)?)?,
+            Some(page) => {
+                self.begin_page(DataPage::new(page, self.highest)?)?;
+                self.pass_delivered()?;
+            }
         }
         Ok(true)
+    }
+
+    /// Pass the rows of the page that were delivered before it.
+    fn pass_delivered(&mut self) -> Result<()> {
+        let mut rows = self.pages()?.take_delivered() as u64;
+        if rows > 0 && !self.pass_in_page(&mut rows, &mut false, None)? {
+            return Err(Error::corrupt("a page has fewer rows than were delivered of it"));
+        }
+        Ok(())
     }
 
     fn begin_page(&mut self, page: DataPage) -> Result<()> {
