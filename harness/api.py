@@ -74,6 +74,9 @@ class Backend(Protocol):
     * `decompress(shard: Path, *, columns: Sequence[str] | None = None) -> int`: read and decompress
       every page of those columns in the calling thread, decode nothing, and return the decompressed
       bytes.
+    * `memory_floor(shard: Path, *, columns: Sequence[str] | None = None, batch_rows: int = 1024) ->
+      int`: the bytes that a page-wise scan cannot do without: the dictionary and the largest page of
+      each column, decompressed, of the row group where that is most, and the largest batch.
     """
 
     def versions(self) -> dict[str, str]:

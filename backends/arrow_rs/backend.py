@@ -89,6 +89,15 @@ class ArrowRsBackend:
             columns=None if columns is None else list(columns)
         )
 
+    def memory_floor(
+        self, shard: Path, *, columns: Sequence[str] | None = None, batch_rows: int = 1024
+    ) -> int:
+        wanted = None if columns is None else list(columns)
+        dataset = firstbyte_arrow.open(shard)
+        with dataset.scan(columns=wanted, batch_size=batch_rows) as reader:
+            largest_batch_bytes = max((batch.nbytes for batch in reader), default=0)
+        return dataset.pages_in_hand(columns=wanted) + largest_batch_bytes
+
     def allocator_bytes(self) -> dict[str, int]:
         return {"firstbyte_arrow": firstbyte_arrow.memory().live_bytes}
 

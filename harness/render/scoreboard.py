@@ -24,12 +24,13 @@ from harness.errors import UnknownNameError
 from harness.model import Cell
 from harness.registry import ALL_CORES, Variant
 from harness.render.tables import Column, Figure, RunView
-from harness.render.units import DECIMAL_NOTE, number, unit_for
+from harness.render.units import DECIMAL_NOTE, Unit, number, unit_for
 
 SCAN = "full_scan"
 FLOOR = "codec_floor"
 CPU = Metric("cpu_ns", "CPU time of all threads of the process", headline=True)
 SPREAD = Metric("peak_rss_anon_above_base_bytes", "")
+MEMORY_FLOOR = Metric("memory_floor_bytes", "")
 TIE = "tie"
 NOBODY = "-"
 
@@ -89,12 +90,22 @@ class OverFloor:
 
 
 @dataclass(frozen=True, slots=True)
+class Peak:
+    """A variant's peak above base on one corpus."""
+
+    corpus: str
+    entry: Entry
+    floor_bytes: float | None
+    """What a page-wise scan of that corpus has in hand; None where no backend of the run knows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
-    """A variant's peak above base over the corpora of the run: largest over smallest."""
+    """A variant's peaks over the corpora of the run: the largest over the smallest."""
 
     label: str
     ratio: float | None
-    by_corpus: tuple[tuple[str, Entry], ...]
+    peaks: tuple[Peak, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,17 +324,24 @@ def _format(view: RunView, entry: Entry) -> str:
 
 def _spreads(compared: _Field, subject: str) -> Iterable[Spread]:
     corpora = compared.view.corpora(SCAN)
-    if len(corpora) < 2:
-        return
-    by_label: dict[str, list[tuple[str, Entry]]] = {}
+    by_label: dict[str, list[Peak]] = {}
     for corpus in corpora:
+        floor_bytes = _memory_floor(compared, corpus)
         for entry in _only(compared, SCAN, corpus, SPREAD):
             if entry.cell.backend == subject:
-                by_label.setdefault(entry.label, []).append((corpus, entry))
+                by_label.setdefault(entry.label, []).append(Peak(corpus, entry, floor_bytes))
     for label, found in by_label.items():
-        values = [entry.value for _, entry in found if entry.value > 0]
+        values = [peak.entry.value for peak in found if peak.entry.value > 0]
         spread = max(values) / min(values) if len(values) > 1 else None
-        yield Spread(label, spread, tuple(found))
+        if len(corpora) > 1 or any(peak.floor_bytes for peak in found):
+            yield Spread(label, spread, tuple(found))
+
+
+def _memory_floor(compared: _Field, corpus: str) -> float | None:
+    if FLOOR not in compared.view.scenarios():
+        return None
+    known = [entry.value for entry in _only(compared, FLOOR, corpus, MEMORY_FLOOR)]
+    return min((value for value in known if value > 0), default=None)
 
 
 def draw(board: Scoreboard) -> Group:
@@ -427,18 +445,20 @@ def _floor_parts(over: OverFloor) -> Iterable[RenderableType]:
 
 
 def _spread_line(spread: Spread) -> str:
-    unit = unit_for(SPREAD.name, [e.value for _, e in spread.by_corpus if e.value > 0])
-    places = ", ".join(
-        f"{corpus} "
-        + (
-            entry.figure.text
-            if entry.figure.median is None
-            else f"{unit.text(entry.value)} {unit.symbol}"
-        )
-        for corpus, entry in spread.by_corpus
-    )
+    unit = unit_for(SPREAD.name, [p.entry.value for p in spread.peaks if p.entry.value > 0])
+    places = ", ".join(f"{peak.corpus} {_peak_text(peak, unit)}" for peak in spread.peaks)
     shown = "no ratio" if spread.ratio is None else number(spread.ratio)
     return f"{spread.label}  {shown}: {places}"
+
+
+def _peak_text(peak: Peak, unit: Unit) -> str:
+    if peak.entry.figure.median is None:
+        return peak.entry.figure.text
+    text = f"{unit.text(peak.entry.value)} {unit.symbol}"
+    if not peak.floor_bytes:
+        return text
+    over = number(peak.entry.value / peak.floor_bytes)
+    return f"{text} ({over} x pages in hand and a batch, {unit.text(peak.floor_bytes)})"
 
 
 def _legend(subject: str) -> str:

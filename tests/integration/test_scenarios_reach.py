@@ -99,6 +99,16 @@ def test_the_codec_alone_gives_every_byte_of_every_page(
     assert 0.9 * uncompressed < found["decompressed_bytes"] < uncompressed
 
 
+def test_the_memory_floor_is_a_page_and_a_dictionary_of_each_column_and_a_batch(
+    measure: Measure, tiny_shards: Path
+) -> None:
+    firstbyte_arrow = pytest.importorskip("firstbyte_arrow")
+    found = figures(measure("codec_floor", "arrow_rs:default"))
+    datasets = [firstbyte_arrow.open(path) for path in tiny_shards.glob("*.parquet")]
+    pages_bytes = max(dataset.pages_in_hand() for dataset in datasets)
+    assert 0 < found["memory_floor_bytes"] - pages_bytes < found["decompressed_bytes"]
+
+
 def test_a_backend_without_a_codec_only_pass_is_skipped(measure: Measure) -> None:
     record = measure("codec_floor", "pyarrow:buffered")
     assert (record.status, record.reason) == (Status.SKIPPED, "has no codec-only pass")

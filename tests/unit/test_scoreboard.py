@@ -25,7 +25,10 @@ from harness.store import RunFolder
 
 SCENARIOS = {
     **METRICS,
-    "codec_floor": (Metric("cpu_ns", "the codec", better="", headline=True),),
+    "codec_floor": (
+        Metric("cpu_ns", "the codec", better="", headline=True),
+        Metric("memory_floor_bytes", "pages in hand", better=""),
+    ),
     "endurance": (Metric("left_live_bytes", "left", headline=True),),
 }
 
@@ -261,6 +264,20 @@ def test_the_spread_is_over_corpora_and_says_which_failed() -> None:
     (spread,) = found.spreads
     assert (spread.label, spread.ratio) == ("ours:plain", 1.25)
     assert "1.25: mt 4.00 MB, llm 5.00 MB, big CRASHED" in text(found)
+
+
+def test_a_peak_is_set_against_the_pages_in_hand() -> None:
+    def floor(corpus: str, size: float) -> Record:
+        of = cell("codec_floor", "ours", "plain", corpus=corpus)
+        return record(of, {"cpu_ns": 1e9, "memory_floor_bytes": size}, spread=0.0)
+
+    found = board([memory("mt", 4e6), memory("llm", 6e6), floor("mt", 5e6)])
+    (spread,) = found.spreads
+    assert [peak.floor_bytes for peak in spread.peaks] == [5e6, None]
+    line = "1.50: mt 4.00 MB (0.800 x pages in hand and a batch, 5.00), llm 6.00 MB"
+    assert line in " ".join(text(found).split())
+    (alone,) = board([memory("mt", 4e6), floor("mt", 2e6)]).spreads
+    assert (alone.ratio, alone.peaks[0].floor_bytes) == (None, 2e6)
 
 
 def test_threads_keep_those_that_declare_no_more_and_name_the_others() -> None:

@@ -89,8 +89,8 @@ def run(
 ) -> Tally:
     """Put `count` mutants through a reader, in one process as long as it lives.
 
-    They are made of the base files whose name has `only` in it. The files of mutants with a fault are written to the folder `save`. Gives up after MAX_DEATHS
-    processes that died.
+    They are made of the base files whose name has `only` in it. The files of mutants with a fault are
+    written to the folder `save`. Gives up after MAX_DEATHS processes that died.
     """
     tally = Tally()
     files = sorted((name, data) for name, data in base_files() if only in name)

@@ -187,6 +187,13 @@ class Dataset:
         decompressed bytes.
         """
 
+    def pages_in_hand(self, *, columns: Sequence[str] | None = None) -> int:
+        """What the dictionary and the largest page of each column take, decompressed, in bytes.
+
+        Of the row group where that is most: the floor under the memory of a scan that has one page
+        of each column in hand, to which a batch comes. Only page headers are read.
+        """
+
 def open(source: str | PathLike[str]) -> Dataset:  # noqa: A001  as in the package
     """Read and check the footer, or take it from the cache where the file is unchanged.
 

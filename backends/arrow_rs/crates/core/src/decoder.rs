@@ -23,6 +23,7 @@ use crate::meta::Strings;
 use crate::pages::{Marker, width};
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
+use crate::text;
 use crate::workbench::Workbench;
 
 /// What to decode and how; shared by all decoders of a scan.
@@ -77,6 +78,8 @@ pub struct Decoder {
 struct Column {
     name: String,
     rows: Rows,
+    /// Whether arrow-rs may hand out text that it did not check.
+    checks_text: bool,
     marker: Arc<Marker>,
 }
 
@@ -141,7 +144,10 @@ impl Decoder {
                 Ok(Rows::Any(Box::new(reader)))
             });
             let rows = made.map_err(|error| error.within(&place))?;
-            Ok(Column { name, rows, marker })
+            let schema = metadata.file_metadata().schema_descr();
+            let leaves = (0..schema.num_columns()).filter(|&leaf| schema.get_column_root_idx(leaf) == root);
+            let checks_text = leaves.into_iter().any(|leaf| text::is_unchecked(&schema.column(leaf)));
+            Ok(Column { name, rows, checks_text, marker })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let schema = recipe.schema.clone();
@@ -192,13 +198,16 @@ fn room(metadata: &ParquetMetaData, root: usize, batch_rows: usize, max_batch_by
 impl Column {
     fn next(&mut self, bench: &Workbench, rows: usize) -> Result<ArrayRef> {
         self.marker.taken.store(0, Relaxed);
-        let source = &mut self.rows;
+        let (source, checks_text) = (&mut self.rows, self.checks_text);
         let step = guard(|| match source {
             Rows::Direct(column) => column.next(rows).map(Some),
             Rows::Any(reader) => match reader.next() {
                 None => Ok(None),
                 Some(Ok(batch)) => {
                     maps::check(batch.column(0))?;
+                    if checks_text {
+                        text::check(batch.column(0))?;
+                    }
                     Ok(Some(batch.column(0).clone()))
                 }
                 Some(Err(error)) => Err(Error::corrupt(error.to_string())),

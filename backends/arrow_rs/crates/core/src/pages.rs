@@ -624,3 +624,17 @@ pub fn decompress_all(bench: &Arc<Workbench>, group: usize, meta: &ColumnChunkMe
     }
     Ok(bytes)
 }
+
+/// What the dictionary and the largest page of a chunk take together, decompressed: whoever reads page by page
+/// has that in hand. Only headers are read.
+pub fn in_hand(bench: &Arc<Workbench>, group: usize, meta: &ColumnChunkMetaData) -> Result<u64> {
+    let mut pages = ChunkPages::new(bench.clone(), Arc::default(), group, meta, None, false, None);
+    let (mut dictionary, mut largest) = (0, 0);
+    while let Some(header) = pages.header(PEEK_BYTES)? {
+        let bytes = header.uncompressed_bytes as u64;
+        let place = if is_data(&header.body) { &mut largest } else { &mut dictionary };
+        *place = bytes.max(*place);
+        pages.step_over()?;
+    }
+    Ok(dictionary + largest)
+}

@@ -1,4 +1,4 @@
-//! Rows by their number in the file, and pages for nothing but their cost.
+//! Rows by their number in the file.
 
 use std::sync::Arc;
 
@@ -8,14 +8,11 @@ use arrow_select::take::take_record_batch;
 use crate::dataset::Dataset;
 use crate::decoder::{Decoder, Recipe};
 use crate::error::{Error, Result};
-use crate::guard::guard;
 use crate::join::join;
 use crate::meta::Strings;
 use crate::options::{MAX_BATCH_BYTES, MAX_PAGE_BYTES};
-use crate::pages::decompress_all;
 use crate::plan::{self, Piece};
 use crate::pool::Pool;
-use crate::workbench::Workbench;
 
 impl Dataset {
     /// The rows with these numbers, in the order asked for; a number may come more than once.
@@ -64,30 +61,6 @@ impl Dataset {
         let places: UInt64Array =
             indices.iter().map(|index| sorted.binary_search(index).ok().map(|place| place as u64)).collect();
         take_record_batch(&found, &places).map_err(failed)
-    }
-}
-
-impl Dataset {
-    /// Read and decompress every page of the columns in the calling thread, and throw it away: what remains
-    /// of a scan when nothing is decoded. Returns the decompressed bytes.
-    pub fn decompress(&self, columns: Option<&[String]>) -> Result<u64> {
-        let roots = self.roots(columns)?;
-        let parquet = &self.meta().parquet;
-        let schema = parquet.file_metadata().schema_descr();
-        // There are no batches.
-        let limits = (MAX_PAGE_BYTES, u64::MAX);
-        let bench = Workbench::new(self.file().clone(), limits, Arc::default(), None, Arc::default());
-        let bench = Arc::new(bench);
-        let mut bytes = 0;
-        for (index, group) in parquet.row_groups().iter().enumerate() {
-            for (leaf, chunk) in group.columns().iter().enumerate() {
-                if roots.binary_search(&schema.get_column_root_idx(leaf)).is_ok() {
-                    let done = guard(|| decompress_all(&bench, index, chunk));
-                    bytes += done.map_err(|error| error.within(&self.place()))?;
-                }
-            }
-        }
-        Ok(bytes)
     }
 }
 

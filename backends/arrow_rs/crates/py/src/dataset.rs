@@ -150,6 +150,15 @@ impl Dataset {
         py.detach(|| self.0.decompress(columns.as_deref())).map_err(|error| raise(py, &error))
     }
 
+    /// What the dictionary and the largest page of each column take, decompressed: the floor under the memory of a
+    /// scan.
+    ///
+    /// Returns the bytes of the row group where that is most. Only page headers are read.
+    #[pyo3(signature = (*, columns=None))]
+    fn pages_in_hand(&self, py: Python<'_>, columns: Option<Vec<String>>) -> PyResult<u64> {
+        py.detach(|| self.0.pages_in_hand(columns.as_deref())).map_err(|error| raise(py, &error))
+    }
+
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let open = py.import("firstbyte_arrow")?.getattr("open")?;
         PyTuple::new(py, [open, PyTuple::new(py, [self.path()])?.into_any()])
