@@ -3,8 +3,9 @@
 //! A page is the unit of compression, but zstd works in blocks of at most 128 KiB, and the first batch of a
 //! scan needs the first few of them. So its rows are delivered in a small page of their own, made from as
 //! much as they need; a dictionary, which often is a megabyte by itself, is looked at as far as they refer to
-//! it, and they come as plain values. Then all pages are read as always, the first without these rows. What
-//! is decompressed twice is a block or two per column, once per scan.
+//! it, and they come as plain values. Then all pages are read as always, the first without these rows; of a page
+//! of lists whoever reads it passes over them. What is decompressed twice is a block or two per column, once
+//! per scan.
 
 use bytes::Bytes;
 use parquet::basic::{Encoding, Type};
