@@ -47,10 +47,10 @@ impl Recipe {
         let parquet = &self.dataset.meta().parquet;
         let columns = parquet.file_metadata().schema_descr();
         let group = parquet.row_group(group);
-        let mut sizes = vec![0; self.roots.len()];
+        let mut sizes = vec![0_u64; self.roots.len()];
         for leaf in 0..columns.num_columns() {
             if let Ok(at) = self.roots.binary_search(&columns.get_column_root_idx(leaf)) {
-                sizes[at] += group.column(leaf).uncompressed_size() as u64;
+                sizes[at] = sizes[at].saturating_add(group.column(leaf).uncompressed_size() as u64);
             }
         }
         (group.num_rows() as u64, sizes)

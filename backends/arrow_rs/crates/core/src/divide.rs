@@ -38,9 +38,9 @@ pub fn divide(
     };
     let by_piece: Vec<_> = pieces.iter().map(of_piece).collect();
     let columns = by_piece.first().map_or(0, Vec::len);
-    let by_column: Vec<u64> = (0..columns).map(|at| by_piece.iter().map(|bytes| bytes[at]).sum()).collect();
-    let has_large = by_piece.iter().any(|bytes| bytes.iter().sum::<u64>() > LARGE_BYTES);
-    if (pieces.len() < 2 * threads || has_large)
+    let by_column: Vec<u64> = (0..columns).map(|at| total(by_piece.iter().map(|bytes| bytes[at]))).collect();
+    let has_large = by_piece.iter().any(|bytes| total(bytes.iter().copied()) > LARGE_BYTES);
+    if (pieces.len() < threads.saturating_mul(2) || has_large)
         && let Some(sets) = even_sets(&by_column, threads)
     {
         let share = |columns| Share { columns, tasks: vec![pieces.clone()], threads: 1 };
@@ -49,14 +49,19 @@ pub fn divide(
     let tasks = if threads == 1 {
         vec![pieces]
     } else {
-        let piece_bytes = (by_column.iter().sum::<u64>() / threads as u64).clamp(SMALL_BYTES, LARGE_BYTES);
+        let piece_bytes = (total(by_column.iter().copied()) / threads as u64).clamp(SMALL_BYTES, LARGE_BYTES);
         let rows_of = |group| {
             let (rows, bytes) = sizes(group);
-            part(rows, piece_bytes, bytes.iter().sum())
+            part(rows, piece_bytes, total(bytes))
         };
         plan::split(&pieces, batch_rows, rows_of).into_iter().map(|piece| vec![piece]).collect()
     };
     vec![Share { columns: (0..columns).collect(), tasks, threads }]
+}
+
+/// A footer can claim any size.
+fn total(bytes: impl IntoIterator<Item = u64>) -> u64 {
+    bytes.into_iter().fold(0, u64::saturating_add)
 }
 
 /// As much of an amount as `some` is of `all`.
@@ -67,17 +72,21 @@ fn part(amount: u64, some: u64, all: u64) -> u64 {
 
 /// Columns in as many sets as asked for, none much larger than the others; None where there is no such thing.
 fn even_sets(bytes: &[u64], count: usize) -> Option<Vec<Vec<usize>>> {
-    let mut sets = vec![(0, Vec::new()); count];
+    if count > bytes.len() {
+        return None;
+    }
+    let mut sets = vec![(0_u64, Vec::new()); count];
     let mut columns: Vec<usize> = (0..bytes.len()).collect();
     // The largest first, each to the smallest set: at most a third more than the best there is (Graham, 1969).
     columns.sort_by_key(|&column| Reverse(bytes[column]));
     for column in columns {
         let smallest = sets.iter_mut().min_by_key(|(size, _)| *size)?;
-        smallest.0 += bytes[column];
+        smallest.0 = smallest.0.saturating_add(bytes[column]);
         smallest.1.push(column);
     }
-    let even = bytes.iter().sum::<u64>() / count as u64;
-    let is_even = |&(size, ref columns): &(u64, Vec<usize>)| size <= even + even / 8 && !columns.is_empty();
+    let even = total(bytes.iter().copied()) / count as u64;
+    let most = even.saturating_add(even / 8);
+    let is_even = |(size, columns): &(u64, Vec<usize>)| *size <= most && !columns.is_empty();
     sets.iter().all(is_even).then(|| {
         sets.into_iter()
             .map(|(_, mut columns)| {
@@ -128,6 +137,14 @@ mod tests {
     }
 
     #[test]
+    fn sizes_that_no_file_has_are_shared_somehow() {
+        for (groups, threads) in [(1, 2), (1, 3), (9, 2)] {
+            let rows: u64 = shares(groups, threads, &[u64::MAX; 4])[0].2.iter().sum();
+            assert_eq!(rows, 10_000 * groups as u64);
+        }
+    }
+
+    #[test]
     fn one_thread_has_all() {
         assert_eq!(shares(3, 1, &[64 * MB, MB]), [(1, vec![0, 1], vec![30_000])]);
         assert_eq!(shares(0, 2, &[MB]), [(2, vec![], vec![])]);
@@ -141,5 +158,7 @@ mod tests {
         assert_eq!(even_sets(&[10, 10], 3), None, "a thread would have no column");
         assert_eq!(even_sets(&[], 2), None);
         assert_eq!(even_sets(&[7, 1], 1), Some(vec![vec![0, 1]]));
+        assert_eq!(even_sets(&[7, 1], usize::MAX), None);
+        assert_eq!(even_sets(&[0, 0], 2), None, "nothing to share");
     }
 }
