@@ -13,8 +13,9 @@ class SoundReader:
     def __init__(self, shard: Path, columns: Sequence[str] | None, batch_rows: int) -> None:
         import pyarrow.parquet
 
-        self._file = pyarrow.parquet.ParquetFile(shard)
-        self._batches = self._file.iter_batches(batch_rows, columns=columns)
+        # pyarrow's pools get another thread when they have more to do: what stays is then a matter of chance.
+        self._file = pyarrow.parquet.ParquetFile(shard, pre_buffer=False)
+        self._batches = self._file.iter_batches(batch_rows, columns=columns, use_threads=False)
 
     def __iter__(self) -> SoundReader:
         return self
