@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -37,15 +38,12 @@ def test_a_page_and_a_dictionary_of_each_column_are_in_hand(tmp_path: Path, name
     path = tmp_path / "base.parquet"
     path.write_bytes(BASES[name])
     metadata = pq.read_metadata(path)
-    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
-    sizes = [
-        {group.column(at).path_in_schema.split(".")[0]: 0 for at in range(group.num_columns)}
-        for group in groups
-    ]
-    for group, size in zip(groups, sizes, strict=True):
-        for at in range(group.num_columns):
-            column = group.column(at)
-            size[column.path_in_schema.split(".")[0]] += chunk_bytes(BASES[name], column)
+    sizes: list[Counter[str]] = []
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        sizes.append(Counter())
+        for column in map(group.column, range(group.num_columns)):
+            sizes[-1][column.path_in_schema.split(".")[0]] += chunk_bytes(BASES[name], column)
     dataset = firstbyte_arrow.open(path)
     assert dataset.pages_in_hand() == max(sum(size.values()) for size in sizes)
     first = next(iter(sizes[0]))

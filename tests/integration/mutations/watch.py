@@ -90,10 +90,13 @@ def run(
     """Put `count` mutants through a reader, in one process as long as it lives.
 
     They are made of the base files whose name has `only` in it. The files of mutants with a fault are
-    written to the folder `save`. Gives up after MAX_DEATHS processes that died.
+    written to the folder `save`. Gives up after MAX_DEATHS processes that died. Raises LookupError where
+    no base file is left.
     """
     tally = Tally()
     files = sorted((name, data) for name, data in base_files() if only in name)
+    if not files:
+        raise LookupError(f"no base file has {only!r} in its name")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for base, data in files:

@@ -16,11 +16,8 @@ use crate::decoder::{Decoder, Recipe};
 use crate::error::{Error, Kind, Result};
 use crate::guard::guard;
 use crate::join::join;
-use crate::plan::{self, Piece};
+use crate::plan::{self, Task};
 use crate::pool::Pool;
-
-/// Pieces that one thread decodes, one after another.
-pub type Task = Vec<Piece>;
 
 /// What came of waiting for a batch.
 #[derive(Debug)]
@@ -155,7 +152,7 @@ impl Drop for Ahead {
             // The threads do not exist here, and a lock may be held for ever: leave everything as it is.
             return;
         }
-        self.cancel();
+        self.shared.cancel();
         // SAFETY: neither field is used again: this is the only place that takes them, and it runs once.
         let (shared, threads) =
             unsafe { (ManuallyDrop::take(&mut self.shared), ManuallyDrop::take(&mut self.threads)) };

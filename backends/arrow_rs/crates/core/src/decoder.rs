@@ -10,6 +10,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::file::metadata::ParquetMetaData;
+use parquet::schema::types::ColumnDescPtr;
 
 use crate::boundary::Neighbours;
 use crate::chunks::{Chunks, selection, visits};
@@ -78,8 +79,6 @@ pub struct Decoder {
 struct Column {
     name: String,
     rows: Rows,
-    /// Whether arrow-rs may hand out text that it did not check.
-    checks_text: bool,
     marker: Arc<Marker>,
 }
 
@@ -87,7 +86,11 @@ struct Column {
 enum Rows {
     Direct(Box<dyn direct::Column>),
     /// arrow-rs: all types, encodings and nesting that `direct` leaves to it.
-    Any(Box<ParquetRecordBatchReader>),
+    Any {
+        reader: Box<ParquetRecordBatchReader>,
+        /// Whether it may hand out text that it did not check.
+        checks_text: bool,
+    },
 }
 
 impl Decoder {
@@ -137,17 +140,15 @@ impl Decoder {
                     return Ok(Rows::Direct(column));
                 }
                 room(metadata, root, batch_rows, recipe.max_batch_bytes)?;
+                let checks_text = leaves(metadata, root).any(|leaf| text::is_unchecked(&leaf));
                 let levels = dataset.meta().levels(root, recipe.strings)?;
                 let rows = selection.clone();
                 let reader =
                     ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, rows)?;
-                Ok(Rows::Any(Box::new(reader)))
+                Ok(Rows::Any { reader: Box::new(reader), checks_text })
             });
             let rows = made.map_err(|error| error.within(&place))?;
-            let schema = metadata.file_metadata().schema_descr();
-            let leaves = (0..schema.num_columns()).filter(|&leaf| schema.get_column_root_idx(leaf) == root);
-            let checks_text = leaves.into_iter().any(|leaf| text::is_unchecked(&schema.column(leaf)));
-            Ok(Column { name, rows, checks_text, marker })
+            Ok(Column { name, rows, marker })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let schema = recipe.schema.clone();
@@ -180,12 +181,17 @@ impl Decoder {
     }
 }
 
+/// The leaf columns of a top-level one.
+fn leaves(metadata: &ParquetMetaData, root: usize) -> impl Iterator<Item = ColumnDescPtr> {
+    let schema = metadata.file_metadata().schema_descr();
+    let own = move |&leaf: &usize| schema.get_column_root_idx(leaf) == root;
+    (0..schema.num_columns()).filter(own).map(|leaf| schema.column(leaf))
+}
+
 /// Refuse values of a fixed width of which a batch could not hold its rows: arrow-rs reserves them all, and
 /// aborts where there is no such memory.
 fn room(metadata: &ParquetMetaData, root: usize, batch_rows: usize, max_batch_bytes: u64) -> Result<()> {
-    let schema = metadata.file_metadata().schema_descr();
-    let leaves = (0..schema.num_columns()).filter(|&leaf| schema.get_column_root_idx(leaf) == root);
-    let widest = leaves.filter_map(|leaf| width(&schema.column(leaf))).max().unwrap_or(0);
+    let widest = leaves(metadata, root).filter_map(|leaf| width(&leaf)).max().unwrap_or(0);
     if widest.saturating_mul(batch_rows as u64) > max_batch_bytes {
         return Err(Error::limit(format!(
             "{batch_rows} values of {widest} bytes take more than max_batch_bytes={max_batch_bytes}; \
@@ -198,14 +204,14 @@ fn room(metadata: &ParquetMetaData, root: usize, batch_rows: usize, max_batch_by
 impl Column {
     fn next(&mut self, bench: &Workbench, rows: usize) -> Result<ArrayRef> {
         self.marker.taken.store(0, Relaxed);
-        let (source, checks_text) = (&mut self.rows, self.checks_text);
+        let source = &mut self.rows;
         let step = guard(|| match source {
             Rows::Direct(column) => column.next(rows).map(Some),
-            Rows::Any(reader) => match reader.next() {
+            Rows::Any { reader, checks_text } => match reader.next() {
                 None => Ok(None),
                 Some(Ok(batch)) => {
                     maps::check(batch.column(0))?;
-                    if checks_text {
+                    if *checks_text {
                         text::check(batch.column(0))?;
                     }
                     Ok(Some(batch.column(0).clone()))

@@ -7,7 +7,7 @@
 
 use std::cmp::Reverse;
 
-use crate::plan::{self, Piece};
+use crate::plan::{self, Piece, Task};
 
 /// What a piece decompresses to, about: larger row groups are cut, and pieces are not made smaller than this
 /// for a file that is small.
@@ -19,8 +19,7 @@ const SMALL_BYTES: u64 = 1 << 20;
 pub struct Share {
     /// Places in the batch, in ascending order.
     pub columns: Vec<usize>,
-    /// Pieces that one thread decodes, one after another.
-    pub tasks: Vec<Vec<Piece>>,
+    pub tasks: Vec<Task>,
     pub threads: usize,
 }
 

@@ -28,6 +28,7 @@ mod levels;
 mod mapped;
 mod maps;
 mod meta;
+mod nested;
 mod options;
 mod page_header;
 mod page_index;

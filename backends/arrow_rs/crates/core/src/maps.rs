@@ -2,27 +2,16 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
-use arrow_schema::DataType;
 
 use crate::error::{Error, Result};
+use crate::nested;
 
 /// Refuse null keys in maps, at any depth.
 pub fn check(array: &ArrayRef) -> Result<()> {
-    match array.data_type() {
-        DataType::Map(..) => {
-            let map = array.as_map();
-            if map.keys().null_count() > 0 {
-                return Err(Error::corrupt("a key of a map is null"));
-            }
-            check(map.keys())?;
-            check(map.values())
-        }
-        DataType::List(_) => check(array.as_list::<i32>().values()),
-        DataType::LargeList(_) => check(array.as_list::<i64>().values()),
-        DataType::FixedSizeList(..) => check(array.as_fixed_size_list().values()),
-        DataType::Struct(_) => array.as_struct().columns().iter().try_for_each(check),
+    nested::each(array, |array| match array.as_map_opt() {
+        Some(map) if map.keys().null_count() > 0 => Err(Error::corrupt("a key of a map is null")),
         _ => Ok(()),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -32,7 +21,7 @@ mod tests {
     use arrow_array::builder::{Int32Builder, MapBuilder, StringBuilder};
     use arrow_array::{ListArray, MapArray, StringArray, StructArray};
     use arrow_buffer::OffsetBuffer;
-    use arrow_schema::{Field, Fields};
+    use arrow_schema::{DataType, Field, Fields};
 
     use super::*;
 

@@ -10,6 +10,9 @@ pub struct Piece {
     pub rows: u64,
 }
 
+/// Pieces that one thread decodes, one after another.
+pub type Task = Vec<Piece>;
+
 /// Whole row groups in the order asked for; all of them in file order for None.
 pub fn groups(rows: &[u64], wanted: Option<&[usize]>) -> Result<Vec<Piece>> {
     let whole = |group: usize| {
@@ -27,15 +30,15 @@ pub fn total(pieces: &[Piece]) -> u64 {
     pieces.iter().map(|piece| piece.rows).sum()
 }
 
-/// How many rows come before each list of pieces.
-pub fn rows_before(lists: &[Vec<Piece>]) -> Vec<u64> {
+/// How many rows come before each task.
+pub fn rows_before(tasks: &[Task]) -> Vec<u64> {
     let mut before = 0;
-    let count = |pieces: &Vec<Piece>| {
-        let rows = total(pieces);
+    let count = |task: &Task| {
+        let rows = total(task);
         before += rows;
         before - rows
     };
-    lists.iter().map(count).collect()
+    tasks.iter().map(count).collect()
 }
 
 /// The rows from `from` up to, not including, `to`, counted through all pieces.
@@ -135,10 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn rows_before_are_those_of_all_pieces_before() {
-        let lists =
+    fn rows_before_are_those_of_all_tasks_before() {
+        let tasks =
             [vec![piece(0, 0, 10)], vec![], vec![piece(1, 2, 3), piece(2, 0, 4)], vec![piece(3, 0, 1)]];
-        assert_eq!(rows_before(&lists), [0, 10, 10, 17]);
+        assert_eq!(rows_before(&tasks), [0, 10, 10, 17]);
         assert_eq!(rows_before(&[]), []);
     }
 

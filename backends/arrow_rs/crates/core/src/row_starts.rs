@@ -1,4 +1,4 @@
-//! How many rows begin on a page of lists, from its first blocks.
+//! Where rows begin on a page of lists, from its first blocks.
 //!
 //! A page of the first version does not say how many rows it has; its repetition levels do, one bit for each
 //! value, and they come first. Who passes over a page of zstd needs a block or two of it for them, and none of
@@ -40,14 +40,12 @@ pub fn count(bench: &Workbench, (header, start): (&PageHeader, u64)) -> Result<O
 /// How many entries come before the row after the first `rows`, of pages with these levels and so many values;
 /// None where that row does not begin there.
 pub fn entries_before(levels: Bytes, values: usize, rows: usize) -> Result<Option<usize>> {
-    let mut runs = Runs::new(levels, 1)?;
     let mut left = rows;
-    for at in (0..values).step_by(WORD) {
-        let some = WORD.min(values - at);
-        let begins = !runs.read_bits(some)? & ones(some);
+    for (word, begins) in row_begins(levels, values)?.enumerate() {
+        let begins = begins?;
         let count = begins.count_ones() as usize;
         if count > left {
-            return Ok(Some(at + nth_one(begins, left)));
+            return Ok(Some(word * WORD + nth_one(begins, left)));
         }
         left -= count;
     }
@@ -55,17 +53,22 @@ pub fn entries_before(levels: Bytes, values: usize, rows: usize) -> Result<Optio
 }
 
 fn count_in(levels: Bytes, values: usize) -> Result<RowStarts> {
-    let mut runs = Runs::new(levels, 1)?;
     let mut starts = RowStarts { count: 0, at_first: false };
-    for at in (0..values).step_by(WORD) {
-        let some = WORD.min(values - at);
-        let begins = !runs.read_bits(some)? & ones(some);
-        if at == 0 {
-            starts.at_first = begins & 1 == 1;
-        }
+    for (word, begins) in row_begins(levels, values)?.enumerate() {
+        let begins = begins?;
+        starts.at_first |= word == 0 && begins & 1 == 1;
         starts.count += u64::from(begins.count_ones());
     }
     Ok(starts)
+}
+
+/// Masks of the entries that begin a row, a word of them at a time; the first is the lowest bit.
+fn row_begins(levels: Bytes, values: usize) -> Result<impl Iterator<Item = Result<u64>>> {
+    let mut runs = Runs::new(levels, 1)?;
+    Ok((0..values).step_by(WORD).map(move |at| {
+        let some = WORD.min(values - at);
+        Ok(!runs.read_bits(some)? & ones(some))
+    }))
 }
 
 #[cfg(test)]

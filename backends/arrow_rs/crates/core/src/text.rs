@@ -10,6 +10,7 @@ use parquet::basic::{ConvertedType, Type};
 use parquet::schema::types::ColumnDescriptor;
 
 use crate::error::{Error, Result};
+use crate::nested;
 
 /// Whether strings of the column may be other than UTF-8.
 pub fn is_unchecked(column: &ColumnDescriptor) -> bool {
@@ -19,22 +20,12 @@ pub fn is_unchecked(column: &ColumnDescriptor) -> bool {
 
 /// Refuse strings that are not UTF-8, at any depth.
 pub fn check(array: &ArrayRef) -> Result<()> {
-    match array.data_type() {
+    nested::each(array, |array| match array.data_type() {
         DataType::Utf8 => check_all(BinaryArray::from(array.as_string::<i32>().clone()).iter()),
         DataType::LargeUtf8 => check_all(LargeBinaryArray::from(array.as_string::<i64>().clone()).iter()),
         DataType::Utf8View => check_all(array.as_string_view().clone().to_binary_view().iter()),
-        DataType::Dictionary(..) => check(array.as_any_dictionary().values()),
-        DataType::Map(..) => {
-            let map = array.as_map();
-            check(map.keys())?;
-            check(map.values())
-        }
-        DataType::List(_) => check(array.as_list::<i32>().values()),
-        DataType::LargeList(_) => check(array.as_list::<i64>().values()),
-        DataType::FixedSizeList(..) => check(array.as_fixed_size_list().values()),
-        DataType::Struct(_) => array.as_struct().columns().iter().try_for_each(check),
         _ => Ok(()),
-    }
+    })
 }
 
 fn check_all<'a>(strings: impl Iterator<Item = Option<&'a [u8]>>) -> Result<()> {
