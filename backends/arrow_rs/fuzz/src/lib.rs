@@ -4,26 +4,15 @@
 mod guarded;
 mod scratch;
 
-// The parser of page headers is private to the core, which has no door for fuzzers: it is compiled in here.
-#[allow(dead_code)]
-#[path = "../../crates/core/src/error.rs"]
-mod error;
-#[allow(dead_code)]
-#[path = "../../crates/core/src/page_header.rs"]
-mod page_header;
-#[allow(dead_code)]
-#[path = "../../crates/core/src/thrift.rs"]
-mod thrift;
-
 use std::path::Path;
 
 #[cfg(not(feature = "libfuzzer"))]
 use firstbyte_core::alloc::Counting;
 use firstbyte_core::alloc::{live_bytes, peak_bytes, reset_peak};
+use firstbyte_core::internals::{PageHeader, Stop};
 use firstbyte_core::{Comparison, Dataset, Kind, Literal, Operator, Result, ScanOptions, Strings};
 
 use crate::scratch::with_file;
-use crate::thrift::Stop;
 
 #[cfg(feature = "libfuzzer")]
 #[global_allocator]
@@ -48,11 +37,11 @@ pub fn footer(bytes: &[u8]) {
 
 /// The bytes as the header of a page. Every shorter prefix must ask for more or be refused.
 pub fn page_header(bytes: &[u8]) {
-    let Ok((header, length)) = page_header::PageHeader::parse(bytes) else { return };
+    let Ok((header, length)) = PageHeader::parse(bytes) else { return };
     assert!(length <= bytes.len(), "a header of {length} bytes out of {}", bytes.len());
-    assert_eq!(page_header::PageHeader::parse(&bytes[..length]), Ok((header, length)));
+    assert_eq!(PageHeader::parse(&bytes[..length]), Ok((header, length)));
     for cut in 0..length {
-        assert_eq!(page_header::PageHeader::parse(&bytes[..cut]), Err(Stop::More), "cut at {cut}");
+        assert_eq!(PageHeader::parse(&bytes[..cut]), Err(Stop::More), "cut at {cut}");
     }
 }
 

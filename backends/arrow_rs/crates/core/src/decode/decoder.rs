@@ -1,0 +1,236 @@
+//! Pages to batches, in the calling thread.
+//!
+//! Each top-level column has a decoder of its own, so that an error names its column, and so that a column
+//! with fewer rows than promised is noticed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::SchemaRef;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::schema::types::ColumnDescPtr;
+
+use crate::dataset::Dataset;
+use crate::dataset::metadata::Strings;
+use crate::decode::direct;
+use crate::decode::validate::maps;
+use crate::decode::validate::text;
+use crate::error::{Error, Place, Result};
+use crate::guard::guard;
+use crate::interrupt::Interrupt;
+use crate::memory::pool::Pool;
+use crate::pages::boundary::Neighbours;
+use crate::pages::chunk::{Marker, width};
+use crate::pages::visits::{Chunks, selection, visits};
+use crate::pages::workbench::Workbench;
+use crate::plan::{self, Piece};
+
+/// What to decode and how; shared by all decoders of a scan.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    pub dataset: Dataset,
+    /// Top-level columns in file order.
+    pub roots: Vec<usize>,
+    pub schema: SchemaRef,
+    pub strings: Strings,
+    pub batch_rows: usize,
+    pub max_page_bytes: usize,
+    pub max_batch_bytes: u64,
+    /// Whom to ask while a batch takes long.
+    pub interrupt: Option<Arc<Interrupt>>,
+}
+
+impl Recipe {
+    /// The rows of a row group, and what each wanted column of it decompresses to.
+    pub fn group_sizes(&self, group: usize) -> (u64, Vec<u64>) {
+        let parquet = &self.dataset.meta().parquet;
+        let columns = parquet.file_metadata().schema_descr();
+        let group = parquet.row_group(group);
+        let mut sizes = vec![0_u64; self.roots.len()];
+        for leaf in 0..columns.num_columns() {
+            if let Ok(at) = self.roots.binary_search(&columns.get_column_root_idx(leaf)) {
+                sizes[at] = sizes[at].saturating_add(group.column(leaf).uncompressed_size() as u64);
+            }
+        }
+        (group.num_rows() as u64, sizes)
+    }
+
+    /// The same rows of some of the columns, given by their places, in ascending order.
+    pub fn of_columns(&self, columns: &[usize]) -> Result<Self> {
+        let schema = self.schema.project(columns).map_err(|error| Error::usage(error.to_string()))?;
+        let roots = columns.iter().map(|&column| self.roots[column]).collect();
+        Ok(Self { roots, schema: Arc::new(schema), ..self.clone() })
+    }
+}
+
+/// The batches of some pieces, one after another.
+pub struct Decoder {
+    columns: Vec<Column>,
+    schema: SchemaRef,
+    bench: Arc<Workbench>,
+    batch_rows: usize,
+    /// Rows of the next batch, where they are not `batch_rows`.
+    next_rows: Option<usize>,
+    rows_left: u64,
+}
+
+struct Column {
+    name: String,
+    rows: Rows,
+    marker: Arc<Marker>,
+}
+
+/// Who decodes a column.
+enum Rows {
+    Direct(Box<dyn direct::Column>),
+    /// arrow-rs: all types, encodings and nesting that `direct` leaves to it.
+    Any {
+        reader: Box<ParquetRecordBatchReader>,
+        /// Whether it may hand out text that it did not check.
+        checks_text: bool,
+    },
+}
+
+impl Decoder {
+    /// `early` asks for the first batch before whole pages are decompressed. `neighbours` are those of the
+    /// only piece.
+    pub fn new(
+        recipe: &Recipe,
+        pieces: &[Piece],
+        early: bool,
+        cancelled: Arc<AtomicBool>,
+        pool: Arc<Pool>,
+        neighbours: Option<Neighbours>,
+    ) -> Result<Self> {
+        let dataset = &recipe.dataset;
+        let file = dataset.file().clone();
+        let bench = Arc::new(Workbench::new(
+            file,
+            (recipe.max_page_bytes, recipe.max_batch_bytes),
+            cancelled,
+            recipe.interrupt.clone(),
+            pool,
+        ));
+        let rows_left = plan::total(pieces);
+        // Decoders reserve room for a whole batch.
+        let batch_rows = recipe.batch_rows.min(usize::try_from(rows_left).unwrap_or(usize::MAX)).max(1);
+        let groups = dataset.meta().parquet.row_groups();
+        let visits = visits(pieces, |group| groups[group].num_rows() as u64);
+        let selection = selection(&visits);
+        // Dictionary arrays are made of dictionary pages.
+        let keeps_values = recipe.strings != Strings::Dictionary;
+        let metadata = &dataset.meta().parquet;
+        let columns = recipe.roots.iter().zip(recipe.schema.fields()).map(|(&root, field)| {
+            let name = field.name().clone();
+            let marker = Arc::new(Marker::default());
+            let place = Place { column: Some(name.clone()), ..Place::default() };
+            let chunks = Chunks {
+                metadata: metadata.clone(),
+                visits: visits.clone(),
+                bench: bench.clone(),
+                marker: marker.clone(),
+                early_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
+                frees_dictionary: keeps_values,
+            };
+            let direct = direct::column(root, field.data_type(), pieces, &chunks, neighbours.clone());
+            let made = guard(|| {
+                if let Some(column) = direct {
+                    return Ok(Rows::Direct(column));
+                }
+                room(metadata, root, batch_rows, recipe.max_batch_bytes)?;
+                let checks_text = leaves(metadata, root).any(|leaf| text::is_unchecked(&leaf));
+                let levels = dataset.meta().levels(root, recipe.strings)?;
+                let rows = selection.clone();
+                let reader =
+                    ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, rows)?;
+                Ok(Rows::Any { reader: Box::new(reader), checks_text })
+            });
+            let rows = made.map_err(|error| error.within(&place))?;
+            Ok(Column { name, rows, marker })
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let schema = recipe.schema.clone();
+        Ok(Self { columns, schema, bench, batch_rows, next_rows: None, rows_left })
+    }
+
+    /// Let the first batch have so many rows, where all columns are such that it can be told: decoders of
+    /// arrow-rs are made for batches of one size.
+    pub fn begin_with(&mut self, rows: usize) {
+        if self.columns.iter().all(|column| matches!(column.rows, Rows::Direct(_))) {
+            self.next_rows = Some(rows);
+        }
+    }
+
+    /// The next batch: `batch_rows` rows, or what is left. After an error the decoder must not be used.
+    pub fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let rows = self.next_rows.take().unwrap_or(self.batch_rows);
+        let rows = (rows as u64).min(self.rows_left) as usize;
+        if rows == 0 {
+            return Ok(None);
+        }
+        let bench = &self.bench;
+        let arrays =
+            self.columns.iter_mut().map(|column| column.next(bench, rows)).collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
+            .map_err(|error| Error::corrupt(error.to_string()))?;
+        self.rows_left -= rows as u64;
+        Ok(Some(batch))
+    }
+}
+
+/// The leaf columns of a top-level one.
+fn leaves(metadata: &ParquetMetaData, root: usize) -> impl Iterator<Item = ColumnDescPtr> {
+    let schema = metadata.file_metadata().schema_descr();
+    let own = move |&leaf: &usize| schema.get_column_root_idx(leaf) == root;
+    (0..schema.num_columns()).filter(own).map(|leaf| schema.column(leaf))
+}
+
+/// Refuse values of a fixed width of which a batch could not hold its rows: arrow-rs reserves them all, and
+/// aborts where there is no such memory.
+fn room(metadata: &ParquetMetaData, root: usize, batch_rows: usize, max_batch_bytes: u64) -> Result<()> {
+    let widest = leaves(metadata, root).filter_map(|leaf| width(&leaf)).max().unwrap_or(0);
+    if widest.saturating_mul(batch_rows as u64) > max_batch_bytes {
+        return Err(Error::limit(format!(
+            "{batch_rows} values of {widest} bytes take more than max_batch_bytes={max_batch_bytes}; \
+             smaller batches take less"
+        )));
+    }
+    Ok(())
+}
+
+impl Column {
+    fn next(&mut self, bench: &Workbench, rows: usize) -> Result<ArrayRef> {
+        self.marker.taken.store(0, Relaxed);
+        let source = &mut self.rows;
+        let step = guard(|| match source {
+            Rows::Direct(column) => column.next(rows).map(Some),
+            Rows::Any { reader, checks_text } => match reader.next() {
+                None => Ok(None),
+                Some(Ok(batch)) => {
+                    maps::check(batch.column(0))?;
+                    if *checks_text {
+                        text::check(batch.column(0))?;
+                    }
+                    Ok(Some(batch.column(0).clone()))
+                }
+                Some(Err(error)) => Err(Error::corrupt(error.to_string())),
+            },
+        });
+        let outcome = match step {
+            Ok(Some(array)) if array.len() == rows => return Ok(array),
+            Ok(Some(array)) => Error::corrupt(format!("{} rows where {rows} were promised", array.len())),
+            Ok(None) => Error::corrupt(format!("no rows where {rows} were promised")),
+            // A page that failed knows more than the text that the decoder passed on.
+            Err(error) => bench.take_failure().unwrap_or(error),
+        };
+        Err(outcome.within(&Place {
+            column: Some(self.name.clone()),
+            row_group: Some(self.marker.group.load(Relaxed)),
+            offset: Some(self.marker.offset.load(Relaxed)),
+            ..Place::default()
+        }))
+    }
+}

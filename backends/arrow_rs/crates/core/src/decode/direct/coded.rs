@@ -1,0 +1,167 @@
+//! Text that arrives in dictionary arrays with small keys, as it was when the file was written.
+//!
+//! As long as a batch refers to one dictionary its keys are the page's indices. Where it has values of several
+//! dictionaries, or plain ones, it gets a dictionary of its own, in the order in which values first occur.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowDictionaryKeyType, Utf8Type};
+use arrow_array::{Array, ArrayRef, DictionaryArray, PrimitiveArray, StringArray};
+use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
+use bytes::Bytes;
+
+use super::strings::Strings;
+use super::{Encoded, Values, no_entry, reserve, spaced};
+use crate::encoding::hybrid::Runs;
+use crate::error::{Error, Result};
+
+pub struct Coded<K: ArrowDictionaryKeyType> {
+    strings: Strings<Utf8Type>,
+    /// The dictionary as an array, made for the first batch that needs it.
+    entries: Option<ArrayRef>,
+    /// Indices of the page, where it has any; `strings` has the other pages.
+    page: Option<Runs>,
+    /// The keys of the batch, unless its values are in `strings`.
+    keys: Vec<K::Native>,
+    is_spelled_out: bool,
+}
+
+impl<K: ArrowDictionaryKeyType> Coded<K> {
+    pub fn new() -> Self {
+        Self { strings: Strings::new(), entries: None, page: None, keys: Vec::new(), is_spelled_out: false }
+    }
+
+    /// From now on the batch has values instead of keys.
+    fn spell_out(&mut self) -> Result<()> {
+        if !self.is_spelled_out && !self.keys.is_empty() {
+            let keys = std::mem::take(&mut self.keys);
+            let indices: Vec<u32> = keys.iter().map(|key| key.as_usize() as u32).collect();
+            self.strings.append_entries(&indices)?;
+        }
+        self.is_spelled_out = true;
+        Ok(())
+    }
+
+    fn read_keys(&mut self, runs: &mut Runs, count: usize) -> Result<()> {
+        reserve(&mut self.keys, count)?;
+        let entries = self.strings.entry_count();
+        runs.each_part(count, |indices| {
+            // Checked at once: the largest tells of all.
+            let largest = indices.iter().copied().max().unwrap_or(0);
+            if largest as usize >= entries {
+                return Err(no_entry(largest));
+            }
+            key::<K>(largest as usize)?;
+            self.keys.extend(indices.iter().map(|&index| K::Native::usize_as(index as usize)));
+            Ok(())
+        })
+    }
+
+    fn entries(&mut self) -> Result<ArrayRef> {
+        if let Some(entries) = &self.entries {
+            return Ok(entries.clone());
+        }
+        let all: Vec<u32> = (0..self.strings.entry_count() as u32).collect();
+        self.strings.append_entries(&all)?;
+        let entries = self.strings.finish(None)?;
+        Ok(self.entries.insert(entries).clone())
+    }
+}
+
+impl<K: ArrowDictionaryKeyType> Values for Coded<K> {
+    fn set_dictionary(&mut self, page: Bytes, count: usize) -> Result<()> {
+        if !self.keys.is_empty() {
+            self.spell_out()?;
+        }
+        self.entries = None;
+        self.strings.set_dictionary(page, count)
+    }
+
+    fn begin_page(&mut self, values: Encoded) {
+        match values {
+            Encoded::Indices(runs) => {
+                self.page = Some(runs);
+                self.strings.begin_page(Encoded::NONE);
+            }
+            plain => {
+                self.page = None;
+                self.strings.begin_page(plain);
+            }
+        }
+    }
+
+    fn read(&mut self, count: usize) -> Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        match self.page.take() {
+            Some(mut runs) if !self.is_spelled_out => {
+                self.read_keys(&mut runs, count)?;
+                self.page = Some(runs);
+                Ok(())
+            }
+            Some(runs) => {
+                self.strings.begin_page(Encoded::Indices(runs));
+                self.strings.read(count)?;
+                self.page = self.strings.take_indices();
+                Ok(())
+            }
+            None => {
+                self.spell_out()?;
+                self.strings.read(count)
+            }
+        }
+    }
+
+    fn skip(&mut self, count: usize) -> Result<()> {
+        match &mut self.page {
+            Some(runs) => runs.skip(count),
+            None => self.strings.skip(count),
+        }
+    }
+
+    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+        if std::mem::take(&mut self.is_spelled_out) {
+            return dictionary::<K>(self.strings.finish(nulls)?.as_string());
+        }
+        let (keys, entries) = (std::mem::take(&mut self.keys), self.entries()?);
+        array::<K>(spaced(keys, nulls.as_ref())?, nulls, entries)
+    }
+}
+
+/// The strings with a dictionary that holds each of them once.
+pub fn dictionary<K: ArrowDictionaryKeyType>(strings: &StringArray) -> Result<ArrayRef> {
+    let mut seen = HashMap::new();
+    let mut entries = Vec::new();
+    let mut keys = Vec::with_capacity(strings.len());
+    for string in strings {
+        keys.push(match string {
+            None => K::Native::default(),
+            Some(string) => {
+                let next = entries.len();
+                let index = *seen.entry(string).or_insert(next);
+                if index == next {
+                    entries.push(string);
+                }
+                key::<K>(index)?
+            }
+        });
+    }
+    array::<K>(keys, strings.nulls().cloned(), Arc::new(StringArray::from_iter_values(entries)))
+}
+
+fn key<K: ArrowDictionaryKeyType>(index: usize) -> Result<K::Native> {
+    let key = K::Native::from_usize(index);
+    key.ok_or_else(|| Error::limit(format!("a dictionary too large for keys of {}", K::DATA_TYPE)))
+}
+
+fn array<K: ArrowDictionaryKeyType>(
+    keys: Vec<K::Native>,
+    nulls: Option<NullBuffer>,
+    entries: ArrayRef,
+) -> Result<ArrayRef> {
+    let array = DictionaryArray::<K>::try_new(PrimitiveArray::new(ScalarBuffer::from(keys), nulls), entries);
+    Ok(Arc::new(array.map_err(|error| Error::corrupt(error.to_string()))?))
+}

@@ -1,0 +1,224 @@
+//! Columns from their pages straight into batches.
+//!
+//! arrow-rs decodes every column. This decodes the common ones, numbers and strings that are plain or in a
+//! dictionary, and lists of them, with less memory and work: a page is let go before the next is
+//! decompressed, a dictionary is used where it lies in its page and let go when the writer gave it up, and
+//! the memory of a batch is reserved once, to its size.
+
+mod coded;
+mod entries;
+mod fixed;
+mod flat;
+mod lists;
+mod page;
+mod strings;
+
+use std::collections::TryReserveError;
+
+use arrow_array::ArrayRef;
+use arrow_array::types::{
+    BinaryType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    LargeBinaryType, LargeUtf8Type, UInt32Type, UInt64Type, Utf8Type,
+};
+use arrow_buffer::NullBuffer;
+use arrow_schema::DataType;
+use bytes::Bytes;
+use parquet::basic::{Encoding, Repetition, Type};
+use parquet::schema::types::{self as schema, ColumnDescriptor};
+
+use self::coded::Coded;
+pub use self::coded::dictionary;
+use self::entries::Meaning;
+use self::fixed::Fixed;
+use self::flat::Flat;
+use self::lists::Lists;
+use self::strings::Strings;
+use crate::encoding::hybrid::Runs;
+use crate::encoding::levels::Highest;
+use crate::error::{Error, Result};
+use crate::pages::boundary::Neighbours;
+use crate::pages::visits::{Chunks, stretches};
+use crate::plan::Piece;
+
+/// The rows of one top-level column.
+pub trait Column: Send {
+    /// The next `rows` rows, of which the caller knows that they were promised.
+    fn next(&mut self, rows: usize) -> Result<ArrayRef>;
+}
+
+/// Values of one type, decoded one after another without gaps for nulls.
+trait Values: Send {
+    /// `count` plain values that indices refer to from now on.
+    fn set_dictionary(&mut self, page: Bytes, count: usize) -> Result<()>;
+    /// A page's values.
+    fn begin_page(&mut self, values: Encoded);
+    fn read(&mut self, count: usize) -> Result<()>;
+    fn skip(&mut self, count: usize) -> Result<()>;
+    /// All that was read since the last time.
+    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef>;
+}
+
+/// The values of a page that are still to come.
+enum Encoded {
+    Plain { bytes: Bytes, at: usize },
+    Indices(Runs),
+}
+
+impl Encoded {
+    const NONE: Self = Self::Plain { bytes: Bytes::new(), at: 0 };
+
+    fn new(encoding: Encoding, bytes: Bytes) -> Result<Self> {
+        match encoding {
+            Encoding::PLAIN => Ok(Self::Plain { bytes, at: 0 }),
+            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
+                // A page of nulls may be empty.
+                let width = bytes.first().copied().unwrap_or(0);
+                let runs = bytes.slice(bytes.len().min(1)..);
+                Ok(Self::Indices(Runs::new(runs, width.into())?))
+            }
+            other => Err(unexpected(other)),
+        }
+    }
+}
+
+fn short() -> Error {
+    Error::corrupt("the values of a page end early")
+}
+
+fn unexpected(encoding: Encoding) -> Error {
+    Error::corrupt(format!("a page with {encoding}, which the footer does not list"))
+}
+
+fn no_entry(index: u32) -> Error {
+    Error::corrupt(format!("index {index} is beyond the dictionary"))
+}
+
+fn no_memory(_: TryReserveError) -> Error {
+    Error::limit("no memory for the values of a batch")
+}
+
+fn ends_early() -> Error {
+    Error::corrupt("the column chunk ends early")
+}
+
+fn fewer_rows() -> Error {
+    Error::corrupt("fewer rows than were promised")
+}
+
+/// Room for `count` more values: as many as asked for, but never so few that a batch of many small pages
+/// would move with each of them.
+fn reserve<T>(values: &mut Vec<T>, count: usize) -> Result<()> {
+    if count > values.capacity() - values.len() {
+        values.try_reserve_exact(count.max(values.len() / 8)).map_err(no_memory)?;
+    }
+    Ok(())
+}
+
+/// The values with a gap for each null.
+fn spaced<T: Copy + Default>(values: Vec<T>, nulls: Option<&NullBuffer>) -> Result<Vec<T>> {
+    let Some(nulls) = nulls else { return Ok(values) };
+    let mut present = values.into_iter();
+    let spaced = nulls.iter().map(|valid| if valid { present.next() } else { Some(T::default()) });
+    spaced.collect::<Option<_>>().ok_or_else(short)
+}
+
+/// The decoder of a top-level column, if there is one here; arrow-rs has one for all.
+///
+/// What the footer lists as encodings decides, over all row groups that are read.
+pub fn column(
+    root: usize,
+    data_type: &DataType,
+    pieces: &[Piece],
+    chunks: &Chunks,
+    neighbours: Option<Neighbours>,
+) -> Option<Box<dyn Column>> {
+    let schema = chunks.metadata.file_metadata().schema_descr();
+    let leaf = (0..schema.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root)?;
+    let known = |piece: &Piece| {
+        let chunk = chunks.metadata.row_group(piece.group).column(leaf);
+        chunk.encodings().all(|encoding| {
+            matches!(
+                encoding,
+                Encoding::PLAIN | Encoding::RLE | Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY
+            )
+        })
+    };
+    if !pieces.iter().all(known) {
+        return None;
+    }
+    let descriptor = schema.column(leaf);
+    let highest = Highest { repetition: descriptor.max_rep_level(), definition: descriptor.max_def_level() };
+    let pages = || (chunks.leaf(leaf, true), stretches(&chunks.visits));
+    let physical = descriptor.physical_type();
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) => {
+            let meaning = list_levels(&descriptor, schema.get_column_root(leaf))?;
+            // Few bytes can stand for any number of large strings; the offsets of the others bound them.
+            if matches!(item.data_type(), DataType::LargeUtf8 | DataType::LargeBinary) {
+                return None;
+            }
+            let values = values(physical, item.data_type())?;
+            let (chunks, stretches) = pages();
+            let (item, levels) = (item.clone(), (highest, meaning));
+            Some(if matches!(data_type, DataType::List(_)) {
+                Box::new(Lists::<i32>::new(chunks, stretches, values, item, levels))
+            } else {
+                Box::new(Lists::<i64>::new(chunks, stretches, values, item, levels))
+            })
+        }
+        _ if schema.get_column_root(leaf).is_primitive() && highest.repetition == 0 => {
+            let values = values(physical, data_type)?;
+            let (chunks, stretches) = pages();
+            Some(Box::new(Flat::new(chunks, stretches, values, highest, neighbours)))
+        }
+        _ => None,
+    }
+}
+
+/// What the definition levels of a top-level list of primitive values mean, written in three levels as the
+/// format asks for; None for other columns.
+fn list_levels(leaf: &ColumnDescriptor, root: &schema::Type) -> Option<Meaning> {
+    let [repeated] = group_fields(root)? else { return None };
+    let [item] = group_fields(repeated)? else { return None };
+    let is_list = item.is_primitive() && leaf.max_rep_level() == 1;
+    let repetitions =
+        [root, repeated, item].map(|part| part.get_basic_info().has_repetition().then(|| repetition(part)));
+    let [Some(list), Some(Repetition::REPEATED), Some(item)] = repetitions else { return None };
+    if !is_list || list == Repetition::REPEATED || item == Repetition::REPEATED {
+        return None;
+    }
+    let empty = u32::from(list == Repetition::OPTIONAL);
+    let highest = empty + 1 + u32::from(item == Repetition::OPTIONAL);
+    (u32::try_from(leaf.max_def_level()) == Ok(highest)).then_some(Meaning { empty, highest })
+}
+
+fn group_fields(group: &schema::Type) -> Option<&[schema::TypePtr]> {
+    group.is_group().then(|| group.get_fields())
+}
+
+fn repetition(part: &schema::Type) -> Repetition {
+    part.get_basic_info().repetition()
+}
+
+fn values(physical: Type, data_type: &DataType) -> Option<Box<dyn Values>> {
+    Some(match (physical, data_type) {
+        (Type::INT32, DataType::Int32) => Box::new(Fixed::<Int32Type>::default()),
+        (Type::INT32, DataType::UInt32) => Box::new(Fixed::<UInt32Type>::default()),
+        (Type::INT32, DataType::Date32) => Box::new(Fixed::<Date32Type>::default()),
+        (Type::FLOAT, DataType::Float32) => Box::new(Fixed::<Float32Type>::default()),
+        (Type::INT64, DataType::Int64) => Box::new(Fixed::<Int64Type>::default()),
+        (Type::INT64, DataType::UInt64) => Box::new(Fixed::<UInt64Type>::default()),
+        (Type::DOUBLE, DataType::Float64) => Box::new(Fixed::<Float64Type>::default()),
+        (Type::BYTE_ARRAY, DataType::Utf8) => Box::new(Strings::<Utf8Type>::new()),
+        (Type::BYTE_ARRAY, DataType::LargeUtf8) => Box::new(Strings::<LargeUtf8Type>::new()),
+        (Type::BYTE_ARRAY, DataType::Binary) => Box::new(Strings::<BinaryType>::new()),
+        (Type::BYTE_ARRAY, DataType::LargeBinary) => Box::new(Strings::<LargeBinaryType>::new()),
+        (Type::BYTE_ARRAY, DataType::Dictionary(key, value)) if **value == DataType::Utf8 => match **key {
+            DataType::Int8 => Box::new(Coded::<Int8Type>::new()),
+            DataType::Int16 => Box::new(Coded::<Int16Type>::new()),
+            // Large dictionaries are arrow-rs's, which keeps no page of them.
+            _ => return None,
+        },
+        _ => return None,
+    })
+}

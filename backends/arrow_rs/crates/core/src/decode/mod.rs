@@ -1,0 +1,6 @@
+//! From pages to batches.
+
+pub mod concat;
+pub mod decoder;
+mod direct;
+mod validate;

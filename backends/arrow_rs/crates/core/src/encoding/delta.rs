@@ -1,0 +1,194 @@
+//! Lengths inside delta-encoded values, checked before a decoder believes them.
+//!
+//! A delta stream declares how many values it has, and strings are rebuilt from lengths: a few bytes can
+//! claim gigabytes. The other encodings cannot claim more than the page holds.
+
+use parquet::basic::Encoding;
+
+use crate::error::{Error, Result};
+use crate::format::thrift::{Reader, Stop};
+
+/// Check the values of a page, `bytes`, which declares at most `count` of them, each of `width` bytes where
+/// the column has a fixed one.
+pub fn check(encoding: Encoding, width: Option<u64>, bytes: &[u8], count: usize, limit: usize) -> Result<()> {
+    match encoding {
+        Encoding::DELTA_BINARY_PACKED => delta_header(&mut Reader::new(bytes), count).map(drop),
+        Encoding::DELTA_LENGTH_BYTE_ARRAY => {
+            let (lengths, used) = delta_values(bytes, count)?;
+            let total = total(lengths.iter().map(|&length| (0, length)))?;
+            if total > (bytes.len() - used) as u64 {
+                return Err(Error::corrupt("strings are longer than their page"));
+            }
+            Ok(())
+        }
+        Encoding::DELTA_BYTE_ARRAY => {
+            let (prefixes, used) = delta_values(bytes, count)?;
+            let (suffixes, used_again) = delta_values(&bytes[used..], count)?;
+            if prefixes.len() != suffixes.len() {
+                return Err(Error::corrupt("prefixes and suffixes of strings differ in number"));
+            }
+            let stored = total(suffixes.iter().map(|&suffix| (0, suffix)))?;
+            if stored > (bytes.len() - used - used_again) as u64 {
+                return Err(Error::corrupt("strings are longer than their page"));
+            }
+            let mut before = 0;
+            for (&prefix, &suffix) in prefixes.iter().zip(&suffixes) {
+                if i64::from(prefix) > before {
+                    return Err(Error::corrupt("a string repeats more of the one before than that has"));
+                }
+                before = i64::from(prefix) + i64::from(suffix);
+                // Decoders reserve by the schema's width, not by what is here.
+                if let Some(width) = width.filter(|&width| before as u64 != width) {
+                    return Err(Error::corrupt(format!("a value of {before} bytes in a column of {width}")));
+                }
+            }
+            let rebuilt = total(prefixes.into_iter().zip(suffixes))?;
+            if rebuilt > limit as u64 {
+                return Err(Error::limit(format!(
+                    "the strings of one page take {rebuilt} bytes, more than max_page_bytes={limit}"
+                )));
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn total(parts: impl Iterator<Item = (i32, i32)>) -> Result<u64> {
+    let mut total = 0_u64;
+    for (prefix, suffix) in parts {
+        let pair = u64::try_from(prefix).and_then(|prefix| Ok((prefix, u64::try_from(suffix)?)));
+        let (prefix, suffix) = pair.map_err(|_| Error::corrupt("a string of negative length"))?;
+        total = total.saturating_add(prefix + suffix);
+    }
+    Ok(total)
+}
+
+struct Header {
+    miniblocks: usize,
+    per_miniblock: usize,
+    total: usize,
+    first: i64,
+}
+
+/// Values of a block: writers use 128; this is far beyond any of them.
+const MAX_BLOCK: u64 = 1 << 20;
+
+fn delta_header(reader: &mut Reader<'_>, count: usize) -> Result<Header> {
+    let read = |reader: &mut Reader<'_>| -> std::result::Result<_, Stop> {
+        Ok((reader.varint()?, reader.varint()?, reader.varint()?, reader.integer()?))
+    };
+    let (block, miniblocks, total, first) =
+        read(reader).map_err(|_| Error::corrupt("a delta header ends early"))?;
+    let sound = miniblocks > 0 && block <= MAX_BLOCK && block % 128 == 0 && block % miniblocks == 0;
+    let per_miniblock = if sound { block / miniblocks } else { 0 };
+    if per_miniblock == 0 || per_miniblock % 32 != 0 {
+        return Err(Error::corrupt(format!("delta blocks of {block} values in {miniblocks} parts")));
+    }
+    if total > count as u64 {
+        return Err(Error::corrupt(format!("a delta stream of {total} values in a page of {count}")));
+    }
+    Ok(Header {
+        miniblocks: miniblocks as usize,
+        per_miniblock: per_miniblock as usize,
+        total: total as usize,
+        first,
+    })
+}
+
+/// All values of a stream of 32-bit deltas, and how many bytes it takes.
+fn delta_values(bytes: &[u8], count: usize) -> Result<(Vec<i32>, usize)> {
+    let short = || Error::corrupt("a delta stream ends early");
+    let mut reader = Reader::new(bytes);
+    let header = delta_header(&mut reader, count)?;
+    let mut values = Vec::with_capacity(header.total);
+    let mut value = header.first as i32;
+    if header.total > 0 {
+        values.push(value);
+    }
+    let mut at = reader.position();
+    while values.len() < header.total {
+        let mut reader = Reader::new(&bytes[at..]);
+        let smallest = reader.integer().map_err(|_| short())?;
+        at += reader.position();
+        let widths = bytes.get(at..at + header.miniblocks).ok_or_else(short)?;
+        at += header.miniblocks;
+        for &width in widths {
+            if values.len() == header.total {
+                // Widths of parts that hold nothing are arbitrary, and no bytes follow for them.
+                break;
+            }
+            if width > 64 {
+                return Err(Error::corrupt(format!("deltas of {width} bits")));
+            }
+            let size = usize::from(width) * header.per_miniblock / 8;
+            let packed = bytes.get(at..at + size).ok_or_else(short)?;
+            at += size;
+            for index in 0..header.per_miniblock.min(header.total - values.len()) {
+                let delta = unpack(packed, index * usize::from(width), width);
+                value = value.wrapping_add(smallest.wrapping_add(delta as i64) as i32);
+                values.push(value);
+            }
+        }
+    }
+    Ok((values, at))
+}
+
+/// `width` bits from bit `from` on, least significant first.
+fn unpack(packed: &[u8], from: usize, width: u8) -> u64 {
+    (0..usize::from(width)).fold(0, |value, bit| {
+        let at = from + bit;
+        value | (u64::from(packed[at / 8] >> (at % 8) & 1) << bit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Block 128, 4 parts, 3 values, first 5, smallest delta 1, widths 0.
+    const LENGTHS: [u8; 10] = [0x80, 0x01, 0x04, 0x03, 0x0a, 0x02, 0, 0, 0, 0];
+
+    #[test]
+    fn reads_a_delta_stream() {
+        assert_eq!(delta_values(&LENGTHS, 3).unwrap(), (vec![5, 6, 7], 10));
+    }
+
+    #[test]
+    fn strings_must_fit_their_page() {
+        let mut page = LENGTHS.to_vec();
+        page.extend([b'x'; 18]);
+        let encoding = Encoding::DELTA_LENGTH_BYTE_ARRAY;
+        check(encoding, None, &page, 3, 1000).unwrap();
+        assert!(check(encoding, None, &page[..27], 3, 1000).is_err());
+        assert!(check(encoding, None, &page, 2, 1000).is_err());
+    }
+
+    #[test]
+    fn a_prefix_cannot_exceed_the_string_before() {
+        // Prefixes 5, 6, 7 of strings that have nothing before them.
+        let page = [LENGTHS.as_slice(), &LENGTHS, &[b'x'; 18]].concat();
+        let error = check(Encoding::DELTA_BYTE_ARRAY, None, &page, 3, 1000).unwrap_err();
+        assert!(error.message.contains("repeats more"), "{error}");
+    }
+
+    #[test]
+    fn a_value_has_the_width_of_its_column() {
+        // Two strings without prefixes, of 2 and 3 bytes.
+        let stream = |first: i64, step: i64| {
+            let mut bytes = vec![128, 1, 4, 2];
+            for number in [first, step] {
+                bytes.push(((number << 1) ^ (number >> 63)) as u8);
+            }
+            bytes.extend([0; 4]);
+            bytes
+        };
+        let page = |step| [stream(0, 0), stream(2, step), b"aabbb".to_vec()].concat();
+        let check = |page: &[u8], width| check(Encoding::DELTA_BYTE_ARRAY, width, page, 2, 1000);
+        check(&page(1), None).unwrap();
+        check(&page(0), Some(2)).unwrap();
+        let error = check(&page(1), Some(2)).unwrap_err();
+        assert!(error.message.contains("3 bytes in a column of 2"), "{error}");
+        assert!(check(&page(0), Some(i32::MAX as u64)).is_err());
+    }
+}

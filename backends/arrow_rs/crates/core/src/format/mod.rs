@@ -1,0 +1,7 @@
+//! The structures of the format, read from bytes and checked before anything is believed.
+
+pub mod footer;
+pub mod page_header;
+pub mod page_index;
+mod structures;
+pub mod thrift;
