@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.api import ALL, Bench, Metric, Repetitions
-from harness.instruments.allocators import RESIDENT, Ledgers
-from harness.model import Param
+from firstbyte.api import ALL, Bench, Metric, Repetitions
+from firstbyte.model import Param
+from firstbyte.worker.instruments.allocators import RESIDENT, Ledgers
 
 ORDER = 42
 QUICK_VARIANTS = ALL

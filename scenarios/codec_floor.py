@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness import pagecache
-from harness.api import EXTREMES, Bench, Metric, Repetitions, Unsupported
-from harness.model import Param
+from firstbyte.api import EXTREMES, Bench, Metric, Repetitions, Unsupported
+from firstbyte.model import Param
+from firstbyte.worker import pagecache
 
 ORDER = 72
 QUICK_VARIANTS = EXTREMES

@@ -20,12 +20,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harness import pagecache
-from harness.api import EXTREMES, Backend, Bench, Metric, Repetitions, Shard, Unsupported
-from harness.instruments.allocators import Ledgers, aftermath
-from harness.instruments.proc_memory import own_rss_anon_bytes
-from harness.model import Param
-from harness.verify import shard_digests
+from firstbyte.api import EXTREMES, Backend, Bench, Metric, Repetitions, Shard, Unsupported
+from firstbyte.model import Param
+from firstbyte.worker import pagecache
+from firstbyte.worker.instruments.allocators import Ledgers, aftermath
+from firstbyte.worker.instruments.proc_memory import own_rss_anon_bytes
+from firstbyte.worker.verify import shard_digests
 
 ORDER = 30
 QUICK_VARIANTS = EXTREMES

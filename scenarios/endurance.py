@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.api import EXTREMES, Bench, Metric, Repetitions
-from harness.instruments.allocators import GLIBC, RESIDENT, Ledgers
-from harness.model import Param
+from firstbyte.api import EXTREMES, Bench, Metric, Repetitions
+from firstbyte.model import Param
+from firstbyte.worker.instruments.allocators import GLIBC, RESIDENT, Ledgers
 
 ORDER = 76
 QUICK_VARIANTS = EXTREMES

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness import pagecache
-from harness.api import ALL, Bench, Metric, Repetitions
-from harness.instruments.allocators import Ledgers, aftermath
-from harness.model import Param
+from firstbyte.api import ALL, Bench, Metric, Repetitions
+from firstbyte.model import Param
+from firstbyte.worker import pagecache
+from firstbyte.worker.instruments.allocators import Ledgers, aftermath
 
 ORDER = 20
 QUICK_VARIANTS = ALL

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.api import ALL, Backend, Bench, Metric, Reader, Repetitions, Shard, Unsupported
-from harness.model import Param
+from firstbyte.api import ALL, Backend, Bench, Metric, Reader, Repetitions, Shard, Unsupported
+from firstbyte.model import Param
 
 ORDER = 50
 QUICK_VARIANTS = ALL
 INSTRUMENTS: tuple[str, ...] = ()
-"""None of the worker's: the pytest-benchmark plug-in is the clock here (see `harness.micro`)."""
+"""None of the worker's: the pytest-benchmark plug-in is the clock here (see `firstbyte.micro`)."""
 GRID: Mapping[str, tuple[Param, ...]] = {
     "path": ("reopen_first_batch", "next_batch", "first_value")
 }

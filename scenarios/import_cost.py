@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.api import ALL, Bench, Metric, Repetitions
-from harness.model import Param
+from firstbyte.api import ALL, Bench, Metric, Repetitions
+from firstbyte.model import Param
 
 ORDER = 70
 QUICK_VARIANTS = ALL

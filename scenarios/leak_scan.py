@@ -23,9 +23,9 @@ from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.api import EXTREMES, Bench, Metric, Repetitions
-from harness.instruments.allocators import Ledgers, Series, aftermath
-from harness.model import Param
+from firstbyte.api import EXTREMES, Bench, Metric, Repetitions
+from firstbyte.model import Param
+from firstbyte.worker.instruments.allocators import Ledgers, Series, aftermath
 
 ORDER = 40
 QUICK_VARIANTS = EXTREMES

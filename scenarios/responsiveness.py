@@ -21,9 +21,9 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from harness import pagecache
-from harness.api import EXTREMES, Bench, Metric, Repetitions
-from harness.model import Param
+from firstbyte.api import EXTREMES, Bench, Metric, Repetitions
+from firstbyte.model import Param
+from firstbyte.worker import pagecache
 
 ORDER = 74
 QUICK_VARIANTS = EXTREMES

@@ -13,9 +13,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from harness import pagecache
-from harness.api import ALL, Bench, Metric, Repetitions, Unsupported
-from harness.model import Param
+from firstbyte.api import ALL, Bench, Metric, Repetitions, Unsupported
+from firstbyte.model import Param
+from firstbyte.worker import pagecache
 
 ORDER = 10
 QUICK_VARIANTS = ALL

@@ -15,9 +15,9 @@ import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from harness.api import EXTREMES, Bench, Metric, Repetitions
-from harness.instruments.allocators import RESIDENT, Ledgers
-from harness.model import Param
+from firstbyte.api import EXTREMES, Bench, Metric, Repetitions
+from firstbyte.model import Param
+from firstbyte.worker.instruments.allocators import RESIDENT, Ledgers
 
 ORDER = 60
 QUICK_VARIANTS = EXTREMES

@@ -65,7 +65,7 @@ def cli_environ(cache_home: Path, tmp_path_factory: pytest.TempPathFactory) -> d
     """The environment of a command: own cache, planted backends, a folder for their notes."""
     return {
         **os.environ,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(ROOT / "harness"),
         "XDG_CACHE_HOME": str(cache_home),
         "FIRSTBYTE_PLUGINS": str(FAULTY),
         "FAULTY_NOTES": str(tmp_path_factory.mktemp("notes")),
@@ -79,7 +79,7 @@ def cli(cli_environ: dict[str, str]) -> Cli:
 
     def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "harness", *arguments],
+            [sys.executable, "-m", "firstbyte", *arguments],
             env=cli_environ | environ,
             cwd=ROOT,
             capture_output=True,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.api import Unsupported
-from harness.batches import BatchReader
+from firstbyte.api import Unsupported
+from firstbyte.batches import BatchReader
 
 
 class Arro3Reader(BatchReader):

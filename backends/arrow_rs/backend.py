@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import firstbyte_arrow
 
-from harness.api import BuildRefusedError
+from firstbyte.api import BuildRefusedError
 
 if TYPE_CHECKING:
     import pyarrow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.batches import BatchReader
+from firstbyte.batches import BatchReader
 
 
 class DatafusionBackend:

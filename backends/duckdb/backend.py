@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.batches import BatchReader
+from firstbyte.batches import BatchReader
 
 
 class DuckdbReader(BatchReader):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from backends.legacy.rows import Row
-from backends.legacy.schema import arrow_fields, stored_type
+from .rows import Row
+from .schema import arrow_fields, stored_type
 
 
 def record_batch(rows: Sequence[Row], schema: object, columns: Sequence[str]) -> pa.RecordBatch:

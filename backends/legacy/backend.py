@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgpack
 
-from backends.legacy.format import BLOCK_TARGET_BYTES, VERSION
-from backends.legacy.readers import RUNGS, LshdReader
-from harness.api import BuildRefusedError
+from firstbyte.api import BuildRefusedError
+
+from .format import BLOCK_TARGET_BYTES, VERSION
+from .readers import RUNGS, LshdReader
 
 
 class LegacyBackend:
@@ -36,7 +37,7 @@ class LegacyBackend:
 
     def prepare(self, shards: Sequence[Path], directory: Path) -> Sequence[Path]:
         """Raises Unsupported with the name of a column type that msgpack rows cannot carry."""
-        from backends.legacy.convert import convert_all
+        from .convert import convert_all
 
         return convert_all(
             shards,

@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from backends.legacy.encode import RowEncoder
-from backends.legacy.format import VERSION
-from backends.legacy.schema import schema_text
-from backends.legacy.writer import LshdWriter
+from .encode import RowEncoder
+from .format import VERSION
+from .schema import schema_text
+from .writer import LshdWriter
 
 WRITER_REVISION = 1
 """Counts up when the same source would give other bytes: files of older revisions are rewritten."""

@@ -10,9 +10,10 @@ from typing import Any
 import msgpack
 import pyarrow as pa
 
-from backends.legacy.format import EXT_INT32_ARRAY
-from backends.legacy.schema import is_int32_list, normal_type, stored_type
-from harness.api import Unsupported
+from firstbyte.api import Unsupported
+
+from .format import EXT_INT32_ARRAY
+from .schema import is_int32_list, normal_type, stored_type
 
 Encode = Callable[[Any], bytes]
 

@@ -8,14 +8,14 @@ from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
-from backends.legacy.errors import (
+from .errors import (
     ChecksumError,
     DecodeError,
     LshdError,
     StructureError,
     TruncatedError,
 )
-from backends.legacy.format import (
+from .format import (
     BLOCK,
     HEADER,
     TRAILER,
@@ -27,8 +27,8 @@ from backends.legacy.format import (
     unpack_index,
     unpack_trailer,
 )
-from backends.legacy.rows import Row, decode_rows
-from backends.legacy.source import FileSource, MemorySource, Source
+from .rows import Row, decode_rows
+from .source import FileSource, MemorySource, Source
 
 
 class LshdFile:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgpack
 
-from backends.legacy.errors import (
+from .errors import (
     BadMagicError,
     ChecksumError,
     DecodeError,

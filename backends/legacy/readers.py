@@ -13,9 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from backends.legacy.errors import DecodeError, StructureError
-from backends.legacy.file import LshdFile
-from backends.legacy.rows import Row, check_rows, paused_gc, unpacker
+from .errors import DecodeError, StructureError
+from .file import LshdFile
+from .rows import Row, check_rows, paused_gc, unpacker
 
 INFLATE_READ_BYTES = 64 << 10
 """Compressed bytes that R3 reads and inflates at a time."""
@@ -73,7 +73,7 @@ class LshdReader:
         return value.tolist() if isinstance(value, array) else value
 
     def canonical(self, batch: list[Row]) -> Any:
-        from backends.legacy.arrow import record_batch
+        from .arrow import record_batch
 
         return record_batch(batch, self._file.schema, self._columns)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import msgpack
 
-from backends.legacy.errors import DecodeError, StructureError
-from backends.legacy.format import EXT_INT32_ARRAY
+from .errors import DecodeError, StructureError
+from .format import EXT_INT32_ARRAY
 
 Row = dict[str, Any]
 

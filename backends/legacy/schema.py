@@ -20,8 +20,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from backends.legacy.errors import DecodeError
-from harness.api import Unsupported
+from firstbyte.api import Unsupported
+
+from .errors import DecodeError
 
 _PLAIN: dict[str, Any] = {
     "null": pa.null(),

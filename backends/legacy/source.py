@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from backends.legacy.errors import TruncatedError
+from .errors import TruncatedError
 
 HASH_READ_BYTES = 4 << 20
 

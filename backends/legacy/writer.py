@@ -6,8 +6,8 @@ import hashlib
 import zlib
 from typing import BinaryIO
 
-from backends.legacy.errors import RecordTooLargeError
-from backends.legacy.format import (
+from .errors import RecordTooLargeError
+from .format import (
     BLOCK_TARGET_BYTES,
     MAX_RAW_BYTES,
     ZLIB_LEVEL,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.batches import BatchReader
+from firstbyte.batches import BatchReader
 
 PREFETCH_VARIABLE = "POLARS_ROW_GROUP_PREFETCH_SIZE"
 

@@ -6,8 +6,10 @@ from base64 import b64decode
 
 import pyarrow as pa
 
-from backends.pure_python.reader import Batch
-from backends.pure_python.schema import (
+from firstbyte.api import Unsupported
+
+from .reader import Batch
+from .schema import (
     BOOLEAN,
     DOUBLE,
     FIXED_LEN_BYTE_ARRAY,
@@ -19,7 +21,6 @@ from backends.pure_python.schema import (
     Node,
     Struct,
 )
-from harness.api import Unsupported
 
 
 def record_batch(nodes: tuple[Node, ...], arrow_schema: bytes, batch: Batch) -> pa.RecordBatch:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from itertools import compress
 from typing import Any
 
-from backends.pure_python.column import Levels, scattered
-from backends.pure_python.errors import MalformedError
-from backends.pure_python.schema import Leaf, List, Node, Struct, leaves
+from .column import Levels, scattered
+from .errors import MalformedError
+from .schema import Leaf, List, Node, Struct, leaves
 
 Streams = Mapping[int, Levels]
 """`chunk` of a leaf -> its levels and values, one slot or more per value of the node that is built."""

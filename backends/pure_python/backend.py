@@ -8,9 +8,10 @@ from pathlib import Path
 
 import cramjam
 
-from backends.pure_python.reader import PureReader
-from harness import __version__
-from harness.api import Unsupported
+from firstbyte import __version__
+from firstbyte.api import Unsupported
+
+from .reader import PureReader
 
 
 class PurePython:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import cramjam
 
-from backends.pure_python.errors import MalformedError
-from harness.api import Unsupported
+from firstbyte.api import Unsupported
+
+from .errors import MalformedError
 
 _NAMES = (
     "UNCOMPRESSED",

@@ -8,15 +8,15 @@ from itertools import compress, islice
 from operator import not_
 from typing import Any, NamedTuple
 
-from backends.pure_python import pages
-from backends.pure_python.encodings.dictionary import Decoder, Dictionary, Gather
-from backends.pure_python.encodings.hybrid import Hybrid
-from backends.pure_python.errors import CorruptParquetError, MalformedError
-from backends.pure_python.footer import RowGroupMeta
-from backends.pure_python.pages import PageReader
-from backends.pure_python.schema import Leaf
-from backends.pure_python.source import Source
-from backends.pure_python.values import ValueDecoders
+from . import pages
+from .encodings.dictionary import Decoder, Dictionary, Gather
+from .encodings.hybrid import Hybrid
+from .errors import CorruptParquetError, MalformedError
+from .footer import RowGroupMeta
+from .pages import PageReader
+from .schema import Leaf
+from .source import Source
+from .values import ValueDecoders
 
 LEVELS_AT_ONCE = 1024
 

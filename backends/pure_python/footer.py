@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from backends.pure_python.errors import MalformedError
-from backends.pure_python.thrift import Fields, ListOf, Spec, read_struct
-from harness.api import Unsupported
+from firstbyte.api import Unsupported
+
+from .errors import MalformedError
+from .thrift import Fields, ListOf, Spec, read_struct
 
 if TYPE_CHECKING:
-    from backends.pure_python.source import Source
+    from .source import Source
 
 MAGIC = b"PAR1"
 ENCRYPTED_MAGIC = b"PARE"

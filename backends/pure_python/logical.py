@@ -10,9 +10,10 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from backends.pure_python.errors import MalformedError
-from backends.pure_python.schema import INT32, INT64, Leaf
-from harness.api import Unsupported
+from firstbyte.api import Unsupported
+
+from .errors import MalformedError
+from .schema import INT32, INT64, Leaf
 
 if TYPE_CHECKING:
     from decimal import Decimal

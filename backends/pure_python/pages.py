@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import zlib
 
-from backends.pure_python.codecs import check_codec, decompress
-from backends.pure_python.encodings.hybrid import Hybrid
-from backends.pure_python.errors import MalformedError, TruncatedError
-from backends.pure_python.footer import ChunkMeta, require
-from backends.pure_python.schema import Leaf
-from backends.pure_python.source import Source
-from backends.pure_python.thrift import Fields, Spec, read_struct
-from harness.api import Unsupported
+from firstbyte.api import Unsupported
+
+from .codecs import check_codec, decompress
+from .encodings.hybrid import Hybrid
+from .errors import MalformedError, TruncatedError
+from .footer import ChunkMeta, require
+from .schema import Leaf
+from .source import Source
+from .thrift import Fields, Spec, read_struct
 
 PLAIN, PLAIN_DICTIONARY, RLE, BIT_PACKED = 0, 2, 3, 4
 DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY = 5, 6, 7

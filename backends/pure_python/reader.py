@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from backends.pure_python.assembly import assemble
-from backends.pure_python.column import ColumnReader
-from backends.pure_python.errors import CorruptParquetError, MalformedError
-from backends.pure_python.footer import Footer, RowGroupMeta, read_footer
-from backends.pure_python.schema import Leaf, Node, leaves, read_schema
-from backends.pure_python.source import Source
-from harness.errors import UnknownNameError
+from firstbyte.errors import UnknownNameError
+
+from .assembly import assemble
+from .column import ColumnReader
+from .errors import CorruptParquetError, MalformedError
+from .footer import Footer, RowGroupMeta, read_footer
+from .schema import Leaf, Node, leaves, read_schema
+from .source import Source
 
 if TYPE_CHECKING:
     import pyarrow
@@ -99,7 +100,7 @@ class PureReader:
 
     def canonical(self, batch: Batch) -> pyarrow.RecordBatch:
         """The batch in Arrow form, typed by the Parquet schema. Raises Unsupported."""
-        from backends.pure_python.arrow import record_batch
+        from .arrow import record_batch
 
         return record_batch(self._nodes, self._arrow_schema, batch)
 

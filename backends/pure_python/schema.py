@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from backends.pure_python.errors import MalformedError
-from backends.pure_python.footer import require
-from backends.pure_python.thrift import Fields
-from harness.api import Unsupported
+from firstbyte.api import Unsupported
+
+from .errors import MalformedError
+from .footer import require
+from .thrift import Fields
 
 BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY, FIXED_LEN_BYTE_ARRAY = range(8)
 REQUIRED, OPTIONAL, REPEATED = range(3)

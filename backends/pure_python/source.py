@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from backends.pure_python.errors import TruncatedError
+from .errors import TruncatedError
 
 
 class Source:

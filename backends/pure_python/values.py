@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from backends.pure_python import pages
-from backends.pure_python.encodings.booleans import PlainBooleans, RleBooleans
-from backends.pure_python.encodings.byte_stream_split import joined
-from backends.pure_python.encodings.delta import (
+from firstbyte.api import Unsupported
+
+from . import pages
+from .encodings.booleans import PlainBooleans, RleBooleans
+from .encodings.byte_stream_split import joined
+from .encodings.delta import (
     DeltaBinaryPacked,
     DeltaByteArrays,
     DeltaLengthByteArrays,
 )
-from backends.pure_python.encodings.dictionary import Decoder, NoValues
-from backends.pure_python.encodings.plain import (
+from .encodings.dictionary import Decoder, NoValues
+from .encodings.plain import (
     ByteArrays,
     FixedBytes,
     FixedWidth,
     Int96,
     MachineFormat,
 )
-from backends.pure_python.errors import MalformedError
-from backends.pure_python.logical import converter
-from backends.pure_python.schema import (
+from .errors import MalformedError
+from .logical import converter
+from .schema import (
     BOOLEAN,
     BYTE_ARRAY,
     DOUBLE,
@@ -34,7 +36,6 @@ from backends.pure_python.schema import (
     INT96,
     Leaf,
 )
-from harness.api import Unsupported
 
 _BYTE_WIDTHS = {INT32: 4, INT64: 8, FLOAT: 4, DOUBLE: 8}
 _SIGNED_FORMATS: dict[int, MachineFormat] = {INT32: "i", INT64: "q", FLOAT: "f", DOUBLE: "d"}

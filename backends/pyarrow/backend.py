@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import pyarrow
 
-from harness.api import BuildRefusedError
-from harness.batches import BatchReader
+from firstbyte.api import BuildRefusedError
+from firstbyte.batches import BatchReader
 
 ARROW_DEFAULTS: dict[str, Any] = {"pre_buffer": True, "buffer_size_bytes": 0, "use_threads": True}
 """What `ParquetFile` and `iter_batches` do when nobody says anything."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from harness.__main__ import cli
+from firstbyte.__main__ import cli
 
 
 def commands(

@@ -11,7 +11,7 @@ import pytest
 from cli_tree import commands
 from conftest import ROOT, Cli
 
-from harness.__main__ import cli as verbs
+from firstbyte.__main__ import cli as verbs
 
 PAGES = ("README.md", "CONTRIBUTING.md", "METHODOLOGY.md", "docs/CLI.md")
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -74,7 +74,7 @@ def check(line: str) -> None:
         elif words[0] == "firstbyte":
             parse(words[1:])
         else:
-            assert words[:3] == ["python", "-m", "harness.worker"], f"what is {words}?"
+            assert words[:3] == ["python", "-m", "firstbyte.worker"], f"what is {words}?"
 
 
 def check_nox(words: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""GLOSSARY.md has each status and each noun of harness/model.py, once."""
+"""GLOSSARY.md has each status and each noun of harness/firstbyte/model.py, once."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import re
 
 from conftest import ROOT
 
-from harness import model
-from harness.model import Status
+from firstbyte import model
+from firstbyte.model import Status
 
 
 def words(text: str) -> list[str]:

@@ -8,8 +8,8 @@ from statistics import stdev
 
 from conftest import ROOT
 
-from harness.gate.certificate import Certificate, Condition, load_certificate
-from harness.render.gate_certificate import changes_text
+from firstbyte.selfcheck.gate.certificate import Certificate, Condition, load_certificate
+from firstbyte.selfcheck.gate.table import changes_text
 
 STORED = ROOT / "results" / "published" / "selfcheck-gate.json"
 

@@ -10,8 +10,9 @@ import pytest
 
 firstbyte_arrow = pytest.importorskip("firstbyte_arrow")
 
-from backends.arrow_rs import backend as arrow_rs  # noqa: E402  needs the distribution
-from harness.api import BuildRefusedError  # noqa: E402
+from firstbyte.backends.arrow_rs import backend as arrow_rs  # noqa: E402  needs the distribution
+
+from firstbyte.api import BuildRefusedError  # noqa: E402
 
 
 @pytest.fixture

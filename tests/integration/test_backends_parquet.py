@@ -13,10 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import ROOT
 
-from harness.api import Unsupported
-from harness.corpora.digest import ColumnDigests
-from harness.registry import PROJECT, Variant, read_backend
+from firstbyte.api import Unsupported
+from firstbyte.corpora.digest import ColumnDigests
+from firstbyte.engine.registry import Variant, read_backend
 
 BACKENDS = ("pyarrow", "polars", "datafusion", "arro3", "duckdb")
 
@@ -24,7 +25,7 @@ BACKENDS = ("pyarrow", "polars", "datafusion", "arro3", "duckdb")
 def variants() -> list[Any]:
     found = []
     for name in BACKENDS:
-        info = read_backend(PROJECT / "backends" / name, f"backends.{name}")
+        info = read_backend(ROOT / "backends" / name, f"firstbyte.backends.{name}")
         found += [
             pytest.param((info.module, v), id=f"{name}-{v.name}")
             for v in info.variants
@@ -204,7 +205,7 @@ def test_prepare_returns_the_shards(backend: Any, shard: Path, tmp_path: Path) -
 
 
 def test_pyarrow_counts_its_pool() -> None:
-    from backends.pyarrow.backend import create
+    from firstbyte.backends.pyarrow.backend import create
 
     backend = create(reader="parquet_file")
     (name,) = backend.allocator_bytes()
@@ -223,7 +224,7 @@ def test_pyarrow_counts_its_pool() -> None:
     ],
 )
 def test_pyarrow_names_what_it_does_not_know(options: dict[str, Any], message: str) -> None:
-    from backends.pyarrow.backend import create
+    from firstbyte.backends.pyarrow.backend import create
 
     with pytest.raises(ValueError, match=message):
         create(**options)
@@ -232,8 +233,9 @@ def test_pyarrow_names_what_it_does_not_know(options: dict[str, Any], message: s
 def test_pyarrow_refuses_a_debug_build(monkeypatch: pytest.MonkeyPatch) -> None:
     from types import SimpleNamespace
 
-    from backends.pyarrow import backend as module
-    from harness.api import BuildRefusedError
+    from firstbyte.backends.pyarrow import backend as module
+
+    from firstbyte.api import BuildRefusedError
 
     monkeypatch.setattr(
         module.pyarrow, "cpp_build_info", SimpleNamespace(build_type="debug", version="0")
@@ -244,7 +246,7 @@ def test_pyarrow_refuses_a_debug_build(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_parquet_file_variants_do_not_import_the_dataset_api() -> None:
     code = (
-        "import sys; from backends.pyarrow.backend import create; create(reader='parquet_file');"
+        "import sys; from firstbyte.backends.pyarrow.backend import create; create(reader='parquet_file');"
         "sys.exit('pyarrow.dataset' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Cli
 
-from harness.__main__ import main
+from firstbyte.__main__ import main
 
 SCAN = ("-b", "sound", "-s", "full_scan", "-i", "clock")
 
@@ -170,7 +170,7 @@ def test_a_worker_runs_by_hand(
     order = cli("cell", "-c", tiny_corpus, *options)
     assert (order.returncode, order.stderr) == (0, "")
     done = subprocess.run(
-        [sys.executable, "-m", "harness.worker"],
+        [sys.executable, "-m", "firstbyte.worker"],
         input=order.stdout,
         env=cli_environ,
         cwd=ROOT,
@@ -192,7 +192,7 @@ def test_a_worker_runs_by_hand(
 @pytest.mark.parametrize("text", ["", "\n", "no json\n", "{}\n", "[1]\n"])
 def test_a_worker_without_an_order_says_so(cli_environ: dict[str, str], text: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "harness.worker"],
+        [sys.executable, "-m", "firstbyte.worker"],
         input=text,
         env=cli_environ,
         cwd=ROOT,
@@ -212,7 +212,7 @@ HEAVY = ("pandas", "pyarrow", "matplotlib", "rich", "numpy", "jinja2", "memray",
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], ["rnu"]])
 def test_help_imports_nothing_heavy(cli_environ: dict[str, str], arguments: list[str]) -> None:
     program = (
-        "import sys; from harness.__main__ import main\n"
+        "import sys; from firstbyte.__main__ import main\n"
         f"sys.argv[1:] = {arguments!r}\n"
         "try: main()\n"
         "except SystemExit: pass\n"
@@ -232,7 +232,9 @@ def test_help_imports_nothing_heavy(cli_environ: dict[str, str], arguments: list
 
 def test_a_worker_starts_light(cli_environ: dict[str, str]) -> None:
     """What the harness imports before the backend would be measured with it."""
-    program = "import sys, harness.worker; print(sorted(m.split('.')[0] for m in sys.modules))"
+    program = (
+        "import sys, firstbyte.worker.main; print(sorted(m.split('.')[0] for m in sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=cli_environ,
@@ -252,7 +254,7 @@ def test_a_worker_starts_light(cli_environ: dict[str, str]) -> None:
     )
     always = {name.split(".")[0] for name in json.loads(with_site.stdout.replace("'", '"'))}
     foreign = loaded - always - set(sys.stdlib_module_names)
-    assert foreign == {"harness"}
+    assert foreign == {"firstbyte"}
 
 
 def test_list_says_what_is_unavailable_and_why(cli: Cli, tmp_path: Path) -> None:
@@ -275,7 +277,7 @@ def test_list_says_what_is_unavailable_and_why(cli: Cli, tmp_path: Path) -> None
 
 def test_a_reader_that_goes_away_is_no_error(cli_environ: dict[str, str]) -> None:
     done = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m harness list | head -1"],
+        ["bash", "-c", f"{sys.executable} -m firstbyte list | head -1"],
         env=cli_environ,
         cwd=ROOT,
         capture_output=True,

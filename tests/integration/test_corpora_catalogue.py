@@ -12,11 +12,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from harness.corpora import cache, catalogue, gettext, synthetic
-from harness.corpora.gettext import WHEELS
-from harness.corpora.layout import Layout
-from harness.corpora.progress import silent
-from harness.errors import CorpusError
+from firstbyte.corpora import cache, catalogue, gettext, synthetic
+from firstbyte.corpora.gettext import WHEELS
+from firstbyte.corpora.layout import Layout
+from firstbyte.corpora.progress import silent
+from firstbyte.errors import CorpusError
 
 PROJECT = Path(__file__).parents[2]
 SMALL = "mt:size=300kB,shards=2,row_group_rows=100"
@@ -25,7 +25,7 @@ SMALL = "mt:size=300kB,shards=2,row_group_rows=100"
 def start(cache_home: Path, *words: str) -> subprocess.Popen[str]:
     environment = os.environ | {"XDG_CACHE_HOME": str(cache_home), "COLUMNS": "200"}
     return subprocess.Popen(
-        [sys.executable, "-m", "harness", "corpus", *words],
+        [sys.executable, "-m", "firstbyte", "corpus", *words],
         cwd=PROJECT,
         env=environment,
         stdout=subprocess.PIPE,

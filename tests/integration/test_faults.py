@@ -11,9 +11,9 @@ from subprocess import CompletedProcess
 import pytest
 from conftest import Cli
 
-from harness import session, store
-from harness.model import Limits, Record, Run, Status
-from harness.plan import Axes
+from firstbyte.engine import session, store
+from firstbyte.engine.plan import Axes
+from firstbyte.model import Limits, Record, Run, Status
 
 AT_ONCE: dict[str, tuple[Status, str]] = {
     "missing_library": (

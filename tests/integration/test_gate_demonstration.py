@@ -145,12 +145,12 @@ def repo(tmp_path: Path) -> Path:
 def firstbyte(repo: Path, cache: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environ = {
         **os.environ,
-        "PYTHONPATH": str(PROJECT),
+        "PYTHONPATH": str(PROJECT / "harness"),
         "XDG_CACHE_HOME": str(cache),
         "COLUMNS": "200",
     }
     environ.pop("FIRSTBYTE_PLUGINS", None)
-    command = [sys.executable, "-m", "harness", *words]
+    command = [sys.executable, "-m", "firstbyte", *words]
     return subprocess.run(
         command, cwd=repo, env=environ, capture_output=True, text=True, check=False
     )

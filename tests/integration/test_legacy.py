@@ -14,16 +14,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import ROOT
+from firstbyte.backends.legacy.backend import create
+from firstbyte.backends.legacy.convert import convert_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.legacy.backend import create
-from backends.legacy.convert import convert_all
-from harness.api import BuildRefusedError, Unsupported
-from harness.corpora.digest import ColumnDigests
-from harness.registry import PROJECT, read_backend
+from firstbyte.api import BuildRefusedError, Unsupported
+from firstbyte.corpora.digest import ColumnDigests
+from firstbyte.engine.registry import read_backend
 
-INFO = read_backend(PROJECT / "backends" / "legacy", "backends.legacy")
+INFO = read_backend(ROOT / "backends" / "legacy", "firstbyte.backends.legacy")
 VARIANTS = pytest.mark.parametrize("variant", [v.name for v in INFO.variants])
 
 
@@ -240,7 +241,7 @@ def test_a_failed_conversion_leaves_nothing(
     def disk_full(self: Any) -> None:
         raise OSError(28, "no space left on device")
 
-    monkeypatch.setattr("backends.legacy.writer.LshdWriter.finish", disk_full)
+    monkeypatch.setattr("firstbyte.backends.legacy.writer.LshdWriter.finish", disk_full)
     with pytest.raises(OSError, match="no space left"):
         backend_of("r1").prepare([parquet], tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -306,10 +307,10 @@ def test_any_rows_come_back(
 
 def test_opening_imports_neither_pyarrow_nor_numpy() -> None:
     code = (
-        "import sys; from backends.legacy.backend import create; create(reader='r1').versions();"
+        "import sys; from firstbyte.backends.legacy.backend import create; create(reader='r1').versions();"
         "sys.exit(bool({'pyarrow', 'numpy'} & set(sys.modules)))"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_the_slow_msgpack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +327,7 @@ def test_unknown_readers_are_named() -> None:
 
 
 def test_the_folder_describes_the_ladder() -> None:
-    raw = tomllib.loads((PROJECT / "backends/legacy/backend.toml").read_text(encoding="utf-8"))
+    raw = tomllib.loads((ROOT / "backends/legacy/backend.toml").read_text(encoding="utf-8"))
     assert [v["name"] for v in raw["variants"]] == ["r0", "r1", "r2", "r3"]
     assert [v["name"] for v in raw["variants"] if v.get("default")] == ["r1"]
     assert [v["name"] for v in raw["variants"] if v.get("best")] == ["r3"]

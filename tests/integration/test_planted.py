@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from harness import places, registry
-from harness.analysis.leaks import LeakClass, judge_process, verdict
-from harness.analysis.visibility import Sight
-from harness.corpora.catalogue import resolve
-from harness.memory.captures import leaking_stacks
-from harness.memory.certificates import certificate
-from harness.memory.corpus import leak_corpus
-from harness.memory.investigation import CAPTURES_VARIABLE, HEAP_SCANS
-from harness.memory.laboratory import QUIET, Laboratory
-from harness.memory.observations import observation
-from harness.memory.planted import TRUTHS, make_findable
-from harness.model import Record, Status
+from firstbyte import places
+from firstbyte.corpora.catalogue import resolve
+from firstbyte.engine import registry
+from firstbyte.engine.laboratory import QUIET, Laboratory
+from firstbyte.leaks.captures import leaking_stacks
+from firstbyte.leaks.corpus import leak_corpus
+from firstbyte.leaks.investigation import CAPTURES_VARIABLE, HEAP_SCANS
+from firstbyte.leaks.observations import observation
+from firstbyte.leaks.rules import LeakClass, judge_process, verdict
+from firstbyte.model import Record, Status
+from firstbyte.selfcheck.memory.planted import TRUTHS, make_findable
+from firstbyte.visibility.certificates import certificate
+from firstbyte.visibility.rule import Sight
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 

@@ -12,10 +12,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from firstbyte.backends.pure_python.backend import create
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from backends.pure_python.backend import create
 
 ROWS = 2_600
 UTC = dt.UTC

@@ -14,11 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from firstbyte.backends.pure_python.backend import create
+from firstbyte.backends.pure_python.errors import CorruptParquetError
+from firstbyte.backends.pure_python.source import Source
 
-from backends.pure_python.backend import create
-from backends.pure_python.errors import CorruptParquetError
-from backends.pure_python.source import Source
-from harness.api import Unsupported
+from firstbyte.api import Unsupported
 
 ROWS = 20_000
 PAGE_ROWS = 500
@@ -133,7 +133,7 @@ def test_threads_and_processes(many_pages: Path) -> None:
 
 def test_the_reading_path_imports_neither_numpy_nor_pyarrow(many_pages: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from backends.pure_python.backend import create;"
+        "import sys; from pathlib import Path; from firstbyte.backends.pure_python.backend import create;"
         f"print(sum(b.num_rows for b in create().open(Path({str(many_pages)!r}))),"
         "[m for m in ('numpy', 'pyarrow', 'pandas', 'decimal') if m in sys.modules])"
     )

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from conftest import FAULTY
 
-from harness import registry, session
-from harness.model import Record, Status
-from harness.plan import Axes
+from firstbyte.engine import registry, session
+from firstbyte.engine.plan import Axes
+from firstbyte.model import Record, Status
 
 UNQUIET = Path(__file__).parent / "unquiet"
 USES = 12

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Cli
 
-from harness import store
-from harness.model import Status
+from firstbyte.engine import store
+from firstbyte.model import Status
 
 PATIENCE_SECONDS = 60.0
 ONE_CELL = ("-b", "sound", "-s", "full_scan", "-i", "clock")
@@ -35,7 +35,7 @@ def workers_of(cache_home: Path) -> list[int]:
             state = (process / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             continue
-        worker = b"harness.worker" in command or b"multiprocessing" in command
+        worker = b"firstbyte.worker" in command or b"multiprocessing" in command
         if worker and mark in environ and state != "Z":
             found.append(int(process.name))
     return found
@@ -62,7 +62,7 @@ def start(
 
     def run(*arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "harness", *arguments],
+            [sys.executable, "-m", "firstbyte", *arguments],
             env=cli_environ | {"XDG_CACHE_HOME": str(cache_of_its_own)},
             cwd=ROOT,
             stdout=subprocess.PIPE,

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness import registry, session
-from harness.execute import Executor
-from harness.model import Record, Status
-from harness.plan import Axes, Planned
+from firstbyte.engine import registry, session
+from firstbyte.engine.execute import Executor
+from firstbyte.engine.plan import Axes, Planned
+from firstbyte.model import Record, Status
 
 CATALOGUE = registry.discover()
 INSTALLED = [

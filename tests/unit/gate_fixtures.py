@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.gate_metrics import GATED_METRICS
-from harness.gate.cases import Case, name_of
-from harness.gate.observe import Observation
-from harness.gate.policy import Policy
-from harness.gate.run import GateRun
-from harness.model import Cell, Limits, Status
-from harness.plan import Planned
-from harness.registry import BackendInfo, ScenarioInfo, Variant
+from firstbyte.engine.plan import Planned
+from firstbyte.engine.registry import BackendInfo, ScenarioInfo, Variant
+from firstbyte.gate.cases import Case, name_of
+from firstbyte.gate.metrics import GATED_METRICS
+from firstbyte.gate.observe import Observation
+from firstbyte.gate.policy import Policy
+from firstbyte.gate.run import GateRun
+from firstbyte.model import Cell, Limits, Status
 
 
 def case(instrument: str = "clock", backend: str = "fake", scenario: str = "full_scan") -> Case:

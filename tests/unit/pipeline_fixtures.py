@@ -10,10 +10,11 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-from harness.api import Metric, Repetitions, Scenario
-from harness.corpora.manifest import Column, Manifest, ShardEntry
-from harness.launch import Outcome
-from harness.model import (
+from firstbyte.api import Metric, Repetitions, Scenario
+from firstbyte.corpora.manifest import Column, Manifest, ShardEntry
+from firstbyte.engine.launch import Outcome
+from firstbyte.engine.registry import BackendInfo, Catalogue, ScenarioInfo, Variant
+from firstbyte.model import (
     SCHEMA_VERSION,
     Cell,
     Environment,
@@ -24,7 +25,6 @@ from harness.model import (
     Sample,
     Status,
 )
-from harness.registry import BackendInfo, Catalogue, ScenarioInfo, Variant
 
 HERE = Environment("current", "/no/such/python", "/no/such/root")
 LIMITS = Limits(timeout_s=9.0, memory_bytes=10**9)

@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from harness.analysis.visibility import HEAP, certify
-from harness.api import Metric
-from harness.memory import withholding
-from harness.model import Cell, Limits, Record, Run, Sample, Status
-from harness.registry import Catalogue
+from firstbyte.api import Metric
+from firstbyte.engine.registry import Catalogue
+from firstbyte.model import Cell, Limits, Record, Run, Sample, Status
+from firstbyte.visibility import withholding
+from firstbyte.visibility.rule import HEAP, certify
 
 HOSTILE = "<script>alert(1)</script>"
 

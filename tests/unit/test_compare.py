@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from render_fixtures import cell, record, records, run
 from scipy.stats import mannwhitneyu
 
-from harness.analysis.compare import TOO_FEW, compare, ratio_interval
-from harness.errors import IncomparableError, UnknownNameError
-from harness.model import Sample, Status
+from firstbyte.analysis.compare import TOO_FEW, compare, ratio_interval
+from firstbyte.errors import IncomparableError, UnknownNameError
+from firstbyte.model import Sample, Status
 
 HOST = {
     "host": "aa",

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.corpora import manifest as manifests
-from harness.corpora.catalogue import find, resolve
-from harness.errors import CorpusError
+from firstbyte.corpora import manifest as manifests
+from firstbyte.corpora.catalogue import find, resolve
+from firstbyte.errors import CorpusError
 
 AWKWARD = pa.table(
     {

@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 import pyarrow.parquet as pq
 import pytest
 
-from harness.corpora import gettext
-from harness.corpora.layout import Layout
-from harness.corpora.progress import silent
-from harness.errors import CorpusError
+from firstbyte.corpora import gettext
+from firstbyte.corpora.layout import Layout
+from firstbyte.corpora.progress import silent
+from firstbyte.errors import CorpusError
 
 HEADER = "Content-Type: text/plain; charset={}\nPlural-Forms: nplurals=2; plural=(n != 1);\n"
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.corpora import manifest as manifests
-from harness.corpora import shards
-from harness.corpora.digest import DIGEST_VERSION
-from harness.corpora.manifest import Column, Manifest
-from harness.errors import CorpusError
+from firstbyte.corpora import manifest as manifests
+from firstbyte.corpora import shards
+from firstbyte.corpora.digest import DIGEST_VERSION
+from firstbyte.corpora.manifest import Column, Manifest
+from firstbyte.errors import CorpusError
 
 
 def make(folder: Path, *tables: pa.Table, text_column: str = "text") -> Manifest:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.corpora.spec import KINDS, OPTIONS, format_size, parse, parse_size
-from harness.errors import CorpusError, HarnessError, UnknownNameError
+from firstbyte.corpora.spec import KINDS, OPTIONS, format_size, parse, parse_size
+from firstbyte.errors import CorpusError, HarnessError, UnknownNameError
 
 
 @pytest.mark.parametrize("kind", ["gettext", "mt", "llm"])

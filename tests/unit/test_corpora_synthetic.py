@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from harness.corpora import synthetic, vocabulary
-from harness.corpora.digest import ColumnDigests
-from harness.corpora.draws import Draws, zipf_table
-from harness.corpora.layout import Layout, write_shards
-from harness.corpora.progress import silent
+from firstbyte.corpora import synthetic, vocabulary
+from firstbyte.corpora.digest import ColumnDigests
+from firstbyte.corpora.draws import Draws, zipf_table
+from firstbyte.corpora.layout import Layout, write_shards
+from firstbyte.corpora.progress import silent
 
 LAYOUT = Layout(shards=3, row_group_rows=40, page_bytes=1 << 20, codec="zstd:3")
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.corpora.digest import ColumnDigests
-from harness.errors import CorpusError
+from firstbyte.corpora.digest import ColumnDigests
+from firstbyte.errors import CorpusError
 
 
 def digest(*arrays: pa.Array, name: str = "c") -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import doctor, pagecache
-from harness.doctor import CHECKS, Finding, examine
+from firstbyte.engine import doctor
+from firstbyte.engine.doctor import CHECKS, Finding, examine
+from firstbyte.worker import pagecache
 
 
 def test_every_check_answers_here() -> None:

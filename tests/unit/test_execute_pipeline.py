@@ -23,15 +23,15 @@ from pipeline_fixtures import (
 )
 from rich.console import Console
 
-from harness.api import Repetitions
-from harness.execute import BATCH_ROWS, PREPARE_TIMEOUT_SECONDS, Executor
-from harness.launch import Outcome
-from harness.model import Environment, Param, Record, Sample, Status
-from harness.order import MEASURE, PREPARE, Order
-from harness.plan import Axes, Plan, make_plan
-from harness.registry import Catalogue
-from harness.render.terminal import Progress, summary
-from harness.store import RunFolder, load
+from firstbyte.api import Repetitions
+from firstbyte.engine.execute import BATCH_ROWS, PREPARE_TIMEOUT_SECONDS, Executor
+from firstbyte.engine.launch import Outcome
+from firstbyte.engine.plan import Axes, Plan, make_plan
+from firstbyte.engine.registry import Catalogue
+from firstbyte.engine.store import RunFolder, load
+from firstbyte.model import Environment, Param, Record, Sample, Status
+from firstbyte.render.terminal import Progress, summary
+from firstbyte.worker.order import MEASURE, PREPARE, Order
 
 CORPUS = manifest(rows=(3, 2), first_values=("one", "two"))
 
@@ -43,9 +43,9 @@ class FakeLauncher:
         self.orders: list[Order] = []
         self._endings = {name: list(outcomes) for name, outcomes in endings.items()}
 
-    def __call__(self, order: Order, environment: Environment, roots: Sequence[Path]) -> Outcome:
+    def __call__(self, order: Order, environment: Environment) -> Outcome:
         assert environment == HERE
-        assert list(roots) == [Path("/a/root")]
+        assert order.plugin_roots == ("/a/root",)
         self.orders.append(order)
         if order.task == PREPARE:
             prepared = good_outcome(CORPUS, samples=[], prepared=("p0", "p1"))

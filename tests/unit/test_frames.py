@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from render_fixtures import catalogue, cell, record, records
 
-from harness.analysis import frames
-from harness.model import Sample, Status
-from harness.render.tables import RunView
+from firstbyte.analysis import frames
+from firstbyte.model import Sample, Status
+from firstbyte.render.tables import RunView
 
 
 def test_one_row_per_sample_and_metric() -> None:

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.gate import STATUS_METRIC, Gate, Verdict, overall
-from harness.analysis.gate_metrics import GATED_METRICS, Tolerances, gated_metric, trial_for
-from harness.analysis.gate_simulation import false_alarms, power
-from harness.analysis.gate_trials import (
+from firstbyte.errors import UnknownNameError
+from firstbyte.gate.metrics import GATED_METRICS, Tolerances, gated_metric, trial_for
+from firstbyte.gate.trials import (
     Finding,
     GrowthTrial,
     Outcome,
@@ -21,7 +20,8 @@ from harness.analysis.gate_trials import (
     SteadyRule,
     SteadyTrial,
 )
-from harness.errors import UnknownNameError
+from firstbyte.gate.verdicts import STATUS_METRIC, Gate, Verdict, overall
+from firstbyte.selfcheck.gate.simulation import false_alarms, power
 
 RULE = PairedRule()
 PASS, REGRESSED = Outcome.PASS, Outcome.REGRESSED

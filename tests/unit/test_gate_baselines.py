@@ -11,10 +11,9 @@ import pytest
 from click.testing import CliRunner
 from gate_fixtures import FakeSide, case, constant, failed, gate, timed
 
-from harness.analysis.gate_trials import Outcome
-from harness.commands import gate as gate_command
-from harness.corpora.manifest import Manifest, ShardEntry
-from harness.gate.baselines import (
+from firstbyte.commands import gate as gate_command
+from firstbyte.corpora.manifest import Manifest, ShardEntry
+from firstbyte.gate.baselines import (
     Baseline,
     BaselineError,
     IncomparableBaselineError,
@@ -28,8 +27,9 @@ from harness.gate.baselines import (
     memory_metrics,
     require_comparable,
 )
-from harness.gate.observe import Observation
-from harness.model import Status
+from firstbyte.gate.observe import Observation
+from firstbyte.gate.trials import Outcome
+from firstbyte.model import Status
 
 SHARD = ShardEntry("0.parquet", 1, 1, 1, 1, "ab" * 32, {}, None)
 MANIFEST = Manifest("mt", "mt", {}, "", (), "text", (SHARD,), 1, Path())

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands.gate import command
-from harness.gate.policy import PolicyError, read_policy
-from harness.gate.result import EXIT_CODES
+from firstbyte.commands.gate import command
+from firstbyte.gate.policy import PolicyError, read_policy
+from firstbyte.gate.result import EXIT_CODES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "ci"
 OPTIONS = {name for parameter in command.params for name in parameter.opts}

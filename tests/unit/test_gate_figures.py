@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.analysis.stats import Slope
-from harness.gate.figures import MIN_SLOPE_POINTS, figures
-from harness.model import Sample
+from firstbyte.analysis.stats import Slope
+from firstbyte.gate.figures import MIN_SLOPE_POINTS, figures
+from firstbyte.model import Sample
 
 
 def clock(wall: float, wait: float | None = None, **more: float) -> Sample:

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.gate import Verdict, overall
-from harness.analysis.gate_trials import Finding, Outcome
-from harness.errors import HarnessError, UnknownNameError
-from harness.gate.policy import (
+from firstbyte.errors import HarnessError, UnknownNameError
+from firstbyte.gate.policy import (
     ExpiredWaiverError,
     Policy,
     PolicyError,
@@ -19,6 +17,8 @@ from harness.gate.policy import (
     read_policy,
     with_tolerances,
 )
+from firstbyte.gate.trials import Finding, Outcome
+from firstbyte.gate.verdicts import Verdict, overall
 
 TODAY = date(2026, 6, 1)
 GOOD = """

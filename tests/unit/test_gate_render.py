@@ -8,12 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.analysis.gate import Verdict
-from harness.analysis.gate_trials import Finding, Outcome
-from harness.gate.result import EXIT_CODES, GateResult
-from harness.render.gate_rows import HEADINGS, rows
-from harness.render.junit import JUnitGate
-from harness.render.markdown import MarkdownGate
+from firstbyte.gate.result import EXIT_CODES, GateResult
+from firstbyte.gate.rows import HEADINGS, rows
+from firstbyte.gate.trials import Finding, Outcome
+from firstbyte.gate.verdicts import Verdict
+from firstbyte.render.junit import JUnitGate
+from firstbyte.render.markdown import MarkdownGate
 
 SLOWER = Verdict(
     "full_scan/pyarrow:dataset/mt",

@@ -9,16 +9,16 @@ from datetime import date
 import pytest
 from gate_fixtures import FakeSide, case, constant, failed, gate, ticking, timed
 
-from harness.analysis.gate_metrics import GATED_METRICS
-from harness.analysis.gate_trials import Outcome
-from harness.gate import run as run_module
-from harness.gate.cases import Case
-from harness.gate.cores import IdlestCore
-from harness.gate.observe import Observation
-from harness.gate.policy import Policy, Waiver
-from harness.gate.result import GateResult
-from harness.gate.run import MOST_SAMPLES
-from harness.model import Status
+from firstbyte.gate import run as run_module
+from firstbyte.gate.cases import Case
+from firstbyte.gate.cores import IdlestCore
+from firstbyte.gate.metrics import GATED_METRICS
+from firstbyte.gate.observe import Observation
+from firstbyte.gate.policy import Policy, Waiver
+from firstbyte.gate.result import GateResult
+from firstbyte.gate.run import MOST_SAMPLES
+from firstbyte.gate.trials import Outcome
+from firstbyte.model import Status
 
 
 def found(result: GateResult) -> dict[str, tuple[Outcome, str]]:

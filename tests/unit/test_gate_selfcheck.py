@@ -18,14 +18,16 @@ import pytest
 from gate_fixtures import case
 from rich.console import Console
 
-from harness.analysis.gate_simulation import replay
-from harness.analysis.gate_trials import PairedRule
-from harness.environment import host
-from harness.errors import HarnessError
-from harness.gate import planted
-from harness.gate import selfcheck as module
-from harness.gate.busy import busy_cores
-from harness.gate.certificate import (
+from firstbyte.engine.fingerprint import host
+from firstbyte.engine.journal import Journal
+from firstbyte.errors import HarnessError
+from firstbyte.gate.policy import Policy
+from firstbyte.gate.result import NOT_SELF_CHECKED
+from firstbyte.gate.trials import PairedRule
+from firstbyte.selfcheck.gate import check as module
+from firstbyte.selfcheck.gate import planted
+from firstbyte.selfcheck.gate.busy import busy_cores
+from firstbyte.selfcheck.gate.certificate import (
     Certificate,
     Condition,
     MetricPower,
@@ -33,12 +35,10 @@ from harness.gate.certificate import (
     certificate_text,
     load_certificate,
 )
-from harness.gate.planted import Fault, PlantedBackend
-from harness.gate.policy import Policy
-from harness.gate.result import NOT_SELF_CHECKED
-from harness.gate.selfcheck import SelfCheck, Tried
-from harness.journal import Journal
-from harness.render.gate_certificate import CertificateTable
+from firstbyte.selfcheck.gate.check import SelfCheck, Tried
+from firstbyte.selfcheck.gate.planted import Fault, PlantedBackend
+from firstbyte.selfcheck.gate.simulation import replay
+from firstbyte.selfcheck.gate.table import CertificateTable
 
 CONDITION = Condition(
     name="as it is",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.gate import sides
-from harness.gate.budget import parse_seconds
-from harness.gate.sides import WORKING_TREE, Side, SideError
-from harness.model import Environment
+from firstbyte.errors import HarnessError
+from firstbyte.gate import sides
+from firstbyte.gate.budget import parse_seconds
+from firstbyte.gate.sides import WORKING_TREE, Side, SideError
+from firstbyte.model import Environment
 
 
 def git(repo: Path, *words: str) -> str:
@@ -146,7 +146,9 @@ def test_a_side_describes_its_own_backends_before_the_plug_ins(repo: Path, tmp_p
 
 def test_the_ruler_holds_the_harness_and_no_backend(tmp_path: Path) -> None:
     ruler = sides.make_ruler(tmp_path / "gate")
-    assert sorted(path.name for path in ruler.iterdir()) == ["harness", "scenarios"]
+    assert [path.name for path in ruler.iterdir()] == ["firstbyte"]
+    assert [path.name for path in (ruler / "firstbyte" / "backends").iterdir()] == ["__init__.py"]
+    assert (ruler / "firstbyte" / "scenarios" / "full_scan.py").is_file()
 
 
 def test_versions_that_differ_are_named() -> None:

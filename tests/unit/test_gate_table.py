@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from test_gate_render import RESULT
 
-from harness.render.gate_table import GateTable
+from firstbyte.gate.table import GateTable
 
 
 @pytest.mark.parametrize("width", [80, 100, 240])

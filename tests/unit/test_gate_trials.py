@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.gate_simulation import _rises
-from harness.analysis.gate_trials import (
+from firstbyte.analysis.stats import Slope
+from firstbyte.gate.trials import (
     GrowthRule,
     GrowthTrial,
     Outcome,
@@ -23,7 +23,7 @@ from harness.analysis.gate_trials import (
     SteadyTrial,
     Trial,
 )
-from harness.analysis.stats import Slope
+from firstbyte.selfcheck.gate.simulation import _rises
 
 RULE = PairedRule()
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipeline_fixtures import good_outcome, manifest
 
-from harness.judge import judge
-from harness.launch import Outcome
-from harness.model import Sample, Status
+from firstbyte.engine.judge import judge
+from firstbyte.engine.launch import Outcome
+from firstbyte.model import Sample, Status
 
 CORPUS = manifest(rows=(3, 2), first_values=("one", "two"))
 GOOD = good_outcome(CORPUS)

@@ -8,14 +8,14 @@ from types import ModuleType
 
 import pytest
 
-from harness.errors import UnknownNameError
-from harness.memory import case as machinery
-from harness.memory.case import AS_REPORTED, Outcome, Signature
+from firstbyte.cases import case as machinery
+from firstbyte.cases.case import AS_REPORTED, Outcome, Signature
+from firstbyte.errors import UnknownNameError
 
 CASE = '''
 """A planted accumulation that can be switched off."""
 import time
-from harness.memory.case import AS_REPORTED, WORKED_AROUND, Signature
+from firstbyte.cases.case import AS_REPORTED, WORKED_AROUND, Signature
 LINKS = ("https://example.org/1",)
 DISTRIBUTION = "pytest"
 REPORTED = "all"

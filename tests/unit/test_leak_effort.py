@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.analysis.leaks import SeriesFinding, judge_series
-from harness.analysis.stats import Slope
-from harness.errors import HarnessError
-from harness.memory.effort import DEFAULT_SCANS, effort_for
+from firstbyte.analysis.stats import Slope
+from firstbyte.errors import HarnessError
+from firstbyte.leaks.effort import DEFAULT_SCANS, effort_for
+from firstbyte.leaks.rules import SeriesFinding, judge_series
 
 GLIBC = "glibc_live_bytes"
 

@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 from render_fixtures import catalogue, certify_all, records, run
 
-from harness import selfchecks
-from harness.analysis.leak_stacks import LeakingStack
-from harness.analysis.leaks import LeakClass, LeakVerdict
-from harness.analysis.stats import Slope
-from harness.environment import host
-from harness.errors import StoreError
-from harness.memory import selfcheck, verdicts
-from harness.memory.investigation import Finding
-from harness.render.html import render
+from firstbyte.analysis.stats import Slope
+from firstbyte.engine.fingerprint import host
+from firstbyte.errors import StoreError
+from firstbyte.leaks import kept as verdicts
+from firstbyte.leaks.investigation import Finding
+from firstbyte.leaks.rules import LeakClass, LeakVerdict
+from firstbyte.leaks.stacks import LeakingStack
+from firstbyte.render.html import render
+from firstbyte.selfcheck import of_host as selfchecks
+from firstbyte.selfcheck.memory import check as selfcheck
 
 LEAK = Finding(
     "pyarrow",
@@ -75,7 +76,7 @@ def test_the_report_shows_verdicts_and_self_checks(
 
 
 def test_self_checks_are_of_the_runs_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(selfcheck.places, "RESULTS", tmp_path)
+    monkeypatch.setenv("FIRSTBYTE_RESULTS", str(tmp_path))
     monkeypatch.setattr(selfchecks, "certificate_path", lambda: tmp_path / "gate.json")
     made = selfcheck.Certificate(
         made="2026-06-01T10:00:00+00:00",

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis.leak_accumulation import Pass, judge_passes
-from harness.analysis.leak_stacks import Unfreed, scaling_stacks
-from harness.analysis.leaks import (
+from firstbyte.leaks.accumulation import Pass, judge_passes
+from firstbyte.leaks.rules import (
     RESIDENT,
     LeakClass,
     Observation,
@@ -19,6 +18,7 @@ from harness.analysis.leaks import (
     rises_evenly,
     verdict,
 )
+from firstbyte.leaks.stacks import Unfreed, scaling_stacks
 
 GLIBC = "glibc_live_bytes"
 BASE = 50_000_000.0

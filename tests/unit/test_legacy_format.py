@@ -13,13 +13,12 @@ from typing import Any
 
 import msgpack
 import pytest
+from firstbyte.backends.legacy import errors
+from firstbyte.backends.legacy.file import LshdFile
+from firstbyte.backends.legacy.readers import RUNGS, LshdReader
+from firstbyte.backends.legacy.writer import LshdWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from backends.legacy import errors
-from backends.legacy.file import LshdFile
-from backends.legacy.readers import RUNGS, LshdReader
-from backends.legacy.writer import LshdWriter
 
 SCHEMA = json.dumps({"fields": [["t", "string"], ["ids", {"list": "int32"}]]}).encode()
 RUNG_NAMES = pytest.mark.parametrize("rung", RUNGS)
@@ -341,7 +340,7 @@ def test_block_targets_outside_the_format(target: int) -> None:
 
 
 def test_a_record_that_fits_no_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backends.legacy.writer.MAX_RAW_BYTES", 100)
+    monkeypatch.setattr("firstbyte.backends.legacy.writer.MAX_RAW_BYTES", 100)
     writer = LshdWriter(io.BytesIO(), SCHEMA, block_target_bytes=100)
     writer.write(bytes(60))
     with pytest.raises(errors.RecordTooLargeError, match="allowed 40 bytes, got 41"):

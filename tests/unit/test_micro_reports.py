@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pipeline_fixtures import LIMITS
 
-from harness.api import Shard, Unsupported
-from harness.micro.measure import INSTRUMENT, SCENARIO, PytestRun, import_report
-from harness.model import Cell, Record, Status
-from scenarios import hot_paths
+from firstbyte.api import Shard, Unsupported
+from firstbyte.micro.measure import INSTRUMENT, SCENARIO, PytestRun, import_report
+from firstbyte.model import Cell, Record, Status
+from firstbyte.scenarios import hot_paths
 
 PATHS = hot_paths.GRID["path"]
 CELLS = [

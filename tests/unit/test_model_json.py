@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipeline_fixtures import cells, records
 
-from harness.model import Cell, Record, Status, cell_from_dict
-from harness.order import Order
+from firstbyte.model import Cell, Record, Status, cell_from_dict
+from firstbyte.worker.order import Order
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -34,6 +34,7 @@ def test_an_order_comes_back_from_its_line(
     order = Order(
         task="measure",
         cell=cell,
+        plugin_roots=(text,),
         backend_module=text,
         backend_options={text: number},
         scenario_module=text,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import pagecache
+from firstbyte.worker import pagecache
 
 PAGES = 64
 

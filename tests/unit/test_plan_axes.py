@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pipeline_fixtures import HERE, backend_info, catalogue, fake_scenario, scenario_info
 
-from harness.api import Repetitions
-from harness.errors import HarnessError, UnknownNameError
-from harness.model import SCHEMA_VERSION, Limits, Param, Record, Status
-from harness.plan import Axes, Plan, estimate_seconds, make_plan, one_cell_per_variant
-from harness.registry import Catalogue
+from firstbyte.api import Repetitions
+from firstbyte.engine.plan import Axes, Plan, estimate_seconds, make_plan, one_cell_per_variant
+from firstbyte.engine.registry import Catalogue
+from firstbyte.errors import HarnessError, UnknownNameError
+from firstbyte.model import SCHEMA_VERSION, Limits, Param, Record, Status
 
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 

@@ -12,7 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.instruments.proc_memory import Observer, Probe, own_rss_anon_bytes, read_status
+from firstbyte.worker.instruments.proc_memory import (
+    Observer,
+    Probe,
+    own_rss_anon_bytes,
+    read_status,
+)
 
 MB = 1_000_000
 

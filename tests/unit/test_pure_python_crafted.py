@@ -12,16 +12,20 @@ from typing import Any
 
 import cramjam
 import pytest
+from firstbyte.backends.pure_python.backend import create
+from firstbyte.backends.pure_python.codecs import decompress
+from firstbyte.backends.pure_python.errors import (
+    CorruptParquetError,
+    MalformedError,
+    TruncatedError,
+)
+from firstbyte.backends.pure_python.footer import TAIL_BYTES
+from firstbyte.backends.pure_python.pages import FIRST_READ_BYTES
+from firstbyte.backends.pure_python.schema import Leaf, List, Struct, read_schema
+from firstbyte.backends.pure_python.source import Source
 
-from backends.pure_python.backend import create
-from backends.pure_python.codecs import decompress
-from backends.pure_python.errors import CorruptParquetError, MalformedError, TruncatedError
-from backends.pure_python.footer import TAIL_BYTES
-from backends.pure_python.pages import FIRST_READ_BYTES
-from backends.pure_python.schema import Leaf, List, Struct, read_schema
-from backends.pure_python.source import Source
-from harness.api import Unsupported
-from harness.errors import UnknownNameError
+from firstbyte.api import Unsupported
+from firstbyte.errors import UnknownNameError
 
 INT32, BYTE_ARRAY = 1, 6
 REQUIRED, OPTIONAL, REPEATED = 0, 1, 2

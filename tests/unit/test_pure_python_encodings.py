@@ -6,21 +6,20 @@ import struct
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from backends.pure_python.encodings.bits import GROUPS, unpack
-from backends.pure_python.encodings.booleans import PlainBooleans, RleBooleans
-from backends.pure_python.encodings.byte_stream_split import joined
-from backends.pure_python.encodings.delta import (
+from firstbyte.backends.pure_python.encodings.bits import GROUPS, unpack
+from firstbyte.backends.pure_python.encodings.booleans import PlainBooleans, RleBooleans
+from firstbyte.backends.pure_python.encodings.byte_stream_split import joined
+from firstbyte.backends.pure_python.encodings.delta import (
     DeltaBinaryPacked,
     DeltaByteArrays,
     DeltaLengthByteArrays,
 )
-from backends.pure_python.encodings.dictionary import Dictionary, Gather
-from backends.pure_python.encodings.hybrid import Hybrid
-from backends.pure_python.encodings.plain import ByteArrays, FixedWidth, Int96
-from backends.pure_python.errors import MalformedError, TruncatedError
+from firstbyte.backends.pure_python.encodings.dictionary import Dictionary, Gather
+from firstbyte.backends.pure_python.encodings.hybrid import Hybrid
+from firstbyte.backends.pure_python.encodings.plain import ByteArrays, FixedWidth, Int96
+from firstbyte.backends.pure_python.errors import MalformedError, TruncatedError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 
 def ints(*values: int) -> bytes:

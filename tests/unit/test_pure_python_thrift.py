@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-
-from backends.pure_python.errors import MalformedError, TruncatedError
-from backends.pure_python.thrift import ListOf, Spec, read_struct
+from firstbyte.backends.pure_python.errors import MalformedError, TruncatedError
+from firstbyte.backends.pure_python.thrift import ListOf, Spec, read_struct
 
 SPEC: Spec = {
     1: ("small", "int"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from harness import registry
-from harness.errors import PluginError, UnknownNameError
+from firstbyte import backends, scenarios
+from firstbyte.engine import registry
+from firstbyte.errors import PluginError, UnknownNameError
 
 GOOD = """
 name = "mine"
@@ -99,7 +99,8 @@ def test_a_wrong_description_is_refused(tmp_path: Path, kind: str) -> None:
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(registry.PLUGINS_VARIABLE, str(tmp_path))
-    monkeypatch.setattr(sys, "path", list(sys.path))
+    for package in (backends, scenarios):
+        monkeypatch.setattr(package, "__path__", list(package.__path__))
     return tmp_path
 
 
@@ -114,7 +115,7 @@ def test_a_folder_is_all_it_takes(plugins: Path) -> None:
     assert known.scenario("my_scan").doc == "Mine."
     assert "_helper" not in known.scenarios
     assert list(known.backends) == sorted(known.backends)
-    assert plugins in registry.import_roots()
+    assert registry.plugin_roots() == (plugins,)
 
 
 def test_two_of_one_name_are_refused(plugins: Path) -> None:

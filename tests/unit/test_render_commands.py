@@ -12,12 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 from render_fixtures import cell, record, run
 
-from harness.commands import compare, report, show
-from harness.errors import IncomparableError, UnknownNameError
-from harness.memory import verdicts
-from harness.memory.investigation import Finding
-from harness.model import Record, Run, Status
-from harness.store import RunFolder
+from firstbyte.commands import compare, report, show
+from firstbyte.engine.store import RunFolder
+from firstbyte.errors import IncomparableError, UnknownNameError
+from firstbyte.leaks import kept as verdicts
+from firstbyte.leaks.investigation import Finding
+from firstbyte.model import Record, Run, Status
 
 RECORDS = [
     record(cell(backend="a", variant="x"), {"wall_ns": 5e9, "rows_per_s": 10.0}, spread=0.0),

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import pytest
 from render_fixtures import HOSTILE, catalogue, cell, certify_all, record, records, run
 
-from harness.model import Record, Status
-from harness.render.html import render
-from harness.render.html.figures import Drawing, colours, drawings
-from harness.render.tables import RunView
+from firstbyte.model import Record, Status
+from firstbyte.render.html import render
+from firstbyte.render.html.figures import Drawing, colours, drawings
+from firstbyte.render.tables import RunView
 
 MADE_BY = "firstbyte report run-1 --output 'r --> <b>.html'"
 

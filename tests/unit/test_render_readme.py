@@ -8,12 +8,12 @@ from xml.etree import ElementTree
 import pytest
 from render_fixtures import HOSTILE, catalogue, cell, record, records, run
 
-from harness.errors import HarnessError, UnknownNameError
-from harness.model import Status
-from harness.render.headline import headline, parse
-from harness.render.picture import picture
-from harness.render.readme_table import check, spec_of, update
-from harness.render.tables import RunView
+from firstbyte.errors import HarnessError, UnknownNameError
+from firstbyte.model import Status
+from firstbyte.render.headline import headline, parse
+from firstbyte.render.picture import picture
+from firstbyte.render.readme_table import check, spec_of, update
+from firstbyte.render.tables import RunView
 
 SPEC = """
 corpus: gettext

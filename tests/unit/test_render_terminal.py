@@ -11,10 +11,10 @@ import pytest
 from render_fixtures import catalogue, cell, certify_all, record, records, run
 from rich.console import Console
 
-from harness.memory import withholding
-from harness.model import Record, Status
-from harness.render.tables import RunView
-from harness.render.terminal import Progress, summary
+from firstbyte.model import Record, Status
+from firstbyte.render.tables import RunView
+from firstbyte.render.terminal import Progress, summary
+from firstbyte.visibility import withholding
 
 
 @pytest.fixture(autouse=True)

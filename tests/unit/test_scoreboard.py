@@ -14,14 +14,14 @@ from pipeline_fixtures import backend_info
 from render_fixtures import METRICS, cell, record, run
 from rich.console import Console
 
-from harness.api import Metric
-from harness.commands import show
-from harness.errors import UnknownNameError
-from harness.model import Record, Status
-from harness.registry import BackendInfo, Catalogue
-from harness.render.scoreboard import NOBODY, TIE, Contest, Scoreboard, draw, ratio, scoreboard
-from harness.render.tables import NOT_KEPT, WITHHELD, RunView
-from harness.store import RunFolder
+from firstbyte.api import Metric
+from firstbyte.commands import show
+from firstbyte.engine.registry import BackendInfo, Catalogue
+from firstbyte.engine.store import RunFolder
+from firstbyte.errors import UnknownNameError
+from firstbyte.model import Record, Status
+from firstbyte.render.scoreboard import NOBODY, TIE, Contest, Scoreboard, draw, ratio, scoreboard
+from firstbyte.render.tables import NOT_KEPT, WITHHELD, RunView
 
 SCENARIOS = {
     **METRICS,

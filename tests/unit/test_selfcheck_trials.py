@@ -9,15 +9,15 @@ from typing import Any, cast
 
 import pytest
 
-from harness import environment
-from harness.analysis.leaks import LeakClass
-from harness.errors import HarnessError
-from harness.journal import Journal
-from harness.memory import selfcheck
-from harness.memory import trials as module
-from harness.memory.laboratory import Laboratory
-from harness.memory.planted import TRUTHS
-from harness.memory.trials import Trial, trials
+from firstbyte.engine import fingerprint as environment
+from firstbyte.engine.journal import Journal
+from firstbyte.engine.laboratory import Laboratory
+from firstbyte.errors import HarnessError
+from firstbyte.leaks.rules import LeakClass
+from firstbyte.selfcheck.memory import check as selfcheck
+from firstbyte.selfcheck.memory import trials as module
+from firstbyte.selfcheck.memory.planted import TRUTHS
+from firstbyte.selfcheck.memory.trials import Trial, trials
 
 
 def trial(subject: str, number: int = 0) -> Trial:
@@ -96,7 +96,7 @@ def test_only_the_same_sources_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_was_said_of_a_truth_survives_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selfcheck.places, "RESULTS", tmp_path)
+    monkeypatch.setenv("FIRSTBYTE_RESULTS", str(tmp_path))
     tried = [
         Trial("planted:clean", 0, "CLEAN", "", {"rss": 1.0}),
         Trial("planted:clean", 1, "LEAK", "", {"rss": 3.0}),

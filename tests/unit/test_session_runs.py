@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,13 @@ from pipeline_fixtures import (
     scenario_info,
 )
 
-from harness import environment, registry, session, store
-from harness.corpora.manifest import Manifest
-from harness.errors import CorpusError, HarnessError, UnknownNameError
-from harness.execute import Executor
-from harness.plan import Axes, Plan, Planned
-from harness.session import OpenRun, Session
+from firstbyte.corpora.manifest import Manifest
+from firstbyte.engine import fingerprint as environment
+from firstbyte.engine import registry, session, store
+from firstbyte.engine.execute import Executor
+from firstbyte.engine.plan import Axes, Plan, Planned
+from firstbyte.engine.session import OpenRun, Session
+from firstbyte.errors import CorpusError, HarnessError, UnknownNameError
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(registry, "discover", lambda: known)
     monkeypatch.setattr(session, "resolve", resolve)
-    monkeypatch.setattr(session, "current_environment", lambda root: HERE)
+    monkeypatch.setattr(session, "current_environment", lambda: HERE)
     monkeypatch.setattr(environment, "versions", lambda: {"click": "8"})
     monkeypatch.setattr(environment, "host", lambda: {"cores": 2, "kernel": "6"})
     return names
@@ -97,7 +97,7 @@ def test_a_run_says_where_and_of_what_it_is(asked: list[str], tmp_path: Path) ->
 
 
 def executor(workshop: Session, run_id: str, seen: list[str]) -> Executor:
-    def launcher(order: Any, environment: Any, roots: Sequence[Path]) -> Any:
+    def launcher(order: Any, environment: Any) -> Any:
         if order.task == "measure":
             seen.append(order.cell.key)
         return good_outcome(workshop.manifests[order.cell.corpus], prepared=("p",))

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from harness.analysis.stats import (
+from firstbyte.analysis.stats import (
     block_resample,
     clopper_pearson,
     hodges_lehmann,

@@ -12,9 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pipeline_fixtures import records, run_of
 
-from harness.errors import StoreError
-from harness.model import SCHEMA_VERSION, Cell, Limits, Record, Sample, Status
-from harness.store import (
+from firstbyte.engine.store import (
     RECORDS_FILE,
     RUN_FILE,
     SEALED_FILE,
@@ -24,6 +22,8 @@ from harness.store import (
     load,
     run_folders,
 )
+from firstbyte.errors import StoreError
+from firstbyte.model import SCHEMA_VERSION, Cell, Limits, Record, Sample, Status
 
 SOME = st.lists(records(), min_size=1, max_size=3)
 MADE = settings(

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from gate_fixtures import case, timed
 
-from harness.gate.cores import IdlestCore
-from harness.gate.figures import in_turns, spans
-from harness.gate.pairs import paired_figures, runs_together
-from harness.model import Sample
-from harness.turns import Turns, TurnTaker, make_turns
+from firstbyte.gate.cores import IdlestCore
+from firstbyte.gate.figures import in_turns, spans
+from firstbyte.gate.pairs import paired_figures, runs_together
+from firstbyte.model import Sample
+from firstbyte.worker.turns import Turns, TurnTaker, make_turns
 
 
 class Worker(Thread):

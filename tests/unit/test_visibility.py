@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.analysis.visibility import Sight, certify
-from harness.memory.withholding import withhold
-from harness.model import Cell, Limits, Record, Sample, Status
-from harness.registry import Catalogue
+from firstbyte.engine.registry import Catalogue
+from firstbyte.model import Cell, Limits, Record, Sample, Status
+from firstbyte.visibility.rule import Sight, certify
+from firstbyte.visibility.withholding import withhold
 
 MB = 1e6
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from backends.pure_python.errors import MalformedError
+from ..errors import MalformedError
 
 MAX_WIDTH = 64
 GROUPS = 512

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from backends.pure_python.encodings.bits import GROUPS, unpack
-from backends.pure_python.encodings.hybrid import Hybrid
-from backends.pure_python.errors import TruncatedError
+from ..errors import TruncatedError
+from .bits import GROUPS, unpack
+from .hybrid import Hybrid
 
 _BOOLEANS = (False, True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backends.pure_python.errors import MalformedError
+from ..errors import MalformedError
 
 
 def joined(data: bytes, position: int, width: int) -> bytes:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
-from backends.pure_python.encodings.bits import MAX_WIDTH, unpack
-from backends.pure_python.errors import MalformedError, TruncatedError
-from backends.pure_python.thrift import varint, zigzag
+from ..errors import MalformedError, TruncatedError
+from ..thrift import varint, zigzag
+from .bits import MAX_WIDTH, unpack
 
 VALUES_AT_ONCE = 4096
 MAX_BLOCK = 1 << 16

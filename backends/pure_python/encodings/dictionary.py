@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from backends.pure_python.encodings.hybrid import Hybrid
-from backends.pure_python.errors import MalformedError, TruncatedError
+from ..errors import MalformedError, TruncatedError
+from .hybrid import Hybrid
 
 
 class Decoder(Protocol):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from backends.pure_python.encodings.bits import GROUPS, unpack
-from backends.pure_python.errors import MalformedError, TruncatedError
-from backends.pure_python.thrift import varint
+from ..errors import MalformedError, TruncatedError
+from ..thrift import varint
+from .bits import GROUPS, unpack
 
 MAX_WIDTH = 32
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-from backends.pure_python.errors import TruncatedError
+from ..errors import TruncatedError
 
 MachineFormat: TypeAlias = Literal["i", "I", "q", "Q", "f", "d"]
 

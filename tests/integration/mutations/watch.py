@@ -166,5 +166,8 @@ def _one_process(
 
 def _search_path() -> str:
     return os.pathsep.join(
-        filter(None, [str(ROOT), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])
+        filter(
+            None,
+            [str(ROOT / "harness"), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")],
+        )
     )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from backends.planted import faults
+from . import faults
 
 if TYPE_CHECKING:
     import pyarrow

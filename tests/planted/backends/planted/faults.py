@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.planted.native import load
+from .native import load
 
 BURST_BLOCK_BYTES = 16 * 1024
 PAGE_BYTES = 4096

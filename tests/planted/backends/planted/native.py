@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness.api import Unsupported
+from firstbyte.api import Unsupported
 
 SOURCE = Path(__file__).with_name("planted.c")
 LIBRARY = SOURCE.parent / "build" / "libplanted.so"

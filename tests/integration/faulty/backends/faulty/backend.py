@@ -1,4 +1,4 @@
-"""One planted fault per variant: everything else is `backends.sound`.
+"""One planted fault per variant: everything else is the backend `sound`.
 
 A fault is a class; its docstring says what goes wrong. `FAULTY_NOTES` names a folder in which faults
 leave what a test must know, such as the id of a process.
@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from backends.sound.backend import SoundBackend, SoundReader
+from firstbyte.backends.sound.backend import SoundBackend, SoundReader
 
-from harness.api import BuildRefusedError, Unsupported
+from firstbyte.api import BuildRefusedError, Unsupported
 
 FOREVER_SECONDS = 1000.0
 MUCH_BYTES = 400_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backends.sound.backend import SoundBackend
+from firstbyte.backends.sound.backend import SoundBackend
 
 
 class MarkedBackend(SoundBackend):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from backends.sound.backend import SoundBackend, SoundReader
+from firstbyte.backends.sound.backend import SoundBackend, SoundReader
 
 LOCK_HELD_MICROSECONDS = 20_000
 LEFT_BYTES = 100

@@ -1,0 +1,232 @@
+"""All that a plug-in needs to import: the protocols of a backend and of a scenario.
+
+Standard library only. A worker imports this module before the backend, inside the measured process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from firstbyte.model import Param
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+class Unsupported(Exception):
+    """Raised by a backend (or scenario) that cannot do what it is asked: the cell becomes SKIPPED.
+
+    The message is the reason that the report shows, so it names the feature that is missing.
+    """
+
+
+class BuildRefusedError(Exception):
+    """Raised by a backend that must not be measured as installed, such as a debug build."""
+
+
+class Reader(Protocol):
+    """One pass over one shard: an iterator of batches and a context manager.
+
+    A batch is whatever the backend natively hands out; only `rows`, `first_value` and `canonical`
+    look inside it.
+    """
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __next__(self) -> Any: ...
+
+    def __enter__(self) -> Reader: ...
+
+    def __exit__(self, *exc_info: object) -> None: ...
+
+    def close(self) -> None:
+        """Release what the reader holds; idempotent."""
+        ...
+
+    def rows(self, batch: Any) -> int:
+        """Number of rows in the batch; must be O(1), as it runs inside the timed span."""
+        ...
+
+    def first_value(self, batch: Any, column: str) -> object:
+        """The first row's value of the column as an ordinary Python object (`str` for text)."""
+        ...
+
+    def canonical(self, batch: Any) -> pyarrow.RecordBatch:
+        """The batch for digests, with the shard's column names and order. Never timed."""
+        ...
+
+
+class Backend(Protocol):
+    """A way to read shards. Made in the worker by the module's `create(**options)`.
+
+    Importing the module and calling `create` must import the library: that time is `import_ns`.
+
+    Optional methods, looked up by name:
+
+    * `allocator_bytes() -> dict[str, int]`: live bytes of each allocator that the library has and can
+      report, by allocator name; must not allocate through that allocator.
+    * `allocator_peak_bytes() -> dict[str, int]` and `reset_peak() -> None`: the same for peaks.
+    * `trim() -> None`: give back to the kernel what can be given back.
+    * `decompress(shard: Path, *, columns: Sequence[str] | None = None) -> int`: read and decompress
+      every page of those columns in the calling thread, decode nothing, and return the decompressed
+      bytes.
+    * `memory_floor(shard: Path, *, columns: Sequence[str] | None = None, batch_rows: int = 1024) ->
+      int`: the bytes that a page-wise scan cannot do without: the dictionary and the largest page of
+      each column, decompressed, of the row group where that is most, and the largest batch.
+    """
+
+    def versions(self) -> dict[str, str]:
+        """Name -> version of everything that decides the result. Empty means no measurement.
+
+        Raises BuildRefusedError for a build that must not be measured.
+        """
+        ...
+
+    def prepare(self, shards: Sequence[Path], directory: Path) -> Sequence[Path]:
+        """Convert the Parquet shards to the backend's own format inside `directory`, once.
+
+        Untimed and idempotent; returns one path per shard, in order. A backend that reads Parquet
+        returns `shards` unchanged. The sources are never modified.
+        """
+        ...
+
+    def open(
+        self, shard: Path, *, columns: Sequence[str] | None = None, batch_rows: int = 1024
+    ) -> Reader:
+        """A reader over one prepared shard. `columns` are top-level names in file order, None for all."""
+        ...
+
+
+ALL = "all"
+EXTREMES = "extremes"
+"""Which variants of a backend the quick profile runs: all, or its default and its best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One file of a corpus as a worker sees it."""
+
+    path: Path
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repetitions:
+    """How a scenario spreads its samples: fresh processes, and samples in each."""
+
+    processes: int
+    per_process: int
+    warmup_processes: int = 0
+    """Processes run first and thrown away, where the cold start itself is what is timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure that a scenario reports; the unit is the suffix of its name."""
+
+    name: str
+    help: str
+    better: str = "lower"
+    """`lower`, `higher`, or empty for a figure that ranks nobody."""
+    headline: bool = False
+    scaling: tuple[str, str] | None = None
+    """(metric, parameter) for an efficiency, which the analysis makes from other cells:
+    the metric at the parameter's value n, over n times the metric at 1."""
+
+
+class Bench(Protocol):
+    """What a scenario's `run` gets: the backend, the data and the measured span.
+
+    `span()` is the only thing that starts and stops the instrument; what runs outside it is neither
+    timed nor counted.
+    """
+
+    backend: Backend
+    shards: Sequence[Shard]
+    columns: Sequence[str] | None
+    text_column: str
+    batch_rows: int
+    params: Mapping[str, Param]
+    instrument: str
+    repetitions: int
+    final_process: bool
+    """True in the last process of the cell: digests need to be made only once."""
+    startup: Mapping[str, float]
+    """`spawn_ns`, `harness_ns` and `import_ns` of this process, and what the import gained:
+    `import_rss_anon_bytes` and `import_rss_file_bytes`."""
+
+    create_backend: Callable[[], Backend]
+    """Makes another instance of the same backend and variant; can be sent to a reader process."""
+
+    def span(self) -> AbstractContextManager[dict[str, float]]:
+        """The measured span: the instrument is active inside it and nowhere else.
+
+        The mapping is empty inside and holds the instrument's figures afterwards.
+        """
+        ...
+
+    def emit(
+        self, values: Mapping[str, float], series: Mapping[str, Sequence[float]] | None = None
+    ) -> None:
+        """Hand over one sample. The figures of the last span are merged into it."""
+        ...
+
+    def check_rows(self, shard: int, rows: int) -> None:
+        """Tell the parent how many rows the timed pass over that shard delivered."""
+        ...
+
+    def check_first_value(self, shard: int, value: object) -> None:
+        """Tell the parent what the timed pass delivered as the shard's first text."""
+        ...
+
+    def verify(self, shard: int) -> None:
+        """Read the shard once more, unmeasured, and send its digests to the parent."""
+        ...
+
+    def check_digests(self, shard: int, digests: Mapping[str, Any]) -> None:
+        """Send digests that the scenario had made by `firstbyte.worker.verify.shard_digests`, as where a
+        shard is to be verified in the thread or process that reads it.
+        """
+        ...
+
+    def observe(self, pids: Sequence[int]) -> None:
+        """Name the processes whose memory counts, instead of this one, from the next span on."""
+        ...
+
+
+class Scenario(Protocol):
+    """The module of a scenario file, `scenarios/<name>.py`; its docstring is shown in reports."""
+
+    ORDER: int
+    """Place in plans, tables and reports; lower comes first."""
+    QUICK_VARIANTS: str
+    """`ALL` or `EXTREMES`; a variant that the user names is run in any case."""
+    INSTRUMENTS: tuple[str, ...]
+    GRID: Mapping[str, tuple[Param, ...]]
+    """Parameter -> its values; the cells are their product."""
+    METRICS: tuple[Metric, ...]
+
+    def needs(self, params: Mapping[str, Param]) -> frozenset[str]:
+        """Capabilities that a backend must have; where it lacks one, the cell is SKIPPED."""
+        ...
+
+    def repetitions(
+        self, params: Mapping[str, Param], instrument: str, profile: str
+    ) -> Repetitions:
+        """How many processes and samples, for the profile `quick` or `full`.
+
+        No processes: the cell is not part of that profile.
+        """
+        ...
+
+    def run(self, bench: Bench) -> None:
+        """Measure; called in the worker, once per process."""
+        ...
+
+    def derive(self, params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
+        """Figures that follow from a sample's others; called in the parent, when all are there."""
+        ...

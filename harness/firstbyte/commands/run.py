@@ -1,0 +1,119 @@
+"""`firstbyte run`: every chosen backend through every chosen scenario, into a run folder and a report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from firstbyte.commands._axes import axes_options
+
+if TYPE_CHECKING:
+    from firstbyte.engine.plan import Axes
+    from firstbyte.engine.session import OpenRun, Session
+
+
+@click.command(short_help="Measure backends and write a report.")
+@axes_options
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the newest unfinished run of the same cells instead of starting a new one.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the plan and what it will cost; run nothing.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for run folders  [default: results/ of the current project]",
+)
+@click.option(
+    "--reports",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the HTML report  [default: reports/ of the current project]",
+)
+def command(
+    axes: Axes, resume: bool, dry_run: bool, results: Path | None, reports: Path | None
+) -> None:
+    """Run every chosen backend through every chosen scenario.
+
+    Ends with a table and the path of an HTML report. Exit code 0 when every cell is OK or SKIPPED,
+    1 when a cell is WRONG or failed; everything measured is kept either way.
+    """
+    from firstbyte import places
+    from firstbyte.engine import session
+
+    results = results or places.results()
+    workshop = session.open_session(axes)
+    estimates = workshop.estimates(results)
+    if dry_run:
+        _print_plan(workshop, estimates)
+        return
+    reports = _made(reports or places.reports())
+    run = (session.resume_run if resume else session.start_run)(workshop, results)
+    _measure(workshop, run, estimates)
+    run.seal()
+    report = _write_report(reports, workshop, run)
+    _print_summary(workshop, run, report)
+    if any(record.status not in ("OK", "SKIPPED") for record in run.records):
+        sys.exit(1)
+
+
+def _print_plan(workshop: Session, estimates: Sequence[float | None]) -> None:
+    from firstbyte.render.units import duration
+
+    for planned, seconds in zip(workshop.plan.cells, estimates, strict=True):
+        cell = planned.cell
+        cost = f"about {duration(seconds)}" if seconds is not None else "never measured here"
+        text = f"SKIPPED: {planned.skipped}" if planned.skipped else cost
+        click.echo(f"{cell.key}  {cell.processes} x {cell.repetitions}  {text}")
+    known = sum(seconds for seconds in estimates if seconds is not None)
+    unknown = sum(seconds is None for seconds in estimates)
+    more = f" and {unknown} cells of unknown cost" if unknown else ""
+    click.echo(f"{len(estimates)} cells, about {duration(known)}{more}")
+
+
+def _measure(workshop: Session, run: OpenRun, estimates: Sequence[float | None]) -> None:
+    from firstbyte.engine import session
+    from firstbyte.render.terminal import Progress
+
+    costs = session.costs(workshop.plan, estimates)
+    left = [
+        (planned.cell, seconds) for planned, seconds in costs if planned.cell.key not in run.done
+    ]
+    with Progress(left) as progress:
+        for record in session.measure(
+            workshop, run, lambda planned: progress.started(planned.cell)
+        ):
+            progress.finished(record)
+
+
+def _made(reports: Path) -> Path:
+    """The folder, made if need be; before the run, as nobody wants to hear of it an hour later."""
+    from firstbyte.errors import HarnessError
+
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(f"cannot make the reports folder {reports}: {error.strerror}") from error
+    return reports
+
+
+def _write_report(reports: Path, workshop: Session, run: OpenRun) -> Path:
+    from firstbyte.render import html
+    from firstbyte.selfcheck import of_host as selfchecks
+
+    path = reports / f"{run.run.run_id}.html"
+    certificates = selfchecks.of_host(run.run.host)
+    html.write(path, run.run, run.records, workshop.catalogue, certificates=certificates)
+    return path
+
+
+def _print_summary(workshop: Session, run: OpenRun, report: Path) -> None:
+    from rich.console import Console
+
+    from firstbyte.render.terminal import summary
+
+    Console().print(summary(run.run, run.records, workshop.catalogue, report=str(report)))

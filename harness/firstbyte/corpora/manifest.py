@@ -1,0 +1,159 @@
+"""What a corpus consists of, as JSON beside it: rows, bytes and digests, and how it was made.
+
+Reading and writing a manifest needs the standard library only; `verify` reads the shards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from firstbyte.corpora.progress import Progress, silent
+from firstbyte.errors import CorpusError
+
+MANIFEST_NAME = "manifest.json"
+
+FORMAT = 1
+"""Version of the JSON layout. 1: the first."""
+
+JsonScalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A top-level column: its name and its Arrow type, readable."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardEntry:
+    """One file of a corpus."""
+
+    path: str
+    """Relative to the manifest's folder; absolute for the user's own files."""
+    rows: int
+    row_groups: int
+    bytes: int
+    raw_bytes: int
+    """Size of all column chunks before compression, as the Parquet footer states it."""
+    sha256: str
+    """Of the file."""
+    digests: Mapping[str, str]
+    """Column name -> content digest (`firstbyte.corpora.digest`), columns in file order."""
+    first_value: JsonScalar
+    """The first row's value of the text column; None where there is none or JSON cannot hold it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A corpus: what a plan names, what a worker opens, what the parent checks against."""
+
+    name: str
+    """Kind of corpus: gettext, mt, llm or files."""
+    spec: str
+    """What `resolve` was asked for, in its shortest form: `mt:size=1GB`."""
+    how: Mapping[str, Any]
+    """Command, parameters and versions that decide the content and the bytes."""
+    built: str
+    """UTC time in ISO 8601."""
+    schema: tuple[Column, ...]
+    text_column: str
+    shards: tuple[ShardEntry, ...]
+    digest_version: int
+    folder: Path
+    """Where the manifest lies; not stored."""
+    format: int = FORMAT
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the top-level columns, in file order."""
+        return tuple(column.name for column in self.schema)
+
+    @property
+    def rows(self) -> int:
+        return sum(shard.rows for shard in self.shards)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(shard.bytes for shard in self.shards)
+
+    @property
+    def raw_bytes(self) -> int:
+        """Size of all column chunks before compression."""
+        return sum(shard.raw_bytes for shard in self.shards)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The shards' files, in order."""
+        return tuple(self.path(shard) for shard in self.shards)
+
+    def path(self, shard: ShardEntry) -> Path:
+        """Where a shard lies."""
+        return self.folder / shard.path
+
+    def save(self) -> Path:
+        """Write `manifest.json` into the folder, in one step. Returns its path."""
+        stored = asdict(replace(self, folder=Path())) | {
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "raw_bytes": self.raw_bytes,
+        }
+        del stored["folder"]
+        target = self.folder / MANIFEST_NAME
+        partial = target.with_name(f"{MANIFEST_NAME}.{os.getpid()}")
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(stored, file, indent=1, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+        return target
+
+
+def load(folder: Path) -> Manifest:
+    """The manifest of a folder. Raises CorpusError if it is missing, damaged or another format."""
+    path = folder / MANIFEST_NAME
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw["format"] != FORMAT:
+            raise CorpusError(
+                f"{path} has format {raw['format']}, this version reads {FORMAT};"
+                f" remove {folder} and build the corpus again"
+            )
+        totals = {name: raw.pop(name) for name in ("rows", "bytes", "raw_bytes")}
+        raw["schema"] = tuple(Column(**column) for column in raw["schema"])
+        raw["shards"] = tuple(ShardEntry(**shard) for shard in raw["shards"])
+        manifest = Manifest(folder=folder, **raw)
+        for name, total in totals.items():
+            if getattr(manifest, name) != total:
+                raise ValueError(f"{name}: {total} stated, {getattr(manifest, name)} in the shards")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorpusError(
+            f"cannot read the manifest {path} ({error}); remove {folder} and build the corpus again"
+        ) from error
+    return manifest
+
+
+def verify(manifest: Manifest, progress: Progress = silent) -> list[str]:
+    """Compare every shard with the manifest: size and sha256 of the file, then its content.
+
+    Returns one line per problem, naming the shard and, where it can be told, the column.
+    """
+    from firstbyte.corpora import shards
+    from firstbyte.corpora.digest import DIGEST_VERSION
+
+    if manifest.digest_version != DIGEST_VERSION:
+        problem = f"digests of version {manifest.digest_version}, this is {DIGEST_VERSION}"
+        return [f"{manifest.spec}: {problem}; remove {manifest.folder} and build it again"]
+    found = []
+    for index, shard in enumerate(manifest.shards):
+        progress(f"verifying {manifest.spec}", index / len(manifest.shards))
+        problems = shards.problems(manifest.path(shard), shard, manifest.text_column)
+        found += [f"{manifest.spec}: {shard.path}: {problem}" for problem in problems]
+    return found

@@ -1,0 +1,224 @@
+"""What on this machine limits the numbers, each finding with its remedy.
+
+A check is a function without arguments; its docstring's first line is what it looks at.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstbyte.worker import pagecache
+
+CPU = Path("/sys/devices/system/cpu")
+BUSY_PRESSURE_PERCENT = 10.0
+FREE_BYTES_WANTED = 5 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, what is there, and what to do about it; no remedy means all is well."""
+
+    subject: str
+    state: str
+    remedy: str = ""
+
+    @property
+    def limits(self) -> bool:
+        return bool(self.remedy)
+
+
+def _cores() -> Finding:
+    """cores"""
+    cores = len(os.sched_getaffinity(0))
+    if cores >= 4:
+        return Finding("cores", f"{cores}")
+    return Finding(
+        "cores",
+        f"{cores}",
+        "concurrent_reads with more readers than cores measures the scheduler as well: "
+        "run it on a machine with at least as many cores as readers",
+    )
+
+
+def _load() -> Finding:
+    """other work"""
+    path = Path("/proc/pressure/cpu")
+    if not path.exists():
+        return Finding("other work", f"load average {os.getloadavg()[0]:.1f}, no pressure figures")
+    some = path.read_text(encoding="ascii").split()[1]
+    percent = float(some.partition("=")[2])
+    state = f"CPU pressure {percent:.0f}% of the last 10 s, load {os.getloadavg()[0]:.1f}"
+    if percent < BUSY_PRESSURE_PERCENT:
+        return Finding("other work", state)
+    return Finding("other work", state, "something else is running: stop it, or expect noisy times")
+
+
+def _governor() -> Finding:
+    """CPU frequency"""
+    path = CPU / "cpu0/cpufreq/scaling_governor"
+    if not path.exists():
+        return Finding(
+            "CPU frequency",
+            "not visible (a virtual machine?)",
+            "the host decides: compare only figures that were taken side by side",
+        )
+    governor = path.read_text(encoding="ascii").strip()
+    if governor == "performance":
+        return Finding("CPU frequency", governor)
+    return Finding(
+        "CPU frequency", governor, "as root: cpupower frequency-set --governor performance"
+    )
+
+
+def _turbo() -> Finding:
+    """turbo"""
+    path = CPU / "intel_pstate/no_turbo"
+    if not path.exists() or path.read_text(encoding="ascii").strip() == "1":
+        return Finding("turbo", "off or not visible")
+    return Finding("turbo", "on", f"as root: write 1 to {path}, or expect times to follow the heat")
+
+
+def _siblings() -> Finding:
+    """simultaneous multithreading"""
+    path = CPU / "smt/active"
+    if not path.exists() or path.read_text(encoding="ascii").strip() == "0":
+        return Finding("hardware threads", "one per core, or not visible")
+    return Finding(
+        "hardware threads",
+        "two share a core",
+        "pin to one thread a core with taskset, or expect scaling to flatten at the cores",
+    )
+
+
+def _clock_source() -> Finding:
+    """clock"""
+    path = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+    source = path.read_text(encoding="ascii").strip() if path.exists() else "unknown"
+    if source in ("tsc", "kvm-clock", "arch_sys_counter", "unknown"):
+        return Finding("clock source", source)
+    return Finding(
+        "clock source", source, "reading it is slow: boot with clocksource=tsc if stable"
+    )
+
+
+def _schedstat() -> Finding:
+    """run-queue wait"""
+    try:
+        words = Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()
+    except OSError:
+        words = []
+    if len(words) == 3 and int(words[0]) > 0:
+        return Finding("run-queue wait", "/proc/thread-self/schedstat works")
+    return Finding(
+        "run-queue wait",
+        "the kernel does not keep it",
+        "boot with schedstats or CONFIG_SCHED_INFO: without it net wall time cannot be had",
+    )
+
+
+def _clear_refs() -> Finding:
+    """resettable peak"""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError as error:
+        return Finding(
+            "VmHWM reset",
+            f"refused: {error.strerror}",
+            "memory scenarios will fail: allow /proc/PID/clear_refs in this container",
+        )
+    return Finding("VmHWM reset", "works")
+
+
+def _eviction() -> Finding:
+    """page cache eviction"""
+    with tempfile.NamedTemporaryFile(dir=Path.cwd()) as file:
+        file.write(bytes(1 << 20))
+        file.flush()
+        pagecache.evict(Path(file.name))
+        left = pagecache.resident_ratio(Path(file.name))
+    if left < 0.05:
+        return Finding("page cache eviction", "works (posix_fadvise)")
+    return Finding(
+        "page cache eviction",
+        f"{left:.0%} of a file stays",
+        "put the corpora on a local disk, not on tmpfs: set XDG_CACHE_HOME",
+    )
+
+
+def _swap() -> Finding:
+    """swap"""
+    used = Path("/proc/swaps").read_text(encoding="ascii").splitlines()[1:]
+    if not used:
+        return Finding("swap", "none")
+    return Finding("swap", "on", "as root: swapoff -a; swapped pages are not in RssAnon")
+
+
+def _huge_pages() -> Finding:
+    """transparent huge pages"""
+    path = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    state = path.read_text(encoding="ascii").strip() if path.exists() else "not available"
+    if "[always]" not in state:
+        return Finding("transparent huge pages", state)
+    return Finding(
+        "transparent huge pages",
+        state,
+        "memory is counted in steps of 2 MiB; as root: write madvise to " + str(path),
+    )
+
+
+def _memory_limit() -> Finding:
+    """memory limit"""
+    path = Path("/sys/fs/cgroup/memory.max")
+    limit = path.read_text(encoding="ascii").strip() if path.exists() else "max"
+    if limit == "max":
+        return Finding("memory limit of this group", "none")
+    return Finding(
+        "memory limit of this group",
+        f"{int(limit) / 1e9:.1f} GB",
+        "a worker that needs more is killed and recorded as OUT_OF_MEMORY: raise it or --memory-limit",
+    )
+
+
+def _disk() -> Finding:
+    """disk space"""
+    free = shutil.disk_usage(Path.cwd()).free
+    if free >= FREE_BYTES_WANTED:
+        return Finding("free disk space", f"{free / 1e9:.0f} GB")
+    return Finding(
+        "free disk space", f"{free / 1e9:.1f} GB", "corpora need room: free at least 5 GB"
+    )
+
+
+def _rust() -> Finding:
+    """Rust toolchain"""
+    if shutil.which("cargo"):
+        return Finding("Rust toolchain", "present")
+    return Finding("Rust toolchain", "missing", "install `cargo` to build and measure arrow_rs")
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    _cores,
+    _load,
+    _governor,
+    _turbo,
+    _siblings,
+    _clock_source,
+    _schedstat,
+    _clear_refs,
+    _eviction,
+    _swap,
+    _huge_pages,
+    _memory_limit,
+    _disk,
+    _rust,
+)
+
+
+def examine() -> list[Finding]:
+    """All findings, in the order of `CHECKS`."""
+    return [check() for check in CHECKS]

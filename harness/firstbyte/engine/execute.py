@@ -1,0 +1,131 @@
+"""Runs planned cells one after another; each becomes a record, whatever happens in its workers."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from firstbyte.corpora.manifest import Manifest
+from firstbyte.engine.judge import judge
+from firstbyte.engine.launch import Outcome, run_worker
+from firstbyte.engine.plan import Planned
+from firstbyte.model import SCHEMA_VERSION, Environment, Record, Sample, Status
+from firstbyte.worker.order import MEASURE, PREPARE, Order
+
+BATCH_ROWS = 1024
+PREPARE_TIMEOUT_SECONDS = 3600.0
+
+Launcher = Callable[[Order, Environment], Outcome]
+
+
+@dataclass
+class Executor:
+    """What is the same for all cells of a run. `launcher` is replaced by a fake in tests."""
+
+    run_id: str
+    environment: Environment
+    plugin_roots: Sequence[Path]
+    """Folders with `backends/` and `scenarios/` beside the project's own."""
+    manifests: Mapping[str, Manifest]
+    prepared_root: Path
+    launcher: Launcher = run_worker
+    _prepared: dict[tuple[str, str, str], Outcome] = field(default_factory=dict)
+
+    def records(
+        self, cells: Sequence[Planned], on_start: Callable[[Planned], None] = lambda _: None
+    ) -> Iterator[Record]:
+        """Run the cells in order and yield each one's record as soon as it has ended."""
+        for planned in cells:
+            on_start(planned)
+            yield self.record(planned)
+
+    def record(self, planned: Planned, variables: Mapping[str, str] | None = None) -> Record:
+        """Run one cell; `variables` are added to its measuring workers' environment."""
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        began = time.monotonic()
+        if planned.skipped:
+            outcomes = [Outcome(status=Status.SKIPPED, reason=planned.skipped)]
+        else:
+            outcomes = self._processes(planned, variables or {})
+        status, reason = judge(outcomes, self.manifests[planned.cell.corpus])
+        return Record(
+            schema=SCHEMA_VERSION,
+            run_id=self.run_id,
+            cell=planned.cell,
+            versions=outcomes[-1].versions,
+            status=status,
+            reason=reason,
+            samples=tuple(_samples(planned, outcomes)),
+            stderr_tail=outcomes[-1].stderr_tail if status is not Status.OK else "",
+            started=started,
+            duration_s=time.monotonic() - began,
+        )
+
+    def order(self, planned: Planned, task: str, shards: Sequence[str]) -> Order:
+        """What a worker needs to do this cell; `firstbyte cell` prints it."""
+        manifest = self.manifests[planned.cell.corpus]
+        return Order(
+            task=task,
+            cell=planned.cell,
+            plugin_roots=tuple(map(str, self.plugin_roots)),
+            backend_module=planned.backend.module,
+            backend_options=planned.variant.options,
+            scenario_module=planned.scenario.import_name,
+            shards=tuple(shards),
+            shard_rows=tuple(shard.rows for shard in manifest.shards),
+            text_column=manifest.text_column,
+            batch_rows=BATCH_ROWS,
+            prepared_directory=str(self._prepared_directory(planned)),
+        )
+
+    def prepare(self, planned: Planned) -> Outcome:
+        """Convert the corpus to the backend's own format, once a run, in a worker of its own."""
+        cell = planned.cell
+        key = (cell.backend, cell.variant, cell.corpus)
+        if key not in self._prepared:
+            self._prepared_directory(planned).mkdir(parents=True, exist_ok=True)
+            sources = [str(path) for path in self.manifests[cell.corpus].paths]
+            order = self.order(planned, PREPARE, sources)
+            limits = replace(cell.limits, timeout_s=PREPARE_TIMEOUT_SECONDS)
+            order = replace(order, cell=replace(cell, instrument="clock", limits=limits))
+            self._prepared[key] = self.launcher(order, self.environment)
+        return self._prepared[key]
+
+    def _processes(self, planned: Planned, variables: Mapping[str, str]) -> list[Outcome]:
+        """Outcomes of the cell's processes, up to the first that did not end well."""
+        preparation = self.prepare(planned)
+        if preparation.status is not Status.OK:
+            reason = preparation.reason
+            if preparation.status is not Status.SKIPPED:
+                reason = f"while preparing the corpus: {reason}"
+            return [replace(preparation, reason=reason)]
+        order = replace(self.order(planned, MEASURE, preparation.prepared), variables=variables)
+        outcomes: list[Outcome] = []
+        total = planned.warmup_processes + planned.cell.processes
+        for number in range(total):
+            final = number == total - 1
+            order = replace(order, final_process=final)
+            outcome = self.launcher(order, self.environment)
+            if number >= planned.warmup_processes or outcome.status is not Status.OK:
+                outcomes.append(outcome)
+            if outcome.status is not Status.OK:
+                break
+        return outcomes
+
+    def _prepared_directory(self, planned: Planned) -> Path:
+        manifest = self.manifests[planned.cell.corpus]
+        content = "".join(shard.sha256 for shard in manifest.shards)
+        corpus = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+        return self.prepared_root / planned.backend.name / f"{manifest.name}-{corpus}"
+
+
+def _samples(planned: Planned, outcomes: Sequence[Outcome]) -> Iterator[Sample]:
+    params = planned.cell.params
+    for process, outcome in enumerate(outcomes):
+        for sample in outcome.samples:
+            derived = planned.scenario.module.derive(params, sample.values)
+            yield replace(sample, values={**sample.values, **derived}, process=process)

@@ -1,0 +1,80 @@
+"""The parent's verdict on a cell: did every process deliver the corpus's rows, and nothing else?
+
+The worker times, the parent judges: what the workers sent (rows, first values, digests) is held
+against the manifest here, after the last of them has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from firstbyte.corpora.manifest import Manifest
+from firstbyte.engine.launch import Outcome
+from firstbyte.model import Status
+
+
+def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]:
+    """Status and reason of a cell whose processes ended so.
+
+    The first process that did not end well decides; then rows, first values and digests; a cell in
+    which nothing at all was checked is an ERROR, since nobody knows what it measured.
+    """
+    for number, outcome in enumerate(outcomes, 1):
+        if outcome.status is not Status.OK:
+            where = f" (process {number} of {len(outcomes)})" if len(outcomes) > 1 else ""
+            return outcome.status, outcome.reason + where
+    if not any(outcome.samples for outcome in outcomes):
+        return Status.ERROR, "the workers ended without a single sample"
+    if not all(outcome.versions for outcome in outcomes):
+        return Status.ERROR, "the backend states no version: no version, no measurement"
+    checked = False
+    for outcome in outcomes:
+        for reason in _differences(outcome, manifest):
+            return Status.WRONG, reason
+        checked = checked or bool(outcome.rows or outcome.digests)
+    if not checked:
+        return Status.ERROR, "the scenario checked neither rows nor digests"
+    return Status.OK, ""
+
+
+def _differences(outcome: Outcome, manifest: Manifest) -> list[str]:
+    found = []
+    for shard, rows in outcome.rows:
+        expected = manifest.shards[shard].rows
+        if rows != expected:
+            found.append(f"shard {shard}: row count mismatch, expected {expected}, got {rows}")
+    for shard, value in outcome.first_values:
+        first = manifest.shards[shard].first_value
+        if first is not None and value != first:
+            found.append(
+                f"shard {shard}: first value mismatch, expected {_short(first)}, got {_short(value)}"
+            )
+    for shard, digest in outcome.digests:
+        found.extend(_digest_differences(shard, digest["rows"], digest["columns"], manifest))
+    return found
+
+
+def _digest_differences(
+    shard: int, rows: int, columns: dict[str, str] | None, manifest: Manifest
+) -> list[str]:
+    entry = manifest.shards[shard]
+    if rows != entry.rows:
+        return [f"shard {shard}: row count mismatch, expected {entry.rows}, got {rows}"]
+    if columns is None:  # no batch at all, and none was due
+        return []
+    if list(columns) != list(entry.digests):
+        return [
+            f"shard {shard}: column mismatch, expected {', '.join(entry.digests)}, "
+            f"got {', '.join(columns)}"
+        ]
+    return [
+        f"shard {shard}, column '{name}': digest mismatch, expected {entry.digests[name][:12]}, "
+        f"got {columns[name][:12]}"
+        for name in columns
+        if columns[name] != entry.digests[name]
+    ]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,290 @@
+"""The parent's side of a worker: spawn, feed, watch, time out, kill, reap.
+
+Every way in which a worker can end becomes an `Outcome` with a status and a reason that names the
+signal, the limit or the exception; nothing that a worker does raises here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from firstbyte.model import Environment, Limits, Sample, Status
+from firstbyte.plugins import PACKAGE
+from firstbyte.worker.instruments.proc_memory import read_status
+from firstbyte.worker.order import Order
+
+GUARD_SECONDS = 0.05
+"""How often the memory limit is looked at where the instrument itself does not poll."""
+TRACEBACK_GRACE_SECONDS = 0.5
+STDERR_TAIL_BYTES = 4096
+
+
+class Observer(Protocol):
+    """The parent's half of an instrument (see firstbyte.worker.instruments.proc_memory)."""
+
+    def poll(self) -> None: ...
+
+    def observe(self, pids: Sequence[int]) -> None: ...
+
+    def values(self, begin_ns: int, end_ns: int, sample: dict[str, float]) -> dict[str, float]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Outcome:
+    """What one worker process gave, and how it ended."""
+
+    status: Status = Status.OK
+    reason: str = ""
+    samples: list[Sample] = field(default_factory=list)
+    rows: list[tuple[int, int]] = field(default_factory=list)
+    first_values: list[tuple[int, object]] = field(default_factory=list)
+    digests: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    """Shard and what was read of it; more than once where several readers read it."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    prepared: tuple[str, ...] = ()
+    stderr_tail: str = ""
+    duration_s: float = 0.0
+
+
+def run_worker(order: Order, environment: Environment) -> Outcome:
+    """Run one worker to its end. Takes at most the order's time limit; leaves no process behind."""
+    with tempfile.TemporaryFile() as stderr:
+        watch = _Watch(order, environment, stderr)
+        outcome = watch.run()
+        stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - STDERR_TAIL_BYTES))
+        outcome.stderr_tail = stderr.read().decode("utf-8", "replace")
+    return _explain_abort(outcome)
+
+
+class _Watch:
+    """One worker while it runs: its pipes, its memory, its clock."""
+
+    def __init__(self, order: Order, environment: Environment, stderr: Any) -> None:
+        self._limits: Limits = order.cell.limits
+        self._outcome = Outcome()
+        self._failed: tuple[Status, str] | None = None
+        self._done = False
+        self._pending = b""
+        self._oom_kills = _oom_kills()
+        self._began_ns = time.monotonic_ns()
+        handed = order.turns.descriptors if order.turns else ()
+        try:
+            self._process = subprocess.Popen(
+                [environment.python, "-P", "-m", "firstbyte.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env={**_worker_environ(environment.root), **order.variables},
+                start_new_session=True,
+                bufsize=0,
+                pass_fds=handed,
+            )
+        finally:
+            for descriptor in handed:  # the worker's own: the other sees its end by their closing
+                os.close(descriptor)
+        assert self._process.stdin
+        assert self._process.stdout
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        module = importlib.import_module(f"firstbyte.worker.instruments.{order.cell.instrument}")
+        self._observer: Observer | None = (
+            module.Observer(self._process.pid) if hasattr(module, "Observer") else None
+        )
+        self._poll_seconds = module.POLL_SECONDS if self._observer else GUARD_SECONDS
+        self._guarded: list[int] = []
+        """Open status files of the processes that the memory limit holds for."""
+        self._guard([self._process.pid])
+        self._feed(replace(order, spawned_ns=self._began_ns))
+
+    def _feed(self, order: Order) -> None:
+        # One that died before it read the order says why by its exit status.
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.write(order.to_json().encode() + b"\n")
+
+    def _guard(self, pids: Sequence[int]) -> None:
+        for pid in pids:
+            with contextlib.suppress(FileNotFoundError):  # it has ended already
+                self._guarded.append(os.open(f"/proc/{pid}/status", os.O_RDONLY))
+
+    def run(self) -> Outcome:
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._stdout, selectors.EVENT_READ)
+                self._follow(selector)
+        finally:
+            self._kill_group()
+            code = self._process.wait()
+            with contextlib.suppress(BrokenPipeError):
+                self._stdin.close()
+            self._stdout.close()
+            for status in self._guarded:
+                os.close(status)
+            if self._observer:
+                self._observer.close()
+        outcome = self._outcome
+        outcome.duration_s = (time.monotonic_ns() - self._began_ns) / 1e9
+        outcome.status, outcome.reason = self._judge(code)
+        return outcome
+
+    def _follow(self, selector: selectors.BaseSelector) -> None:
+        """Until the worker closes its end of the protocol, ends, or breaks a limit."""
+        deadline_ns = self._began_ns + int(self._limits.timeout_s * 1e9)
+        descriptor = self._stdout.fileno()
+        guard_ns = 0
+        while True:
+            # Asked before the pipe is looked at: what a worker wrote before it ended is there then.
+            ended = self._process.poll() is not None
+            if selector.select(self._poll_seconds):
+                chunk = os.read(descriptor, 1 << 16)
+                if not chunk:
+                    break
+                if not self._receive(chunk):
+                    return
+            elif ended:  # a process that it left behind holds the protocol open
+                break
+            if self._observer:
+                self._observer.poll()
+            now_ns = time.monotonic_ns()
+            if now_ns > deadline_ns:
+                self._failed = (Status.TIMEOUT, self._overdue())
+                self._process.send_signal(signal.SIGUSR2)
+                time.sleep(TRACEBACK_GRACE_SECONDS)
+                return
+            if now_ns > guard_ns:
+                guard_ns = now_ns + int(GUARD_SECONDS * 1e9)
+                if self._over_memory():
+                    return
+        # The protocol is closed: the process must end by itself, or the deadline ends it.
+        try:
+            self._process.wait(timeout=max(0.1, (deadline_ns - time.monotonic_ns()) / 1e9))
+        except subprocess.TimeoutExpired:
+            self._failed = (Status.TIMEOUT, self._overdue())
+
+    def _overdue(self) -> str:
+        if self._done:
+            return f"work done, but no exit after {self._limits.timeout_s:g} s"
+        return f"no end after {self._limits.timeout_s:g} s"
+
+    def _over_memory(self) -> bool:
+        anon = 0
+        for status in self._guarded:
+            with contextlib.suppress(ProcessLookupError):
+                anon = max(anon, read_status(status)[0])
+        if anon <= self._limits.memory_bytes:
+            return False
+        self._failed = (
+            Status.OUT_OF_MEMORY,
+            f"RssAnon {anon / 1e6:,.0f} MB is over the limit of "
+            f"{self._limits.memory_bytes / 1e6:,.0f} MB",
+        )
+        return True
+
+    def _receive(self, chunk: bytes) -> bool:
+        """Take what came through the protocol; False where it is none."""
+        *lines, self._pending = (self._pending + chunk).split(b"\n")
+        for line in lines:
+            try:
+                self._event(json.loads(line))
+            except (ValueError, KeyError, TypeError) as error:
+                shown = line[:60].decode("utf-8", "replace")
+                problem = f"{type(error).__name__}: {error}"
+                self._failed = (Status.ERROR, f"broke the protocol with {shown!r} ({problem})")
+                return False
+        return True
+
+    def _event(self, event: dict[str, Any]) -> None:
+        outcome = self._outcome
+        match event["event"]:
+            case "sample":
+                values = event["values"]
+                if self._observer:
+                    values |= self._observer.values(event["begin_ns"], event["end_ns"], values)
+                outcome.samples.append(Sample(values, event["series"]))
+            case "rows":
+                outcome.rows.append((event["shard"], event["rows"]))
+            case "first_value":
+                outcome.first_values.append((event["shard"], event["value"]))
+            case "digest":
+                outcome.digests.append((event["shard"], event))
+            case "observe":
+                self._guard(event["pids"])
+                if self._observer:
+                    self._observer.observe(event["pids"])
+            case "prepared":
+                outcome.prepared = tuple(event["shards"])
+            case "versions":
+                outcome.versions = event["versions"]
+            case "failed":
+                self._failed = (_FAILURES[event["kind"]], event["reason"])
+            case "done":
+                self._done = True
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _judge(self, code: int) -> tuple[Status, str]:
+        if self._failed:
+            return self._failed
+        if self._done and code == 0:
+            return Status.OK, ""
+        if code < 0:
+            name = signal.Signals(-code).name
+            if name == "SIGKILL" and _oom_kills() > self._oom_kills:
+                return Status.OUT_OF_MEMORY, "killed by the kernel's out-of-memory killer"
+            when = " after its work was done" if self._done else ""
+            return Status.CRASHED, f"killed by {name}{when}"
+        return Status.CRASHED, f"exited with code {code} without a result"
+
+
+_FAILURES = {
+    "unsupported": Status.SKIPPED,
+    "refused": Status.ERROR,
+    "memory": Status.OUT_OF_MEMORY,
+    "error": Status.ERROR,
+}
+
+
+def _explain_abort(outcome: Outcome) -> Outcome:
+    """Rust and C++ abort where an allocation fails: that is out of memory, not a crash of unknown cause."""
+    for words in ("memory allocation of", "std::bad_alloc"):
+        if outcome.status is Status.CRASHED and words in outcome.stderr_tail:
+            outcome.status = Status.OUT_OF_MEMORY
+            outcome.reason = f"{outcome.reason}: an allocation failed"
+    return outcome
+
+
+def _oom_kills() -> int:
+    """Processes that the kernel has killed for want of memory since boot (/proc/vmstat)."""
+    for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+        name, _, count = line.partition(" ")
+        if name == "oom_kill":
+            return int(count)
+    return 0
+
+
+def _worker_environ(root: str) -> dict[str, str]:
+    """The parent's environment, with `firstbyte` on the import path and nothing that changes the work."""
+    environ = dict(os.environ)
+    environ["PYTHONPATH"] = root
+    environ["PYTHONHASHSEED"] = "0"
+    return environ
+
+
+def current_environment() -> Environment:
+    """The interpreter and the `firstbyte` that run the parent, under the name `current`."""
+    return Environment("current", sys.executable, str(PACKAGE.parent))

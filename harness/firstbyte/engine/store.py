@@ -1,0 +1,198 @@
+"""Append-only run folders: `run.json`, `records.jsonl`, and `records.parquet` once the run is sealed.
+
+A record is one line, written and synced before the next cell starts: whatever kills the parent, at
+most the cell in flight is lost, and a torn last line is cut off when the run goes on.
+
+History of the schema: 1, the first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from firstbyte.errors import StoreError
+from firstbyte.model import SCHEMA_VERSION, Record, Run
+from firstbyte.whole import write_whole
+
+RUN_FILE = "run.json"
+RECORDS_FILE = "records.jsonl"
+SEALED_FILE = "records.parquet"
+_TEXT_COLUMNS = (
+    *("run_id", "cell", "scenario", "backend", "variant", "environment", "corpus", "params"),
+    *("instrument", "status", "reason", "versions", "started", "metric"),
+)
+
+
+class RunFolder:
+    """One run on disk, open for appending."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, results: Path, run: Run) -> RunFolder:
+        """A new folder under `results`. Raises StoreError where it exists or cannot be written."""
+        folder = cls(results / run.run_id)
+        try:
+            folder.path.mkdir(parents=True)
+            # First, so that a folder with run.json, whenever it is looked at, has records to read.
+            (folder.path / RECORDS_FILE).touch()
+            folder.write_run(run)
+        except OSError as error:
+            raise StoreError(
+                f"cannot make the run folder {folder.path}: {error.strerror}"
+            ) from error
+        return folder
+
+    def write_run(self, run: Run) -> None:
+        """Replace `run.json` in one step."""
+        text = json.dumps(asdict(run), indent=1, ensure_ascii=False)
+        write_whole(self.path / RUN_FILE, text + "\n")
+
+    def append(self, record: Record) -> None:
+        """Add one record; it is on disk when this returns."""
+        with (self.path / RECORDS_FILE).open("ab") as file:
+            file.write(record.to_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def cut_torn_line(self) -> None:
+        """Drop what a killed parent left of its last line."""
+        path = self.path / RECORDS_FILE
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
+            with path.open("r+b") as file:
+                file.truncate(len(whole))
+
+    def seal(self, run: Run) -> None:
+        """Write the records as Parquet, one row a sample, and mark the run as finished."""
+        import pyarrow
+        import pyarrow.parquet
+
+        rows = [row for record in read_records(self.path) for row in _flat(record)]
+        partial = self.path / f".{SEALED_FILE}"
+        # The types are stated, as a run without figures, or of whole numbers only, would change them.
+        text = dict.fromkeys(_TEXT_COLUMNS, pyarrow.string())
+        whole = {"sample": pyarrow.int64(), "process": pyarrow.int64()}
+        real = {
+            "duration_s": pyarrow.float64(),
+            "value": pyarrow.float64(),
+            "series": pyarrow.list_(pyarrow.float64()),
+        }
+        table = pyarrow.Table.from_pylist(rows, pyarrow.schema(text | whole | real))
+        pyarrow.parquet.write_table(table, partial)
+        partial.replace(self.path / SEALED_FILE)
+        self.write_run(run)
+
+
+def load(path: Path) -> tuple[Run, list[Record]]:
+    """A run and its records. Raises StoreError that names the file, the line and the reason."""
+    try:
+        raw = json.loads((path / RUN_FILE).read_text(encoding="utf-8"))
+        if raw["schema"] != SCHEMA_VERSION:
+            raise StoreError(
+                f"{path / RUN_FILE}: schema {raw['schema']}, this version reads {SCHEMA_VERSION}"
+            )
+        run = Run(**{**raw, "argv": tuple(raw["argv"]), "notes": tuple(raw["notes"])})
+    except OSError as error:
+        raise StoreError(f"no run in {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path / RUN_FILE} is damaged: {error}") from error
+    return run, list(read_records(path))
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """The records of a run folder, oldest first; a torn last line is passed over.
+
+    Raises StoreError for a damaged line elsewhere, and where the records cannot be read.
+    """
+    try:
+        content = (path / RECORDS_FILE).read_bytes()
+    except OSError as error:
+        raise StoreError(f"no records in {path}: {error.strerror}") from error
+    lines = content.split(b"\n")
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            yield Record.from_json(line.decode())
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{path / RECORDS_FILE}, line {number} is damaged: {error}") from error
+
+
+def run_folders(results: Path) -> list[Path]:
+    """All run folders under `results`, oldest first, those of `published/` before the others."""
+    published = sorted(path.parent for path in results.glob(f"published/*/{RUN_FILE}"))
+    return published + sorted(path.parent for path in results.glob(f"*/{RUN_FILE}"))
+
+
+def find(name: str, results: Path) -> Path:
+    """The folder of a run: a path, a run id or its unique beginning, or `latest`.
+
+    Raises StoreError that lists the runs there are.
+    """
+    direct = Path(name)
+    if (direct / RUN_FILE).is_file():
+        return direct
+    folders = run_folders(results)
+    if name == "latest" and folders:
+        return max(folders, key=lambda folder: folder.name)
+    found = [folder for folder in folders if folder.name.startswith(name)]
+    exact = [folder for folder in found if folder.name == name]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    known = ", ".join(folder.name for folder in folders) or "none yet: `firstbyte run` makes one"
+    problem = "is ambiguous" if found else "does not exist"
+    raise StoreError(f"run '{name}' {problem} (runs: {known})")
+
+
+def find_unfinished(results: Path, plan_fingerprint: str) -> Path | None:
+    """The newest run of that plan that was not finished, or None."""
+    for folder in reversed(run_folders(results)):
+        run, _ = load(folder)
+        if not run.finished and run.plan_fingerprint == plan_fingerprint:
+            return folder
+    return None
+
+
+def _flat(record: Record) -> Iterator[dict[str, Any]]:
+    cell = record.cell
+    common = {
+        "run_id": record.run_id,
+        "cell": cell.key,
+        "scenario": cell.scenario,
+        "backend": cell.backend,
+        "variant": cell.variant,
+        "environment": cell.environment,
+        "corpus": cell.corpus,
+        "params": json.dumps(dict(cell.params), sort_keys=True),
+        "instrument": cell.instrument,
+        "status": record.status.value,
+        "reason": record.reason,
+        "versions": json.dumps(dict(record.versions), sort_keys=True),
+        "started": record.started,
+        "duration_s": record.duration_s,
+    }
+    if not any(sample.values or sample.series for sample in record.samples):
+        yield {**common, "sample": -1}
+    for number, sample in enumerate(record.samples):
+        for metric, value in sample.values.items():
+            yield {
+                **common,
+                "sample": number,
+                "process": sample.process,
+                "metric": metric,
+                "value": float(value),
+            }
+        for metric, series in sample.series.items():
+            yield {
+                **common,
+                "sample": number,
+                "process": sample.process,
+                "metric": metric,
+                "series": [float(figure) for figure in series],
+            }

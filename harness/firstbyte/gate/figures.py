@@ -1,0 +1,118 @@
+"""From the samples of processes to one figure a metric: what a pair is made of.
+
+Sizes repeat, so any sample would do; slopes are fitted to the series of one process. Times of two
+processes that measured in turns are compared span by span: neighbours saw the same machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import exp, log
+from statistics import median
+
+from firstbyte.analysis.stats import Slope, theil_sen
+from firstbyte.gate.metrics import GATED_METRICS, Kind
+from firstbyte.gate.trials import Figure
+from firstbyte.model import Sample
+
+WAIT = "run_queue_wait_ns"
+MIN_SLOPE_POINTS = 61
+"""Readings that must be left once the first third, the warm-up of caches and pools, is dropped."""
+MIN_RHO_POINTS = 9
+_LIVE = "_live_bytes"
+_PEAK = "_peak_bytes"
+_RESIDENT = "rss_anon_bytes"
+_LONG = "long_"
+_BEYOND_NAMES = ("short_", _LONG, "distinct_", "again_")
+
+
+def figures(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, Figure]:
+    """Gated metrics of one process. `warm_up` drops its first sample, where there are more.
+
+    A time is the minimum, as interruptions only ever add. A metric that not every sample has is left
+    out; net wall replaces wall where it can be had.
+    """
+    kept = _kept(samples, warm_up=warm_up)
+    if not kept:
+        return {}
+    values = [_with_derived(sample.values) for sample in kept]
+    found: dict[str, Figure] = {
+        name: min(value[name] for value in values)
+        for name, metric in GATED_METRICS.items()
+        if metric.kind is not Kind.GROWTH and all(name in value for value in values)
+    }
+    if "net_wall_ns" in found:
+        found.pop("wall_ns", None)
+    found.update(_growth(kept[-1].series))
+    return found
+
+
+def spans(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, list[float]]:
+    """Gated times of one process, span by span; `warm_up` drops the first."""
+    values = [_with_derived(sample.values) for sample in _kept(samples, warm_up=warm_up)]
+    return {
+        name: [value[name] for value in values]
+        for name, metric in GATED_METRICS.items()
+        if metric.kind is Kind.TIME and all(name in value for value in values)
+    }
+
+
+def in_turns(base: Sequence[float], head: Sequence[float]) -> tuple[float, float]:
+    """One figure a side from spans that were measured in turns: their ratio is what counts.
+
+    The ratio is the median over the turns of head to base; base is the median of its spans, and head
+    is that times the ratio, so what it would have read at the speed that base had.
+    Raises ValueError for spans without partners.
+    """
+    ratio = median(log(after / before) for before, after in zip(base, head, strict=True))
+    middle = median(base)
+    return middle, middle * exp(ratio)
+
+
+def _kept(samples: Sequence[Sample], *, warm_up: bool) -> Sequence[Sample]:
+    return samples[1:] if warm_up and len(samples) > 1 else samples
+
+
+def _with_derived(values: Mapping[str, float]) -> dict[str, float]:
+    derived = dict(values)
+    if "wall_ns" in values and WAIT in values:
+        derived["net_wall_ns"] = values["wall_ns"] - values[WAIT]
+    peaks = [value for name, value in values.items() if name.endswith(_PEAK)]
+    if peaks:
+        derived["allocator_peak_bytes"] = sum(peaks)
+    return derived
+
+
+def _growth(series: Mapping[str, Sequence[float]]) -> dict[str, Slope]:
+    """Slopes over repeated scans, and live bytes gained per compressed byte within the long scan."""
+    found = {}
+    live = _summed(series, "")
+    if (slope := _slope_over_scans(live)) is not None:
+        found["live_bytes_per_scan"] = slope
+    if (slope := _slope_over_scans(series.get(_RESIDENT, ()))) is not None:
+        found["resident_bytes_per_scan"] = slope
+    consumed = series.get(f"{_LONG}consumed_bytes", ())
+    held = _summed(series, _LONG)
+    start = len(consumed) // 3
+    if len(consumed) - start >= MIN_RHO_POINTS and len(held) == len(consumed):
+        found["accumulation_rho"] = theil_sen(consumed[start:], held[start:])
+    return found
+
+
+def _slope_over_scans(readings: Sequence[float]) -> Slope | None:
+    tail = readings[len(readings) // 3 :]
+    if len(tail) < MIN_SLOPE_POINTS:
+        return None
+    return theil_sen([float(index) for index in range(len(tail))], tail)
+
+
+def _summed(series: Mapping[str, Sequence[float]], prefix: str) -> list[float]:
+    """All live ledgers added up, reading by reading: a leak shows in one of them."""
+    ledgers = [
+        values
+        for name, values in series.items()
+        if name.startswith(prefix)
+        and name.endswith(_LIVE)
+        and (prefix or not name.startswith(_BEYOND_NAMES))
+    ]
+    return [sum(readings) for readings in zip(*ledgers, strict=True)] if ledgers else []

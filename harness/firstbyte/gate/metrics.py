@@ -1,0 +1,125 @@
+"""Which rule judges which metric, and the tolerances that a policy may set.
+
+A metric is recognised by its name: the unit is its suffix. What cannot be judged without inventing
+a rule (rates, splits, ranks) is not gated: a gate is a short list of figures that are understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from firstbyte.errors import UnknownNameError
+from firstbyte.gate.trials import (
+    SIZE_TOLERANCE,
+    TIME_TOLERANCE,
+    GrowthRule,
+    GrowthTrial,
+    PairedRule,
+    PairedTrial,
+    SteadyRule,
+    SteadyTrial,
+    Trial,
+)
+
+
+class Kind(StrEnum):
+    """How a metric behaves, hence how it is judged."""
+
+    TIME = "time"
+    """Noisy: pairs, screen, confirmation."""
+    SIZE = "size"
+    """Repeats exactly in a single-thread process: two processes a side."""
+    GROWTH = "growth"
+    """Near zero when healthy: judged by an absolute threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatedMetric:
+    """A metric that the gate understands."""
+
+    name: str
+    kind: Kind
+    help: str
+    threshold: float = 0.0
+    unit: str = "ratio"
+
+
+GATED_METRICS: Mapping[str, GatedMetric] = {
+    metric.name: metric
+    for metric in (
+        GatedMetric("net_wall_ns", Kind.TIME, "wall clock less the wait for a processor"),
+        GatedMetric("wall_ns", Kind.TIME, "wall clock, only where the kernel keeps no wait"),
+        GatedMetric("cpu_ns", Kind.TIME, "processor time of all threads"),
+        GatedMetric("first_batch_ns", Kind.TIME, "first batch out of an open reader"),
+        GatedMetric(
+            "allocator_peak_bytes", Kind.SIZE, "peak live bytes of the library's allocator"
+        ),
+        GatedMetric(
+            "peak_heap_bytes", Kind.SIZE, "peak requested bytes, as the heap tracer saw it"
+        ),
+        GatedMetric("total_allocated_bytes", Kind.SIZE, "bytes requested in all"),
+        GatedMetric("allocation_count", Kind.SIZE, "allocations made"),
+        GatedMetric(
+            "live_bytes_per_scan",
+            Kind.GROWTH,
+            "slope of all allocators' live bytes over repeated scans",
+            threshold=1024.0,
+            unit="B/scan",
+        ),
+        GatedMetric(
+            "resident_bytes_per_scan",
+            Kind.GROWTH,
+            "slope of RssAnon over repeated scans, for allocators that nothing can ask",
+            threshold=32 * 1024.0,
+            unit="B/scan",
+        ),
+        GatedMetric(
+            "accumulation_rho",
+            Kind.GROWTH,
+            "live bytes gained per compressed byte consumed, within one scan",
+            threshold=0.1,
+            unit="B/B",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """Tolerated change by metric, by `scenario.metric`, or by kind where nothing is named."""
+
+    time: float = TIME_TOLERANCE
+    size: float = SIZE_TOLERANCE
+    named: Mapping[str, float] = field(default_factory=dict)
+
+    def of(self, scenario: str, metric: GatedMetric) -> float:
+        """The most specific tolerance: scenario and metric, metric, then kind."""
+        default = {
+            Kind.TIME: self.time,
+            Kind.SIZE: self.size,
+            Kind.GROWTH: metric.threshold,
+        }[metric.kind]
+        return self.named.get(f"{scenario}.{metric.name}", self.named.get(metric.name, default))
+
+
+def gated_metric(name: str) -> GatedMetric:
+    """The metric of that name. Raises UnknownNameError listing the allowed ones."""
+    try:
+        return GATED_METRICS[name]
+    except KeyError:
+        raise UnknownNameError("gated metric", name, GATED_METRICS) from None
+
+
+def trial_for(
+    scenario: str, metric: GatedMetric, tolerances: Tolerances, paired: PairedRule
+) -> Trial:
+    """A fresh trial of the metric's kind. `paired` carries screen size, looks and alarm rate."""
+    tolerance = tolerances.of(scenario, metric)
+    if metric.kind is Kind.TIME:
+        return PairedTrial(replace(paired, tolerance=tolerance))
+    if metric.kind is Kind.SIZE:
+        noisy = replace(paired, tolerance=max(tolerance, paired.tolerance))
+        return SteadyTrial(SteadyRule(tolerance=tolerance, otherwise=noisy))
+    return GrowthTrial(GrowthRule(threshold=tolerance, unit=metric.unit))

@@ -1,0 +1,211 @@
+"""Processes of a side: run one, or a pair in turns, check what was delivered, and take the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from firstbyte.corpora.manifest import Manifest
+from firstbyte.engine.execute import Executor
+from firstbyte.engine.judge import judge
+from firstbyte.engine.laboratory import QUIET
+from firstbyte.engine.launch import Outcome
+from firstbyte.engine.plan import Planned
+from firstbyte.engine.registry import discover
+from firstbyte.gate.cases import TRACER, Case, name_of
+from firstbyte.gate.figures import WAIT, figures, spans
+from firstbyte.gate.sides import Side
+from firstbyte.gate.trials import Figure
+from firstbyte.model import Cell, Status
+from firstbyte.visibility.certificates import SCENARIO, allocator_names, certificate
+from firstbyte.worker.order import MEASURE, Order
+from firstbyte.worker.turns import make_turns
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one process of one side gave."""
+
+    status: Status
+    reason: str
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    wall_ns: float = 0.0
+    cpu_ns: float = 0.0
+    wait_ns: float | None = None
+    """Sums over the process's timed samples; the wait is None where the kernel keeps none."""
+    seconds: float = 0.0
+    """What the whole process took, verification included."""
+    spans: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Gated times, span by span in the order of measurement."""
+
+
+class Observer(Protocol):
+    """A side as the gate sees it: something that can be asked for one more process of a case."""
+
+    @property
+    def label(self) -> str: ...
+
+    def observe(self, case: Case) -> Observation: ...
+
+    def hidden(self, case: Case) -> str:
+        """Why what the heap tracer says of the case's backend must not be used; empty where it may."""
+        ...
+
+
+class LiveSide:
+    """A side whose processes are run. The first of each case is verified in full."""
+
+    def __init__(
+        self,
+        side: Side,
+        manifest: Manifest,
+        prepared: Path,
+        memory_environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`memory_environment` is set for the workers of all instruments but the clock."""
+        self._side = side
+        self._manifest = manifest
+        self._executor = Executor(
+            run_id=f"gate-{side.environment.name}",
+            environment=side.environment,
+            plugin_roots=side.roots,
+            manifests={manifest.spec: manifest},
+            prepared_root=prepared / side.key / manifest.folder.name,
+        )
+        self._memory_environment = dict(memory_environment or {})
+        self._verified: dict[str, Outcome] = {}
+        self._hidden: dict[str, str] = {}
+
+    @property
+    def label(self) -> str:
+        return self._side.label
+
+    def observe(self, case: Case) -> Observation:
+        """Run one process. Anything that goes wrong in it is a status, not an exception."""
+        order = self._order(case)
+        return order if isinstance(order, Observation) else self._take(case, self._launch(order))
+
+    def observe_together(
+        self, other: LiveSide, case: Case, core: int | None
+    ) -> tuple[Observation, Observation]:
+        """Run a process of this side and one of the other at the same time.
+
+        Where the case takes turns, so do their spans; this side measures first, and both keep to
+        `core`, unless that is None. Where one of them cannot be started, the other runs alone.
+        """
+        mine, others = self._order(case), other._order(case)
+        if isinstance(mine, Observation) or isinstance(others, Observation):
+            return self.observe(case), other.observe(case)
+        if case.takes_turns:
+            first, second = make_turns(core)
+            mine, others = replace(mine, turns=first), replace(others, turns=second)
+        with ThreadPoolExecutor(2) as threads:
+            launched = threads.submit(self._launch, mine)
+            beside = threads.submit(other._launch, others)
+        return self._take(case, launched.result()), other._take(case, beside.result())
+
+    def hidden(self, case: Case) -> str:
+        """Why memray's figures of the case's backend are withheld, by the scenario that certifies them.
+
+        A process of its own, once for each backend and variant.
+        """
+        if case.backend not in self._hidden:
+            self._hidden[case.backend] = self._find_hidden(case)
+        return self._hidden[case.backend]
+
+    def _find_hidden(self, case: Case) -> str:
+        scenario = discover().scenario(SCENARIO)
+        cell = replace(case.planned.cell, scenario=SCENARIO, params={}, repetitions=1)
+        planned = replace(case.planned, cell=cell, scenario=scenario)
+        order = self._order(Case(name_of(cell), planned, warm_up=False))
+        if isinstance(order, Observation):
+            return f"`{SCENARIO}` is {order.status}: {order.reason}"
+        outcome = self._launch(order)
+        if outcome.status is not Status.OK:
+            return f"`{SCENARIO}` is {outcome.status}: {outcome.reason}"
+        made = certificate(outcome.samples[0].values, allocator_names(planned.backend.distribution))
+        return "" if made.heap_certified else made.reason
+
+    def _order(self, case: Case) -> Order | Observation:
+        """What a worker of this side is to do for the case, or why there is nothing to do."""
+        planned = self._own(case.planned)
+        if planned.skipped:
+            return Observation(Status.SKIPPED, planned.skipped)
+        preparation = self._executor.prepare(planned)
+        if preparation.status is not Status.OK:
+            reason = f"while preparing the corpus: {preparation.reason}"
+            return self._take(case, replace(preparation, reason=reason))
+        order = self._executor.order(planned, MEASURE, preparation.prepared)
+        # Digests cost a scan of their own, so only the first process of a case makes them.
+        final = case.name not in self._verified
+        return replace(order, final_process=final, variables=self._variables(planned.cell))
+
+    def _launch(self, order: Order) -> Outcome:
+        return self._executor.launcher(order, self._executor.environment)
+
+    def _take(self, case: Case, outcome: Outcome) -> Observation:
+        """What a process gave, once it was judged."""
+        status, reason = self._judge(case.name, outcome)
+        if status is not Status.OK:
+            return Observation(
+                status, reason, versions=outcome.versions, seconds=outcome.duration_s
+            )
+        self._verified.setdefault(case.name, outcome)
+        timed = outcome.samples[1:] if case.warm_up else outcome.samples
+        waits = [sample.values.get(WAIT) for sample in timed]
+        known = [wait for wait in waits if wait is not None]
+        return Observation(
+            status=status,
+            reason=reason,
+            figures=figures(outcome.samples, warm_up=case.warm_up),
+            spans=spans(outcome.samples, warm_up=case.warm_up),
+            versions=outcome.versions,
+            wall_ns=sum(sample.values.get("wall_ns", 0.0) for sample in timed),
+            cpu_ns=sum(sample.values.get("cpu_ns", 0.0) for sample in timed),
+            wait_ns=sum(known) if len(known) == len(waits) else None,
+            seconds=outcome.duration_s,
+        )
+
+    def _variables(self, cell: Cell) -> dict[str, str]:
+        if cell.instrument == "clock":
+            return {}
+        # Without glibc's per-thread caches live bytes are exact, so that a slope means a leak; and memray
+        # sees Python's objects where they come from malloc.
+        quiet = QUIET if cell.repetitions > 1 or cell.instrument == TRACER else {}
+        return {**quiet, **self._memory_environment}
+
+    def _own(self, planned: Planned) -> Planned:
+        """The same cell as this side describes and installs it: its options, its libraries."""
+        cell = replace(planned.cell, environment=self._side.environment.name)
+        backend = self._side.backends.get(cell.backend)
+        if backend is None:
+            return replace(
+                planned, cell=cell, skipped=f"{self.label} has no backend {cell.backend}"
+            )
+        variants = [one for one in backend.variants if one.name == cell.variant]
+        if not variants:
+            skipped = f"{cell.backend} of {self.label} has no variant {cell.variant}"
+            return replace(planned, cell=cell, skipped=skipped)
+        missing = planned.scenario.module.needs(cell.params) - backend.capabilities
+        skipped = (
+            f"{cell.backend} does not declare: {', '.join(sorted(missing))}" if missing else ""
+        )
+        distribution = backend.distribution
+        if distribution and _normal(distribution) not in map(_normal, self._side.versions):
+            skipped = f"{distribution} is not installed: {backend.install}"
+        return replace(planned, cell=cell, backend=backend, variant=variants[0], skipped=skipped)
+
+    def _judge(self, name: str, outcome: Outcome) -> tuple[Status, str]:
+        if outcome.status is not Status.OK:
+            return outcome.status, outcome.reason
+        verified = self._verified.get(name)
+        return judge([verified, outcome] if verified else [outcome], self._manifest)
+
+
+def _normal(distribution: str) -> str:
+    """The name as PyPA compares names: case, dots, dashes and underscores do not count."""
+    return distribution.lower().replace("_", "-").replace(".", "-")

@@ -1,0 +1,110 @@
+"""A verdict as texts, the same in the terminal, in Markdown and in JUnit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from firstbyte.gate.trials import Finding, Outcome
+from firstbyte.gate.verdicts import STATUS_METRIC, Verdict
+from firstbyte.render.units import number, title, unit_for
+
+HEADINGS = ("case", "metric", "base", "head", "change [interval]", "pairs", "would see", "verdict")
+WOULD_SEE = (
+    '"would see" is the smallest change that this many pairs, with this noise, find nine times in'
+    " ten; intervals are 95%, and those of sizes and slopes the range over the pairs"
+)
+_ABSENT = "-"
+_WORST_FIRST = (Outcome.REGRESSED, Outcome.INCONCLUSIVE, Outcome.IMPROVED, Outcome.PASS)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the gate's table; `outcome` is the raw one, `verdict` the text shown for it."""
+
+    case: str
+    metric: str
+    base: str
+    head: str
+    change: str
+    pairs: str
+    would_see: str
+    verdict: str
+    rule: str
+    outcome: Outcome
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Texts under HEADINGS."""
+        return (
+            self.case,
+            self.metric,
+            self.base,
+            self.head,
+            self.change,
+            self.pairs,
+            self.would_see,
+            self.verdict,
+        )
+
+
+def rows(verdicts: Iterable[Verdict]) -> list[Row]:
+    """The verdicts as rows, worst first, otherwise in their own order."""
+    ordered = sorted(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
+    return [_row(verdict) for verdict in ordered]
+
+
+def change(finding: Finding) -> str:
+    """The change with its interval: `+5.1% [+3.9%, +6.2%]`, or in the finding's own unit."""
+    if finding.change is None:
+        return _ABSENT
+    text = _amount(finding.change, finding.unit)
+    if finding.low is None and finding.high is None:
+        return text
+    low = "-∞" if finding.low is None else _amount(finding.low, finding.unit)
+    high = "∞" if finding.high is None else _amount(finding.high, finding.unit)
+    return f"{text} [{low}, {high}]"
+
+
+def _row(verdict: Verdict) -> Row:
+    finding = verdict.finding
+    shown = f"{finding.outcome} (waived: {verdict.waived})" if verdict.waived else finding.outcome
+    is_status = verdict.metric == STATUS_METRIC
+    return Row(
+        case=verdict.case,
+        metric="status" if is_status else title(verdict.metric),
+        base=_figure(verdict, finding.base),
+        head=_figure(verdict, finding.head),
+        change=change(finding),
+        pairs=str(finding.pairs) if finding.pairs else _ABSENT,
+        would_see=_ABSENT
+        if finding.smallest_effect is None
+        else _amount(finding.smallest_effect, finding.unit),
+        verdict=str(shown),
+        rule=_printable(finding.rule),
+        outcome=finding.outcome,
+    )
+
+
+def _printable(text: str) -> str:
+    """What a worker said, without what would move the cursor or colour the terminal."""
+    return "".join(mark if mark.isprintable() else "?" for mark in text)
+
+
+def _figure(verdict: Verdict, value: float | None) -> str:
+    if value is None:
+        return _ABSENT
+    if verdict.finding.unit != "ratio":
+        return f"{_signed(value, '')} {verdict.finding.unit}"
+    unit = unit_for(verdict.metric, [value])
+    return f"{unit.text(value)} {unit.symbol}".rstrip()
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit == "ratio":
+        return f"{value:+.1%}" if abs(value) >= 0.0095 or value == 0 else f"{value:+.2%}"
+    return f"{_signed(value, '+')} {unit}"
+
+
+def _signed(value: float, plus: str) -> str:
+    return f"{'-' if value < 0 else plus}{number(abs(value))}"

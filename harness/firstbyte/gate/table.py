@@ -1,0 +1,97 @@
+"""A gate's result on the terminal: what needs attention, then everything, then how it was obtained."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from firstbyte.gate.result import GateResult
+from firstbyte.gate.rows import HEADINGS, WOULD_SEE, Row, rows
+from firstbyte.gate.trials import Outcome
+from firstbyte.render.units import duration
+
+_STYLES = {
+    Outcome.REGRESSED: "bold red",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.IMPROVED: "green",
+    Outcome.PASS: "",
+}
+_LEFT = {"case", "metric", "verdict"}
+_QUIET = "dim"
+_WIDTHS = {
+    "metric": 14,
+    "base": 8,
+    "head": 8,
+    "change [interval]": 14,
+    "pairs": 5,
+    "would see": 9,
+    "verdict": 12,
+}
+_NARROWEST = 160
+"""Columns below which cases stand above their figures instead of beside them."""
+
+
+class GateTable:
+    """The table of one gate, for `rich.console.Console.print`."""
+
+    def __init__(self, result: GateResult) -> None:
+        self._result = result
+
+    def render(self, console: Console) -> RenderableType:
+        result = self._result
+        lines = rows(result.verdicts)
+        counts = ", ".join(f"{number} {outcome}" for outcome, number in result.counts().items())
+        parts: list[RenderableType] = [
+            Text(f"{result.head} against {result.base}", style="bold"),
+            *_tables(lines, wide=console.width >= _NARROWEST),
+        ]
+        parts += [_reason(line) for line in lines if line.outcome is not Outcome.PASS]
+        parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
+        parts += [
+            Text(f"{result.rule} {WOULD_SEE}.", style=_QUIET),
+            Text(f"Self-check: {result.certificate}", style=_QUIET),
+            Text(f"{result.outcome}", style=_STYLES[result.outcome] or "bold")
+            + Text(
+                f": {counts or 'nothing was measured'}; {result.pairs} pairs in"
+                f" {duration(result.seconds)}; exit code {result.exit_code}",
+                style="",
+            ),
+        ]
+        return Group(*parts)
+
+
+def _tables(lines: list[Row], *, wide: bool) -> list[RenderableType]:
+    """One table, or where that is too wide, one under the name of each case."""
+    if wide:
+        return [_table(lines, wide=True)]
+    parts: list[RenderableType] = []
+    for case, group in groupby(lines, key=lambda line: line.case):
+        parts += [Text(case, style="underline"), _table(list(group), wide=False)]
+    return parts
+
+
+def _table(lines: list[Row], *, wide: bool) -> Table:
+    headings = HEADINGS if wide else HEADINGS[1:]
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for heading in headings:
+        table.add_column(
+            heading,
+            justify="left" if heading in _LEFT else "right",
+            no_wrap=heading == "verdict" and not wide,
+            overflow="fold",
+            min_width=0 if wide else _WIDTHS[heading],
+        )
+    for line in lines:
+        cells = [Text(cell) for cell in (line.cells if wide else line.cells[1:])]
+        cells[-1].stylize(_STYLES[line.outcome])
+        table.add_row(*cells)
+    return table
+
+
+def _reason(line: Row) -> Padding:
+    text = Text(f"{line.verdict} ", _STYLES[line.outcome]) + Text(f"{line.case} {line.metric}: ")
+    return Padding(text + Text(line.rule), (0, 0, 0, 2))

@@ -1,0 +1,165 @@
+"""The gate's rule as a pure state machine: which pairs are wanted next, and what they amount to.
+
+The machinery that launches processes (`firstbyte.gate`) and the simulation that replays recorded ones
+(`firstbyte.selfcheck.gate.simulation`) drive the same object:
+
+    while wanted := gate.wanted():
+        for case in wanted:
+            gate.add(case, one pair of figures)
+    report(gate.verdicts(), overall(gate.verdicts()))
+
+Rule. Screen every metric with a few pairs. Count the suspects, k, once, and freeze it. Confirm
+them on fresh pairs, looking at 12, 16, 24 and 32: REGRESSED where the exact one-sided signed-rank p
+is at most 0.001 / (4 k) and the estimate exceeds the tolerance. With the order of every pair drawn
+at random, an unchanged program gives exchangeable pairs; by Bonferroni over suspects and looks a
+whole gate then raises a false alarm at most once in 1,000, however the metrics hang together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from firstbyte.gate.trials import Figure, Finding, Outcome, Trial
+
+STATUS_METRIC = "status"
+"""Stands for the cell itself: whether it still ends OK."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says of one metric of one case."""
+
+    case: str
+    metric: str
+    finding: Finding
+    waived: str = ""
+    """Reason of the waiver that covers this verdict, where there is one."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What counts towards the gate: a waived finding counts as passed, and is still shown."""
+        return Outcome.PASS if self.waived else self.finding.outcome
+
+
+def overall(verdicts: Iterable[Verdict]) -> Outcome:
+    """The gate's word: the worst that was found. Nothing measured is INCONCLUSIVE, never a pass."""
+    outcomes = {verdict.outcome for verdict in verdicts}
+    for outcome in (Outcome.REGRESSED, Outcome.INCONCLUSIVE, Outcome.IMPROVED, Outcome.PASS):
+        if outcome in outcomes:
+            return outcome
+    return Outcome.INCONCLUSIVE
+
+
+class Gate:
+    """All trials of one gate: screens them, freezes the number of suspects, confirms those."""
+
+    def __init__(self, trials: Mapping[str, Mapping[str, Trial]]) -> None:
+        """`trials` maps a case to a trial for each of its metrics."""
+        self._trials = {case: dict(metrics) for case, metrics in trials.items()}
+        self._ended: dict[str, dict[str, Finding]] = {case: {} for case in trials}
+        self._suspects: dict[int, int] | None = None
+        self._stopped = ""
+
+    @property
+    def suspects(self) -> int | None:
+        """Metrics that are being confirmed as slower or larger; None while screening lasts."""
+        return None if self._suspects is None else self._suspects[+1]
+
+    def wanted(self) -> dict[str, int]:
+        """Pairs that each case still wants in this phase; empty when the gate is over."""
+        if self._stopped:
+            return {}
+        wanted = self._pairs_wanted()
+        if not wanted and self._suspects is None:
+            self._freeze()
+            wanted = self._pairs_wanted()
+        return wanted
+
+    def foreseen_effect(self, pairs: int) -> float:
+        """The worst forecast over what is being confirmed, as a relative change; 0 if nothing is."""
+        confirmed = (
+            trial
+            for case in self._trials
+            for trial in self._live(case).values()
+            if self._suspects is not None and trial.wanted
+        )
+        return max((trial.foreseen_effect(pairs) for trial in confirmed), default=0.0)
+
+    def add(self, case: str, pair: Mapping[str, tuple[Figure, Figure]]) -> None:
+        """Feed one pair of the case: base and head figure of each metric that both sides gave.
+
+        A metric that is missing, or cannot be judged, ends as INCONCLUSIVE with the reason.
+        """
+        for metric, trial in self._live(case).items():
+            if trial.wanted == 0:
+                continue
+            if metric not in pair:
+                self._end(case, metric, "not measured on both sides")
+                continue
+            try:
+                trial.add(*pair[metric])
+            except ValueError as error:
+                self._end(case, metric, str(error))
+
+    def fail(self, case: str, outcome: Outcome, reason: str) -> None:
+        """The case cannot go on: one side did not end OK. Its open trials end with it."""
+        self._ended[case][STATUS_METRIC] = Finding(outcome, reason)
+        for metric, trial in self._live(case).items():
+            if trial.wanted or trial.suspect:
+                self._end(case, metric, reason)
+
+    def stop(self, reason: str) -> None:
+        """End the gate early, such as when a budget is spent; what is open is INCONCLUSIVE."""
+        self._stopped = reason
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """One verdict a metric, in the order in which the cases were given."""
+        return tuple(
+            Verdict(case, metric, finding)
+            for case in self._trials
+            for metric, finding in self._findings(case).items()
+        )
+
+    def _findings(self, case: str) -> dict[str, Finding]:
+        findings = dict(self._ended[case])
+        for metric, trial in self._live(case).items():
+            finding = trial.finding()
+            open_still = trial.wanted > 0 or trial.suspect != 0
+            findings[metric] = _with_reason(finding, self._stopped) if open_still else finding
+        return findings
+
+    def _live(self, case: str) -> dict[str, Trial]:
+        ended = self._ended[case]
+        return {name: trial for name, trial in self._trials[case].items() if name not in ended}
+
+    def _pairs_wanted(self) -> dict[str, int]:
+        wanted = {
+            case: max((trial.wanted for trial in self._live(case).values()), default=0)
+            for case in self._trials
+        }
+        return {case: pairs for case, pairs in wanted.items() if pairs}
+
+    def _freeze(self) -> None:
+        """Count the suspects in each direction, once, and start their confirmation."""
+        suspects = [
+            (trial.suspect, trial)
+            for case in self._trials
+            for trial in self._live(case).values()
+            if trial.suspect
+        ]
+        self._suspects = {
+            sign: sum(direction == sign for direction, _ in suspects) for sign in (+1, -1)
+        }
+        for direction, trial in suspects:
+            trial.confirm(self._suspects[direction])
+
+    def _end(self, case: str, metric: str, reason: str) -> None:
+        pairs = self._trials[case][metric].finding().pairs
+        self._ended[case][metric] = Finding(Outcome.INCONCLUSIVE, reason, pairs=pairs)
+
+
+def _with_reason(finding: Finding, reason: str) -> Finding:
+    if not reason:
+        return finding
+    return replace(finding, outcome=Outcome.INCONCLUSIVE, rule=f"{finding.rule}; {reason}")

@@ -1,0 +1,192 @@
+"""Puts a gate together: sources, sides, corpus, cases. What the commands call."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstbyte import places, plugins
+from firstbyte.corpora.catalogue import resolve
+from firstbyte.corpora.manifest import Manifest
+from firstbyte.engine.fingerprint import versions
+from firstbyte.engine.registry import Catalogue, discover, plugin_roots
+from firstbyte.gate import sides
+from firstbyte.gate.baselines import (
+    Baseline,
+    StoredSide,
+    file_name,
+    measure,
+    memory_metrics,
+    require_comparable,
+)
+from firstbyte.gate.cases import DEFAULT_CORPUS, Case, cases, chosen_metrics
+from firstbyte.gate.metrics import GatedMetric, Kind
+from firstbyte.gate.observe import LiveSide
+from firstbyte.gate.policy import Policy
+from firstbyte.gate.run import GateRun
+from firstbyte.gate.sides import Installer, Side, Source
+from firstbyte.model import Environment
+from firstbyte.selfcheck.gate.certificate import certificate_text
+from firstbyte.selfcheck.gate.check import SelfCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a user asked to compare."""
+
+    base: str | None
+    head: str
+    base_requirements: tuple[str, ...] = ()
+    head_requirements: tuple[str, ...] = ()
+    reuse_environment: bool = False
+
+
+@contextmanager
+def paired_gate(
+    comparison: Comparison,
+    policy: Policy,
+    *,
+    folder: Path,
+    say: Callable[[str], None],
+    budget_seconds: float | None = None,
+    installer: Installer | None = None,
+) -> Iterator[GateRun]:
+    """A gate between two sides, both built; what it needs on disk goes when the block ends.
+
+    `folder` lies inside the git checkout whose revisions are compared. Names are checked before
+    anything is built. Raises HarnessError for what a user can mend.
+    """
+    catalogue = discover()
+    metrics = chosen_metrics(policy.metrics)
+    repo = sides.repository(folder)
+    cache = places.cache() / "gate"
+    head = sides.export(repo, comparison.head, cache)
+    # Without a base revision the same sources are compared under other libraries.
+    base = sides.export(repo, comparison.base or comparison.head, cache)
+    manifest = resolve(policy.corpus or DEFAULT_CORPUS)
+    chosen = _cases(catalogue, head, policy, manifest, metrics)
+    install = installer or (
+        sides.this_interpreter
+        if comparison.reuse_environment
+        else sides.VirtualEnvironments(cache, say)
+    )
+    names = sorted({case.planned.cell.backend for case in chosen})
+    if comparison.reuse_environment:
+        sides.require_same_environment(base, head, names)
+    ruler = sides.make_ruler(cache)
+
+    def side(name: str, source: Source, requirements: Sequence[str]) -> Side:
+        return sides.make_side(
+            name,
+            source,
+            names,
+            installer=install,
+            ruler=ruler,
+            plugins=plugin_roots(),
+            requirements=requirements,
+        )
+
+    try:
+        both = (
+            side("base", base, comparison.base_requirements),
+            side("head", head, comparison.head_requirements),
+        )
+        live = [LiveSide(one, manifest, cache / "prepared", policy.environment) for one in both]
+        run = GateRun(
+            live[0], live[1], chosen, metrics, policy, budget_seconds=budget_seconds, say=say
+        )
+        if differing := sides.version_differences(*both):
+            run.notes.append(f"installed versions differ (base -> head): {'; '.join(differing)}")
+        yield run
+    finally:
+        shutil.rmtree(ruler, ignore_errors=True)
+
+
+def memory_gate(
+    baseline: Baseline, label: str, policy: Policy, say: Callable[[str], None]
+) -> GateRun:
+    """A gate of this program against stored sizes.
+
+    Raises IncomparableBaselineError where the baseline says nothing about this host.
+    """
+    metrics = memory_metrics(policy.metrics)
+    manifest = resolve(baseline.corpus)
+    require_comparable(baseline, manifest)
+    chosen = cases(discover(), policy, manifest, {Kind.SIZE})
+    live = LiveSide(_here(), manifest, _prepared(), policy.environment)
+    run = GateRun(
+        StoredSide(baseline, label), live, chosen, metrics, policy, say=say, same_versions=True
+    )
+    run.notes.extend(
+        f"not gated, as it is not in the baseline: {line}"
+        for line in baseline.left_out
+        if any(line.startswith(f"{case.name}: ") for case in chosen)
+    )
+    if not (policy.scenarios or policy.backends or policy.params):
+        present = {case.name for case in chosen}
+        run.lost.extend(sorted(baseline.cases.keys() - present))
+    return run
+
+
+def new_baseline(policy: Policy, say: Callable[[str], None]) -> Baseline:
+    """Sizes of this program as it is now."""
+    manifest = resolve(policy.corpus or DEFAULT_CORPUS)
+    chosen = cases(discover(), policy, manifest, {Kind.SIZE})
+    live = LiveSide(_here(), manifest, _prepared(), policy.environment)
+    return measure(live, chosen, memory_metrics(policy.metrics), manifest, say)
+
+
+def self_check(policy: Policy, say: Callable[[str], None]) -> SelfCheck:
+    """The gate's check of itself, with this program on both sides."""
+    manifest = resolve(policy.corpus or DEFAULT_CORPUS)
+    chosen = cases(discover(), policy, manifest, set(Kind))
+    return SelfCheck(_here(), manifest, _prepared(), chosen, policy, say)
+
+
+def certificate_path() -> Path:
+    """Where the self-check of this host is kept."""
+    return places.results() / "selfcheck" / "gate.json"
+
+
+def certificate() -> str:
+    """What the self-check of this host says, for the foot of a result."""
+    return certificate_text(certificate_path())
+
+
+def default_baseline() -> Path:
+    """The committed baseline for a host like this one."""
+    return places.results() / "baselines" / file_name()
+
+
+def _prepared() -> Path:
+    return places.cache() / "gate" / "prepared"
+
+
+def _here() -> Side:
+    """The running program as a side."""
+    roots = (plugins.own_root(), *plugin_roots())
+    return Side(
+        label="this program",
+        environment=Environment("head", sys.executable, str(plugins.PACKAGE.parent)),
+        roots=roots,
+        backends=sides.describe(roots),
+        versions=versions(),
+        key=sides.sources_key(plugins.own_root()),
+    )
+
+
+def _cases(
+    catalogue: Catalogue,
+    head: Source,
+    policy: Policy,
+    manifest: Manifest,
+    metrics: Sequence[GatedMetric],
+) -> tuple[Case, ...]:
+    """Cases of the head's backends: availability is a matter of the sides, not of the parent."""
+    described = sides.describe((head.folder, *plugin_roots()))
+    there = Catalogue(described, catalogue.scenarios)
+    return cases(there, policy, manifest, {metric.kind for metric in metrics})

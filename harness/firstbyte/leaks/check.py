@@ -1,0 +1,179 @@
+"""One `firstbyte leaks`: which backends, at what cost, into which run folder, and the table."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from firstbyte import places
+from firstbyte.corpora.catalogue import resolve
+from firstbyte.engine import registry, session
+from firstbyte.engine.laboratory import Laboratory
+from firstbyte.engine.launch import current_environment
+from firstbyte.engine.plan import Plan
+from firstbyte.engine.registry import BackendInfo, Variant
+from firstbyte.engine.session import OpenRun, Session
+from firstbyte.leaks import kept as verdicts
+from firstbyte.leaks.corpus import leak_corpus
+from firstbyte.leaks.effort import Effort, cost_seconds, effort_for
+from firstbyte.leaks.investigation import EndedBadlyError, Finding, investigate, pilot
+from firstbyte.leaks.kept import LEGEND, NOT_RUN, Row
+from firstbyte.render import provenance
+from firstbyte.render.units import duration
+
+Subject = tuple[BackendInfo, Variant]
+Say = Callable[[str], None]
+
+_STYLES = {"LEAK": "bold red", NOT_RUN: "bold red", "CLEAN": "green"}
+
+
+@dataclass
+class LeakCheck:
+    """What to check, and on what; no run folder yet."""
+
+    laboratory: Laboratory
+    subjects: Sequence[Subject]
+    corpus: str
+
+
+@dataclass
+class LeakRun:
+    """A check under way, with its run folder."""
+
+    check: LeakCheck
+    laboratory: Laboratory
+    run: OpenRun
+    beside: Path | None = None
+    """Another run's folder, in which the verdicts are kept as well."""
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where the verdicts are kept."""
+        return [self.run.folder.path, *([self.beside] if self.beside else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The effort for one subject; `scan_seconds` is None where no pilot was run."""
+
+    effort: Effort
+    scan_seconds: float | None = None
+
+
+def prepare(corpus: str, backends: Sequence[str]) -> LeakCheck:
+    """Check the names and make the files. Raises HarnessError for bad input."""
+    catalogue = registry.discover()
+    everything = list(catalogue.backends)
+    subjects = [one for text in backends or everything for one in _subjects(catalogue, text)]
+    manifest = leak_corpus(resolve(corpus), places.cache())
+    return LeakCheck(Laboratory(manifest, catalogue), subjects, corpus)
+
+
+def start(check: LeakCheck, results: Path, beside: Path | None = None) -> LeakRun:
+    """Open a run folder for the check; the verdicts are kept in the folder `beside` as well.
+
+    Raises StoreError where it cannot be made.
+    """
+    manifest, catalogue = check.laboratory.manifest, check.laboratory.catalogue
+    note = f"Files of the leak check, made from the first shard of {check.corpus}."
+    here = current_environment()
+    manifests = {manifest.spec: manifest}
+    opened = session.start_run(
+        Session(catalogue, here, manifests, Plan(()), "leaks", (note,)), results
+    )
+    laboratory = Laboratory(manifest, catalogue, opened.run.run_id, keep=opened.add)
+    return LeakRun(check, laboratory, opened, beside)
+
+
+def plan(check: LeakCheck, detect_bytes: int | None, say: Say) -> list[Planned]:
+    """The effort for each subject: the default, or what a pilot says that `--detect` takes.
+
+    Raises HarnessError where that is out of reach.
+    """
+    if detect_bytes is None:
+        return [Planned(Effort()) for _ in check.subjects]
+    planned = []
+    for subject in check.subjects:
+        say(f"{_name(subject)}: pilot")
+        try:
+            noise, scan_seconds = pilot(check.laboratory, subject)
+        except EndedBadlyError:
+            # The check itself meets the same end, and reports it.
+            planned.append(Planned(Effort()))
+            continue
+        planned.append(Planned(effort_for(detect_bytes, noise, scan_seconds), scan_seconds))
+    return planned
+
+
+def costs(check: LeakCheck, efforts: Sequence[Planned]) -> list[str]:
+    """One line per subject: scans and seconds, and what they can show."""
+    lines = []
+    for subject, one in zip(check.subjects, efforts, strict=True):
+        line = f"{_name(subject)}: {one.effort.scans:,} scans"
+        if one.scan_seconds is None:
+            line += f", at most about {duration(2 * one.effort.budget_seconds)} if nothing is found"
+        else:
+            clean, followed = cost_seconds(one.effort, one.scan_seconds)
+            line += f", about {duration(clean)} if clean, {duration(followed)} if it leaks"
+        lines.append(f"{line}; {one.effort.note}" if one.effort.note else line)
+    return lines
+
+
+def investigate_all(run: LeakRun, efforts: Sequence[Planned], say: Say) -> Iterator[Finding]:
+    """Investigate every subject in turn; each finding is on disk before it is yielded."""
+    for subject, one in zip(run.check.subjects, efforts, strict=True):
+        name = _name(subject)
+        finding = investigate(run.laboratory, subject, one.effort, partial(_say_of, name, say))
+        run.findings.append(_with_picture(finding, run.run.folder.path))
+        for folder in run.folders:
+            verdicts.write(folder, run.run.run, provenance.command(run.run.run), run.findings)
+        yield run.findings[-1]
+
+
+def finish(run: LeakRun) -> Path:
+    """Seal the run folder and return its path."""
+    run.run.seal()
+    return run.run.folder.path
+
+
+def table(rows: Sequence[Row]) -> Group:
+    """The verdicts as the terminal shows them: a table, and below it why."""
+    made = Table(
+        "backend", "verdict", "B per scan", "scans", "would have seen", title="leak or not"
+    )
+    for one in rows:
+        outcome = Text(one.outcome, style=_STYLES.get(one.outcome, "bold yellow"))
+        made.add_row(Text(one.subject), outcome, one.slope, one.scans, one.would_have_seen)
+    reasons = [Text(f"{one.subject}: {one.reason}") for one in rows]
+    return Group(made, *reasons, Text(LEGEND, style="dim"))
+
+
+def _with_picture(finding: Finding, folder: Path) -> Finding:
+    """The finding with its flamegraph moved to the run folder, where it can be linked."""
+    if finding.flamegraph is None:
+        return finding
+    target = folder / f"leaks-{finding.backend}-{finding.variant}.html"
+    return replace(finding, flamegraph=Path(shutil.move(finding.flamegraph, target)))
+
+
+def _subjects(catalogue: registry.Catalogue, text: str) -> list[Subject]:
+    name, _, variant = text.partition(":")
+    backend = catalogue.backend(name)
+    chosen = [backend.variant(variant)] if variant else backend.variants
+    return [(backend, one) for one in chosen]
+
+
+def _say_of(name: str, say: Say, line: str) -> None:
+    say(f"{name}: {line}")
+
+
+def _name(subject: Subject) -> str:
+    return f"{subject[0].name}:{subject[1].name}"

@@ -1,0 +1,127 @@
+"""Leak verdicts as rows: what is kept beside a run, and what terminal and report show of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from firstbyte.errors import StoreError
+from firstbyte.leaks.investigation import Finding
+from firstbyte.leaks.rules import RESIDENT, LeakVerdict
+from firstbyte.model import Run
+from firstbyte.whole import write_whole
+
+FILE = "leaks.json"
+"""In a run folder: the verdicts, in the order in which they were reached."""
+NOT_RUN = "not run"
+LEGEND = (
+    "B per scan: Theil-Sen slope with its 99 % interval. Would have seen: the smallest leak per scan "
+    "that these series would have shown, in memory that an allocator counts and in any other."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One backend and variant. Texts are ready to be shown."""
+
+    subject: str
+    outcome: str
+    """The class of the verdict, or NOT_RUN."""
+    slope: str
+    scans: str
+    would_have_seen: str
+    reason: str
+    flamegraph: str = ""
+    """File in the folder of the check's run; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The verdicts of one check, and where they come from."""
+
+    rows: tuple[Row, ...]
+    run_id: str
+    """The run that holds the series behind them."""
+    command: str
+    started: str
+
+
+def row(finding: Finding) -> Row:
+    """What is shown of a finding."""
+    name = f"{finding.backend}:{finding.variant}"
+    if finding.verdict is None:
+        return Row(name, NOT_RUN, "", "", "", finding.trouble)
+    verdict = finding.verdict
+    culprit = f"; {_culprit(finding)}" if verdict.stacks else ""
+    return Row(
+        name,
+        verdict.outcome.value,
+        _slope(verdict),
+        f"{verdict.processes} x {verdict.scans:,}",
+        detectable(verdict),
+        f"{verdict.reason}{culprit}",
+        finding.flamegraph.name if finding.flamegraph else "",
+    )
+
+
+def detectable(verdict: LeakVerdict) -> str:
+    """The smallest leak that the run could have seen: in counted memory, and in any other."""
+    counted = [size for name, size in verdict.detectable_bytes.items() if name != RESIDENT]
+    parts = [f"{max(counted):,.0f} counted"] if counted else []
+    return ", ".join([*parts, f"{verdict.detectable_bytes[RESIDENT]:,.0f} elsewhere"])
+
+
+def write(folder: Path, run: Run, command: str, findings: Sequence[Finding]) -> None:
+    """Keep the verdicts in a run folder, in one step."""
+    kept = {
+        "run_id": run.run_id,
+        "command": command,
+        "started": run.started,
+        "verdicts": [_kept(finding) for finding in findings],
+    }
+    write_whole(folder / FILE, json.dumps(kept, indent=1, ensure_ascii=False))
+
+
+def read(folder: Path) -> Verdicts | None:
+    """The verdicts kept in a run folder, or None. Raises StoreError for a damaged file."""
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        rows = tuple(Row(**one["row"]) for one in kept["verdicts"])
+        return Verdicts(rows, kept["run_id"], kept["command"], kept["started"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{path} is damaged ({error}): remove it, or check again with `firstbyte leaks`"
+        ) from error
+
+
+def _kept(finding: Finding) -> dict[str, Any]:
+    return {
+        "backend": finding.backend,
+        "variant": finding.variant,
+        "verdict": asdict(finding.verdict) if finding.verdict else None,
+        "trouble": finding.trouble,
+        "row": asdict(row(finding)),
+    }
+
+
+def _culprit(finding: Finding) -> str:
+    assert finding.verdict is not None
+    stack = finding.verdict.stacks[0]
+    where = " < ".join(
+        f"{name} ({Path(file).name}:{line})" for name, file, line in stack.frames[:3]
+    )
+    more = f"; flamegraph: {finding.flamegraph.name}" if finding.flamegraph else ""
+    return f"{stack.bytes_per_scan:,.0f} B per scan from {where or 'a thread without Python'}{more}"
+
+
+def _slope(verdict: LeakVerdict) -> str:
+    slope = verdict.slope
+    if slope is None:
+        return ""
+    return f"{slope.estimate:,.0f} [{slope.low:,.0f}, {slope.high:,.0f}]"

@@ -1,0 +1,420 @@
+"""Leak or not: what a series of memory readings, one per scan, says, and how sure that is.
+
+Two rules look at a series after its first third is dropped; a third one (`leak_stacks`) names
+stacks.
+
+* **B**, for live bytes (glibc's statistics, an allocator's own counter): the 99 % lower bound of
+  the Theil-Sen slope is above a threshold.
+* **C**, for RssAnon, which shows leaks in allocators that nothing can ask: the same, with a
+  threshold that follows the noise. Resident memory wanders in steps, so a nominal p-value means
+  nothing there.
+
+**D**: threads or open files that every scan leaves behind are leaks whatever their memory.
+
+B and C ask in addition that the minimum rises from block to block and that no single rise makes up
+most of the growth: a warm-up or one step is not a leak. A flagged series is only a suspicion. A
+LEAK needs two of three fresh processes and a slope that persists over four times as many scans.
+
+Thresholds come from clean runs of pyarrow, polars, datafusion, arro3 and duckdb; they are
+validated on other runs (METHODOLOGY). With glibc's per-thread caches off (`quiet`), the live
+bytes of most readers are constant to the byte; with them on, chunks parked in the caches of
+worker threads look live and drift by some 100 KiB in all, which is why the allowance is a sum and
+not a slope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+
+from firstbyte.analysis.stats import Slope, theil_sen
+from firstbyte.leaks.accumulation import Accumulation
+from firstbyte.leaks.stacks import LeakingStack
+
+KIB = 1024
+MIB = 1024 * KIB
+
+CONFIDENCE = 0.99
+MIN_TAIL_SCANS = 61
+"""Scans that must remain once the first third is dropped."""
+FIT_POINTS = 300
+"""Longer series are condensed to about this many block medians: Theil-Sen looks at all pairs."""
+BLOCKS = 5
+LARGEST_SHARE = 0.6
+"""No single rise between two blocks may make up more of the whole growth than this."""
+
+LIVE_FLOOR_BYTES = 48.0
+"""Least slope per scan that rule B calls a leak, with glibc's per-thread caches off."""
+LIVE_DRIFT_BYTES = 150 * KIB
+"""What per-thread caches may add over a whole series when they are on."""
+RESIDENT_FLOOR_BYTES = 1024.0
+"""Least slope per scan that rule C calls a leak."""
+NOISE_FACTOR = 2.0
+"""The slope that noise of range R can imitate over n scans is taken as this times R / n."""
+
+PERSISTENCE = 0.5
+"""Over four times the scans, a leak keeps at least this share of its slope."""
+LONGER = 4
+CONFIRMING_PROCESSES = 3
+CONFIRMING_MAJORITY = 2
+
+LEFT_PER_SCAN = 0.9
+"""Threads or descriptors left per scan from which on they count as leaked."""
+CACHE_STEP_BYTES = 256 * KIB
+KEPT_BYTES = 16 * MIB
+"""Least memory for which RETENTION or FRAGMENTATION is worth a word."""
+
+RESIDENT = "rss_anon_bytes"
+LIVE_SUFFIX = "_live_bytes"
+
+
+class LeakClass(StrEnum):
+    """What a leak check can say. Only LEAK and INCONCLUSIVE say that something must be done."""
+
+    CLEAN = "CLEAN"
+    LEAK = "LEAK"
+    ACCUMULATION = "ACCUMULATION"
+    RETENTION = "RETENTION"
+    CACHE = "CACHE"
+    FRAGMENTATION = "FRAGMENTATION"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFinding:
+    """What one series says. All sizes are bytes; slopes and thresholds are bytes per scan."""
+
+    ledger: str
+    rule: str
+    scans: int
+    slope: Slope
+    noise_bytes: float
+    """Range of the residuals about the fitted line."""
+    threshold_bytes: float
+    detectable_bytes: float
+    """The smallest leak per scan that the rule would have flagged in a series as noisy as this
+    one.
+    """
+    rising: bool
+
+    @property
+    def flagged(self) -> bool:
+        return self.rising and self.slope.low > self.threshold_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one process of `leak_scan` reported.
+
+    `repeats`, `distinct` and `again` hold one reading per scan by ledger: of the same file over and
+    over, of files with names not seen before, and of those files once more. `values` are the single
+    figures, named as the scenario names them. `quiet` says that glibc's per-thread caches were off.
+    """
+
+    repeats: Mapping[str, Sequence[float]]
+    values: Mapping[str, float] = field(default_factory=dict)
+    distinct: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    again: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    accumulation: Accumulation | None = None
+    quiet: bool = False
+
+    @property
+    def scans(self) -> int:
+        """Repeated scans of the process; fewer than asked for where its time was up."""
+        return min((len(values) for values in self.repeats.values()), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class LeakVerdict:
+    """The answer for one backend and variant, with the smallest leak that it could have seen."""
+
+    outcome: LeakClass
+    reason: str
+    rule: str = ""
+    ledger: str = ""
+    slope: Slope | None = None
+    scans: int = 0
+    processes: int = 0
+    detectable_bytes: Mapping[str, float] = field(default_factory=dict)
+    """By ledger, bytes per scan; a leak in an allocator without a counter shows in RssAnon only."""
+    stacks: tuple[LeakingStack, ...] = ()
+    wants: str = ""
+    """What would settle it: `processes`, `longer` or nothing."""
+
+
+def judge_series(
+    ledger: str, values: Sequence[float], *, quiet: bool, floor_bytes: float | None = None
+) -> SeriesFinding:
+    """Apply rule C to RssAnon and rule B to any other ledger.
+
+    `floor_bytes` replaces the rule's own floor, for whoever looks for smaller leaks and pays with
+    more scans. Raises ValueError for a series that is too short.
+    """
+    tail = [float(value) for value in values[len(values) // 3 :]]
+    if len(tail) < MIN_TAIL_SCANS:
+        raise ValueError(
+            f"{ledger}: {len(values)} scans are too few for a verdict, "
+            f"at least {MIN_TAIL_SCANS * 3 // 2 + 1} are needed"
+        )
+    x, y = condensed(tail)
+    slope = theil_sen(x, y, CONFIDENCE)
+    noise = residual_range(tail, slope.estimate)
+    resident = ledger == RESIDENT
+    floor = floor_bytes
+    if floor is None:
+        floor = RESIDENT_FLOOR_BYTES if resident else LIVE_FLOOR_BYTES
+    threshold = max(floor, NOISE_FACTOR * noise / len(tail))
+    if not resident and not quiet:
+        threshold = max(threshold, LIVE_DRIFT_BYTES / len(values))
+    return SeriesFinding(
+        ledger=ledger,
+        rule="C" if resident else "B",
+        scans=len(values),
+        slope=slope,
+        noise_bytes=noise,
+        threshold_bytes=threshold,
+        detectable_bytes=threshold + (slope.estimate - slope.low),
+        rising=rises_evenly(tail),
+    )
+
+
+def condensed(values: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Positions and medians of consecutive blocks, at most about FIT_POINTS of them."""
+    size = -(-len(values) // FIT_POINTS)
+    starts = range(0, len(values) - size + 1, size)
+    medians = [sorted(values[start : start + size])[size // 2] for start in starts]
+    return [start + (size - 1) / 2 for start in starts], medians
+
+
+def residual_range(values: Sequence[float], slope: float) -> float:
+    """Range of the readings about a line of that slope."""
+    residuals = [value - slope * index for index, value in enumerate(values)]
+    return max(residuals) - min(residuals)
+
+
+def rises_evenly(values: Sequence[float]) -> bool:
+    """The block minima rise every time, and no single rise dominates."""
+    size = len(values) // BLOCKS
+    minima = [min(values[block * size : (block + 1) * size]) for block in range(BLOCKS)]
+    rises = [after - before for before, after in pairwise(minima)]
+    return min(rises) > 0 and max(rises) <= LARGEST_SHARE * sum(rises)
+
+
+def judge_process(
+    observation: Observation, live_floor_bytes: float | None = None
+) -> dict[str, SeriesFinding]:
+    """The findings of the repeated scans of one process, by ledger."""
+    return {
+        ledger: judge_series(
+            ledger,
+            values,
+            quiet=observation.quiet,
+            floor_bytes=None if ledger == RESIDENT else live_floor_bytes,
+        )
+        for ledger, values in observation.repeats.items()
+    }
+
+
+def verdict(
+    observations: Sequence[Observation],
+    longer: Observation | None = None,
+    *,
+    stacks: Sequence[LeakingStack] = (),
+    floor_bytes: float | None = None,
+) -> LeakVerdict:
+    """The verdict on one to three processes of N scans and, if there was one, a process of 4N.
+
+    A suspicion that has not been followed up is INCONCLUSIVE, and `wants` says what would settle
+    it. `stacks` are those that rule A found; they name the culprit of a leak, and do not decide.
+    `floor_bytes` are the bytes per scan that live ledgers are judged by. Raises ValueError
+    without an observation and for series that are too short.
+    """
+    if not observations:
+        raise ValueError("a verdict needs at least one process")
+    judged = [judge_process(one, floor_bytes) for one in observations]
+    basis = _Basis(tuple(observations), tuple(judged), longer, tuple(stacks), floor_bytes)
+    return (
+        _left_behind(basis)
+        or _leak(basis)
+        or _accumulation(basis)
+        or _cache(basis)
+        or _kept(basis)
+        or basis.say(LeakClass.CLEAN, basis.clean_reason())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """All that the steps of a verdict look at."""
+
+    observations: tuple[Observation, ...]
+    judged: tuple[dict[str, SeriesFinding], ...]
+    longer: Observation | None
+    stacks: tuple[LeakingStack, ...]
+    live_floor_bytes: float | None
+
+    def say(
+        self,
+        outcome: LeakClass,
+        reason: str,
+        *,
+        finding: SeriesFinding | None = None,
+        rule: str = "",
+        wants: str = "",
+    ) -> LeakVerdict:
+        worst: dict[str, float] = {}
+        for findings in self.judged:
+            for ledger, one in findings.items():
+                worst[ledger] = max(worst.get(ledger, 0.0), one.detectable_bytes)
+        steepest = finding or max(
+            self.judged[0].values(), key=lambda one: one.slope.low / one.threshold_bytes
+        )
+        return LeakVerdict(
+            outcome=outcome,
+            reason=reason,
+            rule=rule or (finding.rule if finding else ""),
+            ledger=steepest.ledger,
+            slope=steepest.slope,
+            scans=steepest.scans,
+            processes=len(self.observations),
+            detectable_bytes=worst,
+            stacks=self.stacks if outcome is LeakClass.LEAK else (),
+            wants=wants,
+        )
+
+    def clean_reason(self) -> str:
+        flagged = sum(any(f.flagged for f in findings.values()) for findings in self.judged)
+        if flagged:
+            return f"flagged in {flagged} of {len(self.judged)} processes, and not confirmed"
+        return "no ledger grows with the scans"
+
+
+def _left_behind(basis: _Basis) -> LeakVerdict | None:
+    for what in ("threads", "descriptors"):
+        key = f"left_{what}_per_scan"
+        rates = [one.values[key] for one in basis.observations if key in one.values]
+        if rates and min(rates) >= LEFT_PER_SCAN:
+            reason = f"{_median(rates):.2g} {what} left behind per scan"
+            if len(rates) < CONFIRMING_MAJORITY:
+                return basis.say(
+                    LeakClass.INCONCLUSIVE,
+                    f"{reason} in one process: not confirmed",
+                    rule="D",
+                    wants="processes",
+                )
+            return basis.say(LeakClass.LEAK, reason, rule="D")
+    return None
+
+
+def _leak(basis: _Basis) -> LeakVerdict | None:
+    for ledger in _by_preference(basis.judged[0]):
+        findings = [one[ledger] for one in basis.judged if ledger in one]
+        flagged = [one for one in findings if one.flagged]
+        if not flagged:
+            continue
+        first = flagged[0]
+        if len(findings) < CONFIRMING_PROCESSES:
+            return basis.say(
+                LeakClass.INCONCLUSIVE,
+                f"{ledger} grows {first.slope.estimate:,.0f} B per scan in one process: not confirmed",
+                finding=first,
+                wants="processes",
+            )
+        if len(flagged) < CONFIRMING_MAJORITY:
+            continue
+        if basis.longer is None or ledger not in basis.longer.repeats:
+            return basis.say(
+                LeakClass.INCONCLUSIVE,
+                f"{ledger} grows {first.slope.estimate:,.0f} B per scan in {len(flagged)} of "
+                f"{len(findings)} processes: not followed over {LONGER} times the scans",
+                finding=first,
+                wants="longer",
+            )
+        late = judge_process(basis.longer, basis.live_floor_bytes)[ledger]
+        if late.flagged and late.slope.estimate >= PERSISTENCE * first.slope.estimate:
+            return basis.say(
+                LeakClass.LEAK,
+                f"{ledger} grows {late.slope.estimate:,.0f} B per scan in {len(flagged)} of "
+                f"{len(findings)} processes, and still does after {late.scans:,} scans",
+                finding=late,
+            )
+    return None
+
+
+def _by_preference(findings: Mapping[str, SeriesFinding]) -> list[str]:
+    """Live ledgers first: they are exact, and a leak in them shows in RssAnon as well."""
+    return sorted(findings, key=lambda ledger: (ledger == RESIDENT, ledger))
+
+
+def _accumulation(basis: _Basis) -> LeakVerdict | None:
+    """Live ledgers count at once; RssAnon wanders, so it has to show it in most processes."""
+    found = [
+        one.accumulation
+        for one in basis.observations
+        if one.accumulation is not None and one.accumulation.found
+    ]
+    if not found:
+        return None
+    reason = found[0].reason
+    if found[0].ledger != RESIDENT or len(found) >= CONFIRMING_MAJORITY:
+        return basis.say(LeakClass.ACCUMULATION, reason, rule="rho")
+    if len(basis.observations) < CONFIRMING_PROCESSES:
+        reason = f"{reason} in one process: not confirmed"
+        return basis.say(LeakClass.INCONCLUSIVE, reason, rule="rho", wants="processes")
+    return None
+
+
+def _cache(basis: _Basis) -> LeakVerdict | None:
+    """Live bytes step up over distinct files, and stand still when the same files come again."""
+    for one, findings in zip(basis.observations, basis.judged, strict=True):
+        for ledger in one.distinct:
+            if ledger == RESIDENT or ledger not in one.again or findings[ledger].flagged:
+                continue
+            before = _median(one.repeats[ledger][-len(one.distinct[ledger]) :])
+            filled = one.distinct[ledger][-1]
+            after = _median(one.again[ledger])
+            step = after - before
+            floor = max(CACHE_STEP_BYTES, 4 * findings[ledger].noise_bytes)
+            if step > floor and one.again[ledger][-1] - filled < step / 4:
+                half = one.distinct[ledger][len(one.distinct[ledger]) // 2]
+                grows = "still growing" if filled - half > step / 4 else "bounded"
+                return basis.say(
+                    LeakClass.CACHE,
+                    f"{ledger} grew {step:,.0f} B over {len(one.distinct[ledger])} files with names "
+                    f"not seen before ({grows}), and stood still when they came again",
+                    rule="distinct files",
+                )
+    return None
+
+
+def _kept(basis: _Basis) -> LeakVerdict | None:
+    """Memory that nobody uses and the kernel did not get back: RETENTION or FRAGMENTATION."""
+    values = basis.observations[0].values
+    if "dropped_rss_anon_bytes" not in values:
+        return None
+    dropped, trimmed = values["dropped_rss_anon_bytes"], values["trimmed_rss_anon_bytes"]
+    if dropped - trimmed > KEPT_BYTES:
+        return basis.say(
+            LeakClass.RETENTION,
+            f"{(dropped - trimmed) / MIB:,.1f} MiB were kept after everything was dropped, and went "
+            "back to the kernel when the allocator was trimmed or left idle",
+            rule="trim",
+        )
+    if "trimmed_free_bytes" in values:
+        resident = trimmed - values["base_rss_anon_bytes"]
+        live = values["trimmed_glibc_live_bytes"] - values["base_glibc_live_bytes"]
+        pinned = min(resident - live, values["trimmed_free_bytes"])
+        if pinned > KEPT_BYTES:
+            return basis.say(
+                LeakClass.FRAGMENTATION,
+                f"{pinned / MIB:,.1f} MiB of malloc's heap are free and resident, in pieces that "
+                "trimming cannot give back",
+                rule="trim",
+            )
+    return None
+
+
+def _median(values: Sequence[float]) -> float:
+    return sorted(values)[len(values) // 2]

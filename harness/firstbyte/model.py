@@ -1,0 +1,150 @@
+"""The nouns of the harness as frozen dataclasses: standard library only, JSON in and out.
+
+A worker imports this module before it imports a backend, so nothing here may import anything heavy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SCHEMA_VERSION = 1
+"""Version of the stored records; its history stands beside the loader in `firstbyte.engine.store`."""
+
+Param = str | int | float | bool
+
+
+class Status(StrEnum):
+    """How a cell ended. Everything but OK carries a reason."""
+
+    OK = "OK"
+    WRONG = "WRONG"
+    ERROR = "ERROR"
+    CRASHED = "CRASHED"
+    TIMEOUT = "TIMEOUT"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    SKIPPED = "SKIPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An interpreter with its installed versions: the second half of `backend@environment`."""
+
+    name: str
+    python: str
+    root: str
+    """The folder from which its workers import `firstbyte`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a worker may take before the parent kills it."""
+
+    timeout_s: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Scenario x backend x variant x environment x corpus x parameters x instrument: the unit of work."""
+
+    scenario: str
+    backend: str
+    variant: str
+    environment: str
+    corpus: str
+    params: Mapping[str, Param]
+    instrument: str
+    processes: int
+    """Fresh worker processes, one after another; each gives `repetitions` samples."""
+    repetitions: int
+    limits: Limits
+
+    @property
+    def key(self) -> str:
+        """Identity of the cell within a run: what `--resume` matches and what records are joined on."""
+        params = ",".join(f"{name}={self.params[name]}" for name in sorted(self.params))
+        return "/".join(
+            (
+                self.scenario,
+                f"{self.backend}:{self.variant}@{self.environment}",
+                self.corpus,
+                params or "-",
+                self.instrument,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The figures of one repetition.
+
+    `values` maps a metric to a number with the unit in its name (`first_batch_ns`); `series` holds raw
+    sequences (`rss_anon_bytes` after every scan, say).
+    """
+
+    values: Mapping[str, float]
+    series: Mapping[str, list[float]] = field(default_factory=dict)
+    process: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A cell, how it ended and what it gave."""
+
+    schema: int
+    run_id: str
+    cell: Cell
+    versions: Mapping[str, str]
+    status: Status
+    reason: str
+    samples: tuple[Sample, ...]
+    stderr_tail: str
+    started: str
+    duration_s: float
+
+    @property
+    def ok(self) -> bool:
+        return self.status is Status.OK
+
+    def to_json(self) -> str:
+        """One line of `records.jsonl`."""
+        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+
+    @staticmethod
+    def from_json(line: str) -> Record:
+        """The inverse of `to_json`. Raises KeyError, TypeError or ValueError for anything else."""
+        raw: dict[str, Any] = json.loads(line)
+        raw["cell"] = cell_from_dict(raw["cell"])
+        raw["status"] = Status(raw["status"])
+        raw["samples"] = tuple(Sample(**sample) for sample in raw["samples"])
+        return Record(**raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The records of one invocation and the fingerprint of where and how they were made."""
+
+    run_id: str
+    started: str
+    argv: tuple[str, ...]
+    profile: str
+    git: Mapping[str, str]
+    host: Mapping[str, Any]
+    versions: Mapping[str, str]
+    corpora: Mapping[str, Mapping[str, Any]]
+    notes: tuple[str, ...] = ()
+    """Lines that table and report show at their top, such as a corpus that could not be fetched."""
+    finished: str = ""
+    plan_fingerprint: str = ""
+    schema: int = SCHEMA_VERSION
+
+
+def cell_from_dict(raw: Mapping[str, Any]) -> Cell:
+    """A cell from its JSON object. Raises KeyError or TypeError where fields are missing or unknown."""
+    fields = dict(raw)
+    fields["limits"] = Limits(**fields["limits"])
+    return Cell(**fields)

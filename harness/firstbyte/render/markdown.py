@@ -1,0 +1,71 @@
+"""A gate's result as Markdown, for a pull-request comment or a job summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from firstbyte.gate.result import GateResult
+from firstbyte.gate.rows import HEADINGS, WOULD_SEE, Row, rows
+from firstbyte.gate.trials import Outcome
+from firstbyte.render.units import duration
+
+_RIGHT = {"base", "head", "change [interval]", "pairs", "would see"}
+
+
+class MarkdownGate:
+    """GitHub-flavoured Markdown: what needs attention first, what passed folded away."""
+
+    def __init__(self, result: GateResult) -> None:
+        self._result = result
+
+    def render(self) -> str:
+        result = self._result
+        all_rows = rows(result.verdicts)
+        attention = [row for row in all_rows if row.outcome is not Outcome.PASS]
+        quiet = [row for row in all_rows if row.outcome is Outcome.PASS]
+        parts = [
+            f"### Gate: {result.outcome}",
+            f"{_escape(result.head)} against {_escape(result.base)}: {self._counts()}; "
+            f"{result.pairs} pairs in {duration(result.seconds)}.",
+        ]
+        if attention:
+            parts += [_table(attention), "\n".join(_reasons(attention))]
+        if quiet:
+            summary = f"{len(quiet)} of {len(all_rows)} metrics passed"
+            parts.append(f"<details><summary>{summary}</summary>\n\n{_table(quiet)}\n\n</details>")
+        if not all_rows:
+            parts.append("Nothing was measured, so nothing is known.")
+        parts += ["\n".join(f"> {_escape(note)}" for note in result.notes)] if result.notes else []
+        parts.append(
+            f"{_escape(result.rule)} {WOULD_SEE}. Self-check: {_escape(result.certificate)}"
+        )
+        return "\n\n".join(parts) + "\n"
+
+    def _counts(self) -> str:
+        counts = self._result.counts()
+        return (
+            ", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no verdict"
+        )
+
+
+def _table(lines: Sequence[Row]) -> str:
+    ruler = ["---:" if heading in _RIGHT else ":---" for heading in HEADINGS]
+    table = [HEADINGS, ruler, *(tuple(map(_escape, line.cells)) for line in lines)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
+
+
+def _reasons(lines: Sequence[Row]) -> list[str]:
+    return [f"- {_escape(f'{line.case} {line.metric}: {line.rule}')}" for line in lines]
+
+
+def _escape(text: str) -> str:
+    """Keep what the programs said from becoming markup, a mention or another table cell."""
+    flat = " ".join(text.split())
+    for mark in "\\`*_|[]#":
+        flat = flat.replace(mark, "\\" + mark)
+    return (
+        flat.replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace("@", "@&#8203;")
+    )

@@ -1,0 +1,81 @@
+"""The planted truths: what each fault of the planted backend is, and what the checks must say of
+it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstbyte.engine import registry
+from firstbyte.errors import HarnessError
+from firstbyte.leaks.rules import LeakClass
+from firstbyte.plugins import PACKAGE
+from firstbyte.visibility.rule import Sight
+
+BACKEND = "planted"
+FOLDER = PACKAGE.parent.parent / "tests" / "planted"
+
+TRUTHS: dict[str, LeakClass] = {
+    "clean": LeakClass.CLEAN,
+    "malloc_leak": LeakClass.LEAK,
+    "malloc_leak_4k": LeakClass.LEAK,
+    "malloc_leak_per_batch": LeakClass.LEAK,
+    "malloc_leak_every_7th": LeakClass.LEAK,
+    "python_leak": LeakClass.LEAK,
+    "mmap_leak": LeakClass.LEAK,
+    "bundled_leak": LeakClass.LEAK,
+    "bundled_leak_counted": LeakClass.LEAK,
+    "thread_leak": LeakClass.LEAK,
+    "descriptor_leak": LeakClass.LEAK,
+    "retention": LeakClass.RETENTION,
+    "fragmentation": LeakClass.FRAGMENTATION,
+    "cache_bounded": LeakClass.CACHE,
+    "cache_unbounded": LeakClass.CACHE,
+    "accumulation": LeakClass.ACCUMULATION,
+    "accumulation_bundled": LeakClass.ACCUMULATION,
+    "read_ahead": LeakClass.CLEAN,
+    "reference_cycle": LeakClass.CLEAN,
+}
+"""Variant of the planted backend -> the only right verdict."""
+
+SIGHTS: dict[str, Sight] = {
+    "native": Sight.SEEN,
+    "bundled": Sight.HIDDEN,
+    "bundled_counted": Sight.HIDDEN,
+}
+"""Variant -> what memray sees of it."""
+
+HARDEST = ("malloc_leak", "bundled_leak")
+"""The smallest planted leaks, with and without an allocator that can be asked: tried most often."""
+
+CONTROLS = ("clean", "read_ahead", "reference_cycle")
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """A peak of known size, and whether memray can see it."""
+
+    variant: str
+    size_bytes: int
+    in_heap: bool
+
+
+PEAKS = (Peak("peak", 64 << 20, in_heap=True), Peak("peak_bundled", 64 << 20, in_heap=False))
+"""Held for 10 ms in the middle of one scan."""
+PEAK_TOLERANCE_BYTES = 1e6
+PEAK_TOLERANCE_SHARE = 0.02
+
+
+def make_findable() -> None:
+    """Add the planted backend to this process's plug-ins. Raises HarnessError without its folder."""
+    if not (FOLDER / "backends" / BACKEND / "backend.toml").is_file():
+        raise HarnessError(
+            f"no planted faults in {FOLDER}: the self-check runs from a checkout of the project"
+        )
+    entries = os.environ.get(registry.PLUGINS_VARIABLE, "").split(os.pathsep)
+    if str(FOLDER) not in (str(Path(entry).resolve()) for entry in entries if entry):
+        os.environ[registry.PLUGINS_VARIABLE] = os.pathsep.join(
+            [*(entry for entry in entries if entry), str(FOLDER)]
+        )

@@ -1,0 +1,26 @@
+"""What the self-checks of a host said, a line each: shown in every report of a run made on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from firstbyte.engine.fingerprint import differences
+from firstbyte.gate.workshop import certificate_path
+from firstbyte.selfcheck.gate.certificate import certificate_text
+from firstbyte.selfcheck.memory import check as memory
+
+
+def of_host(host: Mapping[str, Any]) -> tuple[str, ...]:
+    """The certificates kept here, as far as they are of that host; else what to run.
+
+    Raises HarnessError for a damaged one.
+    """
+    return (_memory(host), f"gate: {certificate_text(certificate_path(), of=host)}")
+
+
+def _memory(host: Mapping[str, Any]) -> str:
+    made = memory.load()
+    if made is not None and (differing := differences(made.host, host)):
+        return f"{memory.in_words(None)} (there is one of another host: {'; '.join(differing)})"
+    return memory.in_words(made)

@@ -1,0 +1,171 @@
+"""What allocators themselves say is live: glibc's statistics and the counters of a backend.
+
+Used by scenarios that look at memory, between scans and never inside what is measured. glibc is
+asked through `psutil.heap_info` (mallinfo2(3)): bytes handed out by malloc, in its heaps and in
+mappings of its own; it knows nothing of mappings that a library makes itself, nor of an allocator
+linked into one. Counters come from the backend's optional `allocator_bytes`.
+
+A ledger is named `<allocator>_live_bytes`. glibc's is absent where the C library keeps no
+statistics.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import re
+import time
+from array import array
+from collections.abc import Mapping
+from typing import Any
+
+from firstbyte.api import Backend
+from firstbyte.worker.instruments.proc_memory import read_status
+
+GLIBC = "glibc_live_bytes"
+RESIDENT = "rss_anon_bytes"
+SETTLE_SECONDS = 1.0
+SETTLE_STEP_SECONDS = 0.02
+SETTLED_BYTES = 64 * 1024
+SETTLED_STEPS = 10
+"""Readings in a row that must agree: an allocator may purge only after a pause."""
+
+
+class _Mallinfo2(ctypes.Structure):
+    """struct mallinfo2 of glibc 2.33 and later (mallinfo(3))."""
+
+    _fields_ = (
+        ("arena", ctypes.c_size_t),
+        ("ordblks", ctypes.c_size_t),
+        ("smblks", ctypes.c_size_t),
+        ("hblks", ctypes.c_size_t),
+        ("hblkhd", ctypes.c_size_t),
+        ("usmblks", ctypes.c_size_t),
+        ("fsmblks", ctypes.c_size_t),
+        ("uordblks", ctypes.c_size_t),
+        ("fordblks", ctypes.c_size_t),
+        ("keepcost", ctypes.c_size_t),
+    )
+
+
+class Ledgers:
+    """Reads everything that can be asked in this process.
+
+    `read` makes a few short-lived objects and keeps nothing. Make one before the memory base is
+    taken: psutil and ctypes are imported here.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._counters = getattr(backend, "allocator_bytes", None)
+        self._peaks = getattr(backend, "allocator_peak_bytes", None)
+        self._reset_peak = getattr(backend, "reset_peak", None)
+        self._trim = getattr(backend, "trim", None)
+        self._libc: Any = ctypes.CDLL(None)
+        self._status = os.open("/proc/self/status", os.O_RDONLY)
+        self._heap_info = _glibc_statistics(self._libc)
+
+    def read(self) -> dict[str, int]:
+        """Live bytes by ledger, and RssAnon."""
+        readings = {RESIDENT: read_status(self._status)[0]}
+        if self._heap_info is not None:
+            heap = self._heap_info()
+            readings[GLIBC] = heap.heap_used + heap.mmap_used
+        if self._counters is not None:
+            readings.update(_named(self._counters(), "live"))
+        return readings
+
+    def resident_bytes(self) -> int:
+        """RssAnon alone: asking glibc takes longer the more pieces its heap is in."""
+        return read_status(self._status)[0]
+
+    def reset_peaks(self) -> None:
+        """Start the backend's own peaks anew, where it has any."""
+        if self._reset_peak is not None:
+            self._reset_peak()
+
+    def peaks(self) -> dict[str, int]:
+        """Peaks that the backend's counters kept since `reset_peaks`: `<allocator>_peak_bytes`."""
+        return _named(self._peaks(), "peak") if self._peaks is not None else {}
+
+    def free_bytes(self) -> int | None:
+        """Bytes in malloc's heaps that are free, given back to the kernel or not; None if
+        unknown.
+        """
+        if self._heap_info is None:
+            return None
+        return int(self._libc.mallinfo2().fordblks)
+
+    def trim(self) -> None:
+        """Ask the backend's allocators and malloc to give back what they can."""
+        if self._trim is not None:
+            self._trim()
+        if self._heap_info is not None:
+            self._libc.malloc_trim(0)
+
+    def settle(self) -> dict[str, int]:
+        """Wait until RssAnon stands still, a second at most, and read everything."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        last, steady = self.read()[RESIDENT], 0
+        while steady < SETTLED_STEPS and time.monotonic() < deadline:
+            time.sleep(SETTLE_STEP_SECONDS)
+            now = read_status(self._status)[0]
+            steady = steady + 1 if abs(now - last) <= SETTLED_BYTES else 0
+            last = now
+        return self.read()
+
+    def close(self) -> None:
+        os.close(self._status)
+
+
+class Series:
+    """One preallocated array per ledger: a list that grows while it is filled would look like a
+    leak.
+    """
+
+    def __init__(self, ledgers: Ledgers, length: int) -> None:
+        self._ledgers = ledgers
+        self._arrays = {name: array("q", bytes(8 * length)) for name in ledgers.read()}
+        self._filled = 0
+
+    def note(self) -> None:
+        """Write the present readings into the next place. Raises IndexError when all are taken."""
+        for name, value in self._ledgers.read().items():
+            self._arrays[name][self._filled] = value
+        self._filled += 1
+
+    def series(self, prefix: str = "") -> dict[str, array[int]]:
+        """What was noted, by ledger."""
+        return {prefix + name: values[: self._filled] for name, values in self._arrays.items()}
+
+
+def aftermath(ledgers: Ledgers) -> dict[str, float]:
+    """What stays once everything was dropped: after gc (`dropped_*`), and after trim (`trimmed_*`).
+
+    Both wait until RssAnon stands still: a pool may hold hundreds of megabytes for a moment after
+    the scan. `trimmed_free_bytes` is what malloc's heaps hold free after the trim.
+    """
+    gc.collect()
+    values = {f"dropped_{name}": float(value) for name, value in ledgers.settle().items()}
+    ledgers.trim()
+    values |= {f"trimmed_{name}": float(value) for name, value in ledgers.settle().items()}
+    free = ledgers.free_bytes()
+    return values if free is None else values | {"trimmed_free_bytes": float(free)}
+
+
+def _named(counters: Mapping[str, int], kind: str) -> dict[str, int]:
+    """`{"arrow pool": 1}` as `{"arrow_pool_live_bytes": 1}`."""
+    return {
+        f"{re.sub(r'[^0-9a-z]+', '_', name.lower())}_{kind}_bytes": int(value)
+        for name, value in counters.items()
+    }
+
+
+def _glibc_statistics(libc: Any) -> Any:
+    """`psutil.heap_info`, or None where the C library has no mallinfo2 and no malloc_trim."""
+    if not (hasattr(libc, "mallinfo2") and hasattr(libc, "malloc_trim")):
+        return None
+    import psutil
+
+    libc.mallinfo2.restype = _Mallinfo2
+    return psutil.heap_info

@@ -1,0 +1,22 @@
+"""The clock with the memory sampler running beside it: shows what the sampler costs the worker.
+
+Not for results. `firstbyte selfcheck` sets it beside the plain clock; were the two to differ, the
+sampler of `proc_memory` would be changing what it looks at.
+"""
+
+from __future__ import annotations
+
+from firstbyte.worker.instruments import proc_memory
+from firstbyte.worker.instruments.clock import Probe
+
+__all__ = ["POLL_SECONDS", "Observer", "Probe"]
+
+POLL_SECONDS = proc_memory.POLL_SECONDS
+
+
+class Observer(proc_memory.Observer):
+    """Samples as `proc_memory` does, and reports only how often."""
+
+    def values(self, begin_ns: int, end_ns: int, sample: dict[str, float]) -> dict[str, float]:
+        inside = sum(begin_ns <= at <= end_ns for at in self.at_ns)
+        return {"memory_samples_count": float(inside)}

@@ -1,0 +1,217 @@
+"""The child: reads one order on standard input, does it, and writes JSON lines.
+
+Standard library only until the backend is imported. File descriptor 1 becomes standard error, so that
+stray prints of libraries cannot break the protocol, which goes on through a descriptor of its own.
+A worker can be run by hand: `firstbyte cell ... | python -m firstbyte.worker`.
+"""
+
+import time
+
+STARTED_NS = time.monotonic_ns()
+
+import faulthandler  # noqa: E402  (the stamp above is the end of `spawn_ns`)
+import fcntl  # noqa: E402
+import importlib  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import select  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Callable, Iterator, Mapping, Sequence  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
+from functools import partial  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any, cast  # noqa: E402
+
+from firstbyte.api import Backend, BuildRefusedError, Scenario, Shard, Unsupported  # noqa: E402
+from firstbyte.plugins import mount  # noqa: E402
+from firstbyte.worker.instruments.proc_memory import read_status  # noqa: E402
+from firstbyte.worker.loading import create_backend  # noqa: E402
+from firstbyte.worker.order import PREPARE, Order  # noqa: E402
+from firstbyte.worker.turns import TurnTaker  # noqa: E402
+from firstbyte.worker.verify import shard_digests  # noqa: E402
+
+TRACEBACK_SIGNAL = signal.SIGUSR2
+"""The parent sends it before it kills a worker that takes too long: all stacks go to stderr."""
+
+OBSERVER_SWITCH_SECONDS = 0.01
+"""Time for the parent, which polls every millisecond, to turn to other processes before a span."""
+
+
+class Protocol:
+    """JSON lines to the parent, on a descriptor that children do not inherit."""
+
+    def __init__(self) -> None:
+        self._descriptor = os.dup(1)
+        os.dup2(2, 1)
+
+    def send(self, event: str, **fields: Any) -> None:
+        line = json.dumps({"event": event, **fields}, ensure_ascii=False, default=str)
+        # A lone surrogate (part of an undecodable file name in a message) becomes a question mark.
+        remaining = memoryview(line.encode("utf-8", "replace") + b"\n")
+        while remaining:
+            remaining = remaining[os.write(self._descriptor, remaining) :]
+
+
+class WorkerBench:
+    """The `Bench` of firstbyte.api in a worker process."""
+
+    def __init__(
+        self,
+        order: Order,
+        protocol: Protocol,
+        probe: Any,
+        backend: Backend,
+        startup: dict[str, float],
+    ) -> None:
+        self.backend = backend
+        self.shards: Sequence[Shard] = [
+            Shard(Path(path), rows)
+            for path, rows in zip(order.shards, order.shard_rows, strict=True)
+        ]
+        self.columns: Sequence[str] | None = None
+        self.text_column = order.text_column
+        self.batch_rows = order.batch_rows
+        self.params = order.cell.params
+        self.instrument = order.cell.instrument
+        self.repetitions = order.cell.repetitions
+        self.final_process = order.final_process
+        self.startup: Mapping[str, float] = startup
+        self.create_backend: Callable[[], Backend] = partial(
+            create_backend, order.plugin_roots, order.backend_module, order.backend_options
+        )
+        self._protocol = protocol
+        self._probe = probe
+        self._turns = TurnTaker(order.turns) if order.turns else None
+        self._observing_others = False
+        self._figures: dict[str, float] = {}
+        self._span_ns = (0, 0)
+
+    @contextmanager
+    def span(self) -> Iterator[dict[str, float]]:
+        self._figures = {}
+        if self._turns:
+            self._turns.await_turn()
+        begin_ns = time.monotonic_ns()
+        self._probe.begin()
+        try:
+            yield self._figures
+        finally:
+            figures = self._probe.end()
+            self._span_ns = (begin_ns, time.monotonic_ns())
+            if not self._observing_others:
+                self._figures.update(figures)
+
+    def emit(
+        self, values: Mapping[str, float], series: Mapping[str, Sequence[float]] | None = None
+    ) -> None:
+        self._protocol.send(
+            "sample",
+            values={**self._figures, **values},
+            series={name: list(points) for name, points in (series or {}).items()},
+            begin_ns=self._span_ns[0],
+            end_ns=self._span_ns[1],
+        )
+        self._figures = {}
+
+    def check_rows(self, shard: int, rows: int) -> None:
+        self._protocol.send("rows", shard=shard, rows=rows)
+
+    def check_first_value(self, shard: int, value: object) -> None:
+        self._protocol.send("first_value", shard=shard, value=value)
+
+    def check_digests(self, shard: int, digests: Mapping[str, Any]) -> None:
+        self._protocol.send("digest", shard=shard, **digests)
+
+    def verify(self, shard: int) -> None:
+        digests = shard_digests(self.backend, self.shards[shard], self.batch_rows)
+        self.check_digests(shard, digests)
+
+    def observe(self, pids: Sequence[int]) -> None:
+        self._observing_others = True
+        self._protocol.send("observe", pids=list(pids))
+        time.sleep(OBSERVER_SWITCH_SECONDS)
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process when the parent closes our standard input, as on its death.
+
+    SIGIO of a pipe whose writer has gone (fcntl(2), O_ASYNC); it needs no thread. The default action
+    of SIGIO ends the process. The group is the owner, so reader processes end as well.
+    """
+    if os.getpgrp() != os.getpid():
+        return  # run by hand: the shell's pipeline would be the owner
+    fcntl.fcntl(0, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([0], [], [], 0)[0]:  # it died while this was set up: no signal will come
+        os.kill(0, signal.SIGIO)
+
+
+def main() -> int:
+    """Do the order on standard input. Returns the exit code: 0 when a `done` was sent."""
+    protocol = Protocol()
+    faulthandler.enable()
+    faulthandler.register(TRACEBACK_SIGNAL, all_threads=True)
+    try:
+        order = Order.from_json(sys.stdin.readline())
+    except (ValueError, KeyError, TypeError) as error:
+        print(f"worker: standard input holds no order: {error}", file=sys.stderr)
+        return 2
+    die_with_parent()
+    protocol.send("started", pid=os.getpid())
+    try:
+        work(order, protocol)
+    except Unsupported as error:
+        protocol.send("failed", kind="unsupported", reason=str(error))
+    except BuildRefusedError as error:
+        protocol.send("failed", kind="refused", reason=str(error))
+    except MemoryError as error:
+        protocol.send("failed", kind="memory", reason=f"MemoryError: {error}".rstrip(": "))
+    except SystemExit:
+        raise
+    except BaseException as error:  # a Rust panic is no Exception, and must be named all the same
+        import traceback
+
+        traceback.print_exc()
+        protocol.send("failed", kind="error", reason=f"{type(error).__name__}: {error}")
+    else:
+        protocol.send("done")
+        return 0
+    return 1
+
+
+def work(order: Order, protocol: Protocol) -> None:
+    """Import the backend (timed), then prepare or measure."""
+    instrument = importlib.import_module(f"firstbyte.worker.instruments.{order.cell.instrument}")
+    probe = instrument.Probe(json.loads(order.to_json()))
+    mount(order.plugin_roots)
+    scenario = cast(Scenario, importlib.import_module(order.scenario_module))
+    anon_before, file_before = _own_rss_bytes()
+    import_began_ns = time.monotonic_ns()
+    backend = create_backend(order.plugin_roots, order.backend_module, order.backend_options)
+    imported_ns = time.monotonic_ns()
+    anon_after, file_after = _own_rss_bytes()
+    startup: dict[str, float] = {
+        "harness_ns": import_began_ns - STARTED_NS,
+        "import_ns": imported_ns - import_began_ns,
+        "import_rss_anon_bytes": anon_after - anon_before,
+        "import_rss_file_bytes": file_after - file_before,
+    }
+    if order.spawned_ns:
+        startup["spawn_ns"] = STARTED_NS - order.spawned_ns
+    if order.task == PREPARE:
+        sources = [Path(path) for path in order.shards]
+        prepared = backend.prepare(sources, Path(order.prepared_directory))
+        protocol.send("prepared", shards=[str(path) for path in prepared])
+    else:
+        scenario.run(WorkerBench(order, protocol, probe, backend, startup))
+    protocol.send("versions", versions=backend.versions())
+
+
+def _own_rss_bytes() -> tuple[int, int]:
+    """RssAnon and RssFile (with shared memory) of this process."""
+    status = os.open("/proc/self/status", os.O_RDONLY)
+    try:
+        return read_status(status)[:2]
+    finally:
+        os.close(status)

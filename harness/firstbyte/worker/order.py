@@ -1,0 +1,54 @@
+"""The order that a parent writes to a worker: everything the worker needs, as one JSON line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from firstbyte.model import Cell, cell_from_dict
+from firstbyte.worker.turns import Turns
+
+MEASURE = "measure"
+PREPARE = "prepare"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One worker process's work. Paths are text, as it crosses a pipe as JSON."""
+
+    task: str
+    """`measure`, or `prepare`: convert the shards to the backend's own format."""
+    cell: Cell
+    plugin_roots: tuple[str, ...]
+    """Folders whose `backends/` and `scenarios/` are mounted beside the project's own."""
+    backend_module: str
+    backend_options: Mapping[str, Any]
+    scenario_module: str
+    shards: tuple[str, ...]
+    shard_rows: tuple[int, ...]
+    text_column: str
+    batch_rows: int
+    prepared_directory: str
+    final_process: bool = True
+    spawned_ns: int = 0
+    """CLOCK_MONOTONIC of the parent just before it started the process; 0 for a worker run by hand."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that the parent starts the process with, beside its own."""
+    turns: Turns | None = None
+    """Where this worker measures in turns with another."""
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @staticmethod
+    def from_json(line: str) -> Order:
+        """The inverse of `to_json`. Raises ValueError, KeyError or TypeError for anything else."""
+        raw = json.loads(line)
+        raw["cell"] = cell_from_dict(raw["cell"])
+        raw["plugin_roots"] = tuple(raw["plugin_roots"])
+        raw["shards"] = tuple(raw["shards"])
+        raw["shard_rows"] = tuple(raw["shard_rows"])
+        raw["turns"] = Turns(**raw["turns"]) if raw["turns"] else None
+        return Order(**raw)
