@@ -111,6 +111,23 @@ def test_plug_ins_that_do_not_describe_themselves(cli: Cli, tmp_path: Path) -> N
     assert f"{folder / 'backend.toml'}: missing capabilities, format" in done.stderr
 
 
+NO_COMPILER = {
+    "/no/such/cc": "need a C compiler (cc, or CC=...)",
+    "false": "false cannot build the native planted faults",
+}
+
+
+@pytest.mark.parametrize("compiler", NO_COMPILER)
+def test_a_self_check_without_a_c_compiler_says_so_at_once(
+    cli: Cli, tmp_path: Path, compiler: str
+) -> None:
+    done = cli("selfcheck", "memory", CC=compiler, XDG_CACHE_HOME=str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert done.stderr.startswith("firstbyte: no memory self-check here: ")
+    assert NO_COMPILER[compiler] in done.stderr
+    assert not (tmp_path / "firstbyte" / "corpora").exists(), "nothing was built for it"
+
+
 def test_damaged_runs_are_named(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "run.json").write_text("{")

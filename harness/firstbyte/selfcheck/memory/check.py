@@ -34,6 +34,7 @@ from firstbyte.selfcheck.memory.planted import (
     SIGHTS,
     TRUTHS,
     Peak,
+    compile_faults,
     make_findable,
 )
 from firstbyte.selfcheck.memory.trials import Trial, trials
@@ -165,10 +166,11 @@ def self_check(repetitions: int, say: Say, *, resume: bool = False) -> Certifica
     """Run everything and return the certificate.
 
     The smallest planted leaks are tried `repetitions` times, others as `planned_repetitions` says.
-    `resume` goes on with a check that was stopped. Raises HarnessError outside a checkout, and
-    where there is nothing that can be resumed.
+    `resume` goes on with a check that was stopped. Raises HarnessError without a C compiler,
+    and where there is nothing that can be resumed.
     """
     make_findable()
+    compile_faults()
     journal = Journal(certificate_path().with_name("memory.progress.jsonl"), resume=resume)
     laboratory = Laboratory(leak_corpus(resolve(CORPUS), places.cache()), registry.discover())
     sights = {variant: _sight(laboratory, variant, say) for variant in SIGHTS}

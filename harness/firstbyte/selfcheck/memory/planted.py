@@ -4,18 +4,21 @@ it.
 
 from __future__ import annotations
 
+import importlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from firstbyte.api import Unsupported
 from firstbyte.engine import registry
 from firstbyte.errors import HarnessError
 from firstbyte.leaks.rules import LeakClass
-from firstbyte.plugins import PACKAGE
+from firstbyte.plugins import PACKAGE, mount
 from firstbyte.visibility.rule import Sight
 
 BACKEND = "planted"
-FOLDER = PACKAGE.parent.parent / "tests" / "planted"
+FOLDER = PACKAGE / "selfcheck" / "planted"
+"""A plug-in root: its backend is found by self-checks and by nobody else."""
 
 TRUTHS: dict[str, LeakClass] = {
     "clean": LeakClass.CLEAN,
@@ -69,13 +72,27 @@ PEAK_TOLERANCE_SHARE = 0.02
 
 
 def make_findable() -> None:
-    """Add the planted backend to this process's plug-ins. Raises HarnessError without its folder."""
-    if not (FOLDER / "backends" / BACKEND / "backend.toml").is_file():
-        raise HarnessError(
-            f"no planted faults in {FOLDER}: the self-check runs from a checkout of the project"
-        )
+    """Add the planted backend to this process's plug-ins."""
     entries = os.environ.get(registry.PLUGINS_VARIABLE, "").split(os.pathsep)
     if str(FOLDER) not in (str(Path(entry).resolve()) for entry in entries if entry):
         os.environ[registry.PLUGINS_VARIABLE] = os.pathsep.join(
             [*(entry for entry in entries if entry), str(FOLDER)]
         )
+
+
+def compile_faults() -> None:
+    """Build what the planted faults need, before hours are spent on faults that need nothing.
+
+    Raises HarnessError where there is no C compiler, or none that can.
+    """
+    mount([FOLDER])
+    native = importlib.import_module(f"firstbyte.backends.{BACKEND}.native")
+    try:
+        native.build()
+    except Unsupported as error:
+        raise HarnessError(f"no memory self-check here: {error}") from error
+    except OSError as error:
+        raise HarnessError(
+            f"no memory self-check here: cannot keep its C library in {error.filename}: "
+            f"{error.strerror}"
+        ) from error
