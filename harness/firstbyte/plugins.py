@@ -17,9 +17,13 @@ KINDS = ("backends", "scenarios")
 
 
 def checkout() -> Path | None:
-    """The top of the checkout that this package is imported from; None for an installed one."""
+    """The top of the checkout that this package is imported from; None for an installed one.
+
+    An installed package may lie below folders of any name, such as a plug-in root of the user's.
+    """
     top = PACKAGE.parent.parent
-    return top if all((top / kind).is_dir() for kind in KINDS) else None
+    here = PACKAGE.parent.name == "harness" and all((top / kind).is_dir() for kind in KINDS)
+    return top if here else None
 
 
 def own_root() -> Path:

@@ -51,20 +51,32 @@ def versions() -> dict[str, str]:
     return dict(sorted((d.name, d.version) for d in metadata.distributions()))
 
 
-def git(root: Path) -> dict[str, str]:
-    """Commit and cleanliness of the checkout; empty where it is none."""
+def git(top: Path | None) -> dict[str, str]:
+    """Commit and cleanliness of the checkout with that top; empty where there is none.
+
+    A repository around it says nothing about it: it may be an unpacked archive in a project of the user's.
+    """
+    if top is None:
+        return {}
+    # A hook of git's runs with variables that would make every folder a part of its repository.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def ask(*words: str) -> str | None:
         try:
             done = subprocess.run(
-                ["git", "-C", str(root), *words], capture_output=True, text=True, check=False
+                ["git", "-C", str(top), *words],
+                env=environ,
+                capture_output=True,
+                text=True,
+                check=False,
             )
         except OSError:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
+    around = ask("rev-parse", "--show-toplevel")
     commit = ask("rev-parse", "HEAD")
-    if commit is None:
+    if commit is None or around is None or Path(around) != top.resolve():
         return {}
     return {"commit": commit, "dirty": "yes" if ask("status", "--porcelain") else "no"}
 

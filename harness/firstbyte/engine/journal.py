@@ -9,7 +9,7 @@ from typing import Any
 
 from firstbyte.engine import fingerprint as environment
 from firstbyte.errors import HarnessError
-from firstbyte.plugins import PACKAGE
+from firstbyte.plugins import checkout
 
 
 class Journal:
@@ -69,6 +69,6 @@ def _circumstances() -> dict[str, Any]:
     host = environment.host()
     return {
         "host": {name: host[name] for name in environment.COMPARABLE_FIELDS},
-        "commit": environment.git(PACKAGE).get("commit"),
+        "commit": environment.git(checkout()).get("commit"),
         "versions": environment.versions(),
     }

@@ -22,7 +22,7 @@ from firstbyte.engine.registry import Catalogue
 from firstbyte.engine.store import RunFolder, find_unfinished, load, read_records, run_folders
 from firstbyte.errors import CorpusError, HarnessError
 from firstbyte.model import Environment, Record, Run
-from firstbyte.plugins import PACKAGE
+from firstbyte.plugins import checkout
 
 DEFAULT_CORPUS = "gettext"
 OFFLINE_CORPORA = ("mt", "llm")
@@ -101,7 +101,7 @@ def start_run(session: Session, results: Path) -> OpenRun:
         started=now.isoformat(timespec="seconds"),
         argv=("firstbyte", *sys.argv[1:]),
         profile=session.profile,
-        git=environment.git(PACKAGE),
+        git=environment.git(checkout()),
         host=environment.host(),
         versions=environment.versions(),
         corpora={spec: _about(manifest) for spec, manifest in session.manifests.items()},
