@@ -6,6 +6,14 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """What follows a name that does not exist: the one that was perhaps meant, and all there are."""
+    names = sorted(allowed)
+    near = get_close_matches(name, names, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    return f"{hint} (allowed: {', '.join(names) or 'none found'})"
+
+
 class HarnessError(Exception):
     """Base of all errors that the command line prints as one line.
 
@@ -19,10 +27,7 @@ class UnknownNameError(HarnessError):
     """A backend, variant, scenario, corpus, instrument or metric that does not exist."""
 
     def __init__(self, kind: str, name: str, allowed: Iterable[str]) -> None:
-        names = sorted(allowed)
-        near = get_close_matches(name, names, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        super().__init__(f"no {kind} '{name}'{hint} (allowed: {', '.join(names) or 'none found'})")
+        super().__init__(f"no {kind} '{name}'{nearest(name, allowed)}")
 
 
 class CorpusError(HarnessError):

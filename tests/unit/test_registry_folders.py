@@ -73,14 +73,36 @@ WRONG = {
         "exactly one variant must say default",
     ),
     "two of a name": (GOOD.replace('"two"', '"one"'), "two variants have the same name"),
-    "a variant without a name": (GOOD.replace('name = "two"', ""), "a variant has no name"),
+    "a variant without a name": (GOOD.replace('name = "two"', ""), "variants[1]: missing name"),
+    "options that nobody reads": (
+        GOOD.replace("[variants.options]", "[variants.option]"),
+        "variants[0]: unknown key 'option'; did you mean 'options'? (allowed: best, default, ",
+    ),
+    "a key that nobody reads": (
+        "instal = 'pip'\n" + GOOD,
+        ": unknown key 'instal'; did you mean 'install'? (allowed: capabilities, ",
+    ),
+    "a switch as a text": (
+        GOOD.replace("best = true", 'best = "yes"'),
+        "variants[1].best: expected true or false, got 'yes'",
+    ),
+    "a text as a list": (
+        GOOD.replace('["scan"]', '"scan"'),
+        "capabilities: expected a list, got 'scan'",
+    ),
     "no module": (GOOD.replace('"backend.py"', '"other.py"'), "module 'other.py' is not a file"),
     "a name with a slash": (GOOD.replace('"mine"', '"../mine"'), "name '../mine' may not contain"),
     "a name with a colon": (GOOD.replace('"mine"', '"mi:ne"'), "name 'mi:ne' may not contain"),
     "a variant with an at": (GOOD.replace('"two"', '"t@o"'), "name 't@o' may not contain"),
-    "no thread at all": (GOOD.replace("threads = 2", "threads = 0"), "'two' has threads = 0"),
-    "threads as a switch": (GOOD.replace("threads = 2", "threads = true"), "threads = True"),
-    "threads as a word": (GOOD.replace("threads = 2", 'threads = "many"'), 'from 1, or "all"'),
+    "no thread at all": (
+        GOOD.replace("threads = 2", "threads = 0"),
+        "threads: expected a whole number from 1",
+    ),
+    "threads as a switch": (GOOD.replace("threads = 2", "threads = true"), "or 'all', got True"),
+    "threads as a word": (
+        GOOD.replace("threads = 2", 'threads = "many"'),
+        "variants[1].threads: expected a whole number from 1 or 'all', got 'many'",
+    ),
     "no name at all": (GOOD.replace('"mine"', '""'), "name '' is empty"),
 }
 
@@ -104,11 +126,90 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+SCENARIO = '''"""Mine."""
+from firstbyte.api import ALL, Metric, Repetitions
+
+ORDER = 1
+QUICK_VARIANTS = ALL
+INSTRUMENTS = ("clock",)
+GRID = {"mode": ("scan",)}
+METRICS = (Metric("wall_ns", "a time"),)
+
+
+def needs(params):
+    return frozenset({str(params["mode"])})
+
+
+def repetitions(params, instrument, profile):
+    return Repetitions(1, 1)
+
+
+def run(bench):
+    pass
+
+
+def derive(params, values):
+    return {}
+'''
+
+
+def scenario(root: Path, name: str, text: str = SCENARIO) -> Path:
+    """A scenario's file in that plug-in folder."""
+    path = root / "scenarios" / f"{name}.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+WRONG_SCENARIOS = {
+    "attribute": (
+        SCENARIO.replace("METRICS =", "METRIC ="),
+        "missing METRICS",
+    ),
+    "type": (
+        SCENARIO.replace('("clock",)', '"clock"'),
+        "INSTRUMENTS: expected a list, got 'clock'",
+    ),
+    "value": (SCENARIO.replace('("scan",)', "(None,)"), "GRID.mode[0]: expected a text or "),
+    "word": (SCENARIO.replace("= ALL", '= "al"'), "expected 'all' or 'extremes', got 'al'"),
+    "metric": (SCENARIO.replace('Metric("wall_ns", "a time")', '"wall_ns"'), "got 'wall_ns'"),
+    "function": (SCENARIO.replace("def derive", "def drive"), "missing the functions derive"),
+    "needs": (SCENARIO.replace('["mode"]', '["mod"]'), "needs({'mode': 'scan'}) fails: KeyError"),
+    "syntax": ("def (", "cannot be imported: SyntaxError"),
+    "import": ("import no_such_library", "cannot be imported: ModuleNotFoundError"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_SCENARIOS)
+def test_a_wrong_scenario_is_refused_in_one_line(plugins: Path, kind: str) -> None:
+    text, reason = WRONG_SCENARIOS[kind]
+    path = scenario(plugins, f"wrong_{kind}", text)
+    with pytest.raises(PluginError) as caught:
+        registry.discover()
+    assert str(caught.value).startswith(f"{path}: ")
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_capability_that_no_scenario_asks_for_is_refused(plugins: Path) -> None:
+    made = folder(plugins, GOOD.replace('["scan"]', '["scan", "reopne"]'))
+    with pytest.raises(PluginError) as caught:
+        registry.discover()
+    assert str(caught.value).startswith(
+        f"{made / 'backend.toml'}: unknown capability 'reopne'; did you mean 'reopen'? (allowed: "
+    )
+
+
+def test_a_plug_in_scenario_may_ask_for_a_new_capability(plugins: Path) -> None:
+    folder(plugins, GOOD.replace('["scan"]', '["scan", "seek"]'))
+    scenario(plugins, "my_seek", SCENARIO.replace('("scan",)', '("seek",)'))
+    assert registry.discover().backend("mine").capabilities == {"scan", "seek"}
+
+
 def test_a_folder_is_all_it_takes(plugins: Path) -> None:
     """Nothing else is touched, and nothing of the backend is imported."""
     folder(plugins)
-    (plugins / "scenarios").mkdir()
-    (plugins / "scenarios" / "my_scan.py").write_text('"""Mine."""\nraise RuntimeError\n')
+    scenario(plugins, "my_scan")
     (plugins / "scenarios" / "_helper.py").write_text("")
     known = registry.discover()
     assert known.backend("mine").folder == plugins / "backends" / "mine"
@@ -125,8 +226,7 @@ def test_two_of_one_name_are_refused(plugins: Path) -> None:
 
 
 def test_two_scenarios_of_one_name_are_refused(plugins: Path) -> None:
-    (plugins / "scenarios").mkdir()
-    (plugins / "scenarios" / "full_scan.py").write_text("")
+    scenario(plugins, "full_scan")
     with pytest.raises(PluginError, match="two scenarios are called 'full_scan'"):
         registry.discover()
 

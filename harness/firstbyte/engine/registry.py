@@ -4,47 +4,75 @@ A backend is a folder with a `backend.toml`; a scenario is a module file. They a
 project's own `backends/` and `scenarios/`, in the folders named by `FIRSTBYTE_PLUGINS` (each with
 `backends/` and `scenarios/` inside), and behind installed entry points (`firstbyte.backends` and
 `firstbyte.scenarios`, each the import name of a package whose folder has the same form).
-No backend is imported here: availability is read from installed metadata.
+No backend is imported here: availability is read from installed metadata. Scenarios are: what they
+may ask of a backend is what a backend may say that it can do.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib
 import importlib.util
 import os
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from firstbyte import plugins
 from firstbyte.api import Metric, Scenario
+from firstbyte.contracts import ContractError, conform, read_toml, unknown
+from firstbyte.engine import scenario_module
 from firstbyte.errors import PluginError, UnknownNameError
 
 PLUGINS_VARIABLE = "FIRSTBYTE_PLUGINS"
 
 ALL_CORES = "all"
 
-_BACKEND_KEYS = {"name", "language", "format", "summary", "module", "capabilities", "variants"}
-
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way to use a backend; `options` go to the module's `create(**options)`."""
+    """One way to use a backend, as `[[variants]]` of its `backend.toml` states it."""
 
     name: str
-    summary: str
-    default: bool
-    best: bool
-    options: Mapping[str, Any]
-    threads: int | str | None = None
+    summary: str = ""
+    default: bool = False
+    best: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What goes to the module's `create(**options)`."""
+    threads: Annotated[int, Meta(ge=1)] | Literal["all"] | None = None
     """Threads that may decode at once: a number, ALL_CORES, or None where it is not declared."""
     full_only: bool = False
     """Left to the full profile, unless a user names it."""
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A `backend.toml`."""
+
+    name: str
+    language: str
+    format: str
+    summary: str
+    module: str
+    """File in the same folder that has `create(**options)`."""
+    capabilities: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    distribution: str | None = None
+    install: str = "see its README.md"
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if sum(variant.default for variant in self.variants) != 1:
+            raise ValueError("exactly one variant must say default = true")
+        if len({variant.name for variant in self.variants}) != len(self.variants):
+            raise ValueError("two variants have the same name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +120,7 @@ class ScenarioInfo:
 
     @cached_property
     def module(self) -> Scenario:
-        return cast(Scenario, importlib.import_module(self.import_name))
+        return scenario_module.load(self.import_name, self.path)
 
     @property
     def doc(self) -> str:
@@ -143,7 +171,20 @@ def discover() -> Catalogue:
                 f"two scenarios are called '{path.stem}': {scenarios[path.stem].path} and {path}"
             )
         scenarios[path.stem] = ScenarioInfo(path.stem, path, f"{package}.{path.stem}")
+    _check_capabilities(backends.values(), scenarios.values())
     return Catalogue(dict(sorted(backends.items())), dict(sorted(scenarios.items())))
+
+
+def _check_capabilities(backends: Iterable[BackendInfo], scenarios: Iterable[ScenarioInfo]) -> None:
+    """A capability that no scenario asks for is a misspelt one: its cells would be skipped for good."""
+    asked = frozenset().union(
+        *(scenario_module.capabilities(one.module, one.path) for one in scenarios)
+    )
+    for backend in backends:
+        for name in sorted(backend.capabilities - asked):
+            raise PluginError(
+                f"{backend.folder / 'backend.toml'}: {unknown('capability', name, sorted(asked))}"
+            )
 
 
 def read_backend(folder: Path, package: str) -> BackendInfo:
@@ -152,63 +193,30 @@ def read_backend(folder: Path, package: str) -> BackendInfo:
     Raises PluginError that names the file and the key."""
     path = folder / "backend.toml"
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        said = conform(read_toml(path), Description)
+    except (OSError, ContractError) as error:
         raise PluginError(f"{path}: {error}") from error
-    if missing := sorted(_BACKEND_KEYS - raw.keys()):
-        raise PluginError(f"{path}: missing {', '.join(missing)}")
-    _check_name(path, raw["name"])
-    variants = tuple(_read_variant(path, entry) for entry in raw["variants"])
-    if sum(variant.default for variant in variants) != 1:
-        raise PluginError(f"{path}: exactly one variant must say default = true")
-    if len({variant.name for variant in variants}) != len(variants):
-        raise PluginError(f"{path}: two variants have the same name")
-    if not (folder / raw["module"]).is_file():
-        raise PluginError(f"{path}: module '{raw['module']}' is not a file of this folder")
+    if not (folder / said.module).is_file():
+        raise PluginError(f"{path}: module '{said.module}' is not a file of this folder")
     return BackendInfo(
-        name=raw["name"],
-        language=raw["language"],
-        format=raw["format"],
-        summary=raw["summary"],
+        name=said.name,
+        language=said.language,
+        format=said.format,
+        summary=said.summary,
         folder=folder,
-        module=f"{package}.{Path(raw['module']).stem}",
-        distribution=raw.get("distribution"),
-        install=raw.get("install", "see its README.md"),
-        capabilities=frozenset(raw["capabilities"]),
-        variants=variants,
+        module=f"{package}.{Path(said.module).stem}",
+        distribution=said.distribution,
+        install=said.install,
+        capabilities=frozenset(said.capabilities),
+        variants=said.variants,
     )
 
 
-def _check_name(path: Path, name: str) -> None:
+def _check_name(name: str) -> None:
     """What separates the parts of a cell's key and of a folder's path cannot be in a name."""
     if not name or any(mark in name for mark in "/:@,"):
         problem = "may not contain any of / : @ ," if name else "is empty"
-        raise PluginError(f"{path}: the name '{name}' {problem}")
-
-
-def _read_variant(path: Path, raw: Mapping[str, Any]) -> Variant:
-    if "name" not in raw:
-        raise PluginError(f"{path}: a variant has no name")
-    _check_name(path, raw["name"])
-    return Variant(
-        name=raw["name"],
-        summary=raw.get("summary", ""),
-        default=raw.get("default", False),
-        best=raw.get("best", False),
-        options=dict(raw.get("options", {})),
-        threads=_threads(path, raw),
-        full_only=raw.get("full_only", False),
-    )
-
-
-def _threads(path: Path, raw: Mapping[str, Any]) -> int | str | None:
-    threads: int | str | None = raw.get("threads")
-    if threads in (None, ALL_CORES) or (type(threads) is int and threads >= 1):
-        return threads
-    raise PluginError(
-        f"{path}: variant '{raw['name']}' has threads = {threads!r};"
-        f' it must be a whole number from 1, or "{ALL_CORES}"'
-    )
+        raise ValueError(f"the name '{name}' {problem}")
 
 
 def plugin_roots() -> tuple[Path, ...]:
