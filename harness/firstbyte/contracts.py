@@ -160,13 +160,12 @@ def _check_keys(raw: object, shape: Any, where: str) -> None:
         return
     if (found := _class_in(shape)) and isinstance(raw, Mapping):
         at = f"{where.removeprefix('.')}: " if where else ""
-        allowed = _fields(found)
-        for name in raw:
-            if name not in allowed:
-                raise ContractError(at + unknown("key", name, sorted(allowed)))
-        if missing := sorted(name for name in allowed if allowed[name] and name not in raw):
-            raise ContractError(f"{at}missing {', '.join(missing)}")
-    for step, value, part in _parts(raw, shape):
+        allowed, required = _fields(found)
+        if surplus := raw.keys() - allowed:
+            raise ContractError(at + unknown("key", min(surplus, key=str), sorted(allowed)))
+        if missing := required - raw.keys():
+            raise ContractError(f"{at}missing {', '.join(sorted(missing))}")
+    for step, value, part in _parts(raw, shape, _types_with_keys):
         _check_keys(value, part, where + step)
 
 
@@ -175,7 +174,7 @@ def _blame(raw: object, shape: Any, where: str) -> str:
     try:
         msgspec.convert(raw, shape)
     except msgspec.ValidationError as error:
-        for step, value, part in _parts(raw, shape):
+        for step, value, part in _parts(raw, shape, _types):
             if found := _blame(value, part, where + step):
                 return found
         if isinstance(error.__cause__, ValueError):  # a class's own rule, said in __post_init__
@@ -185,22 +184,29 @@ def _blame(raw: object, shape: Any, where: str) -> str:
     return ""
 
 
-def _parts(raw: object, shape: Any) -> Iterator[tuple[str, object, Any]]:
-    """What the data consist of: the step that leads to a part, its value and what it should be."""
+def _parts(
+    raw: object, shape: Any, types: Callable[[Any], Mapping[str, Any]]
+) -> Iterator[tuple[str, object, Any]]:
+    """What the data consist of: the step that leads to a part, its value and what it should be.
+
+    `types` gives the fields of a dataclass that are of interest.
+    """
     origin, arguments = get_origin(shape), get_args(shape)
     if (found := _class_in(shape)) and isinstance(raw, Mapping):
-        known = _types(found)
-        yield from ((f".{name}", raw[name], known[name]) for name in raw if name in known)
+        for name, part in types(found).items():
+            if name in raw:
+                yield f".{name}", raw[name], part
     elif origin in _TABLES and isinstance(raw, Mapping):
-        yield from ((f".{name}", value, arguments[1]) for name, value in raw.items())
+        for name, value in raw.items():
+            yield f".{name}", value, arguments[1]
     elif origin in _LISTS and isinstance(raw, list | tuple):
         several = len(arguments) == 1 or arguments[-1] is ...
-        types = [arguments[0]] * len(raw) if several else arguments
-        for number, (value, part) in enumerate(zip(raw, types, strict=False)):
+        parts = [arguments[0]] * len(raw) if several else arguments
+        for number, (value, part) in enumerate(zip(raw, parts, strict=False)):
             yield f"[{number}]", value, part
     elif origin is Annotated or origin in _UNIONS:
         for choice in arguments:
-            yield from _parts(raw, choice)
+            yield from _parts(raw, choice, types)
 
 
 @cache
@@ -220,16 +226,24 @@ def _has_keys(shape: Any) -> bool:
 
 
 @cache
-def _fields(shape: Any) -> Mapping[str, bool]:
-    """The fields of a dataclass, and whether it cannot be made without them."""
-    return {
-        one.name: one.default is MISSING and one.default_factory is MISSING for one in fields(shape)
-    }
+def _fields(shape: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """The fields of a dataclass, and those without which it cannot be made."""
+    required = (
+        one.name
+        for one in fields(shape)
+        if one.default is MISSING and one.default_factory is MISSING
+    )
+    return frozenset(one.name for one in fields(shape)), frozenset(required)
 
 
 @cache
 def _types(shape: Any) -> Mapping[str, Any]:
     return hints_of(shape, include_extras=True)
+
+
+@cache
+def _types_with_keys(shape: Any) -> Mapping[str, Any]:
+    return {name: part for name, part in _types(shape).items() if _has_keys(part)}
 
 
 def _mismatch(where: str, shape: Any, got: object) -> str:

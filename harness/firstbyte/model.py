@@ -15,6 +15,8 @@ SCHEMA_VERSION = 1
 """Version of the stored records; its history stands beside the loader in `firstbyte.engine.store`."""
 
 Param = str | int | float | bool
+Figure = int | float
+"""Two types, as a count of bytes or nanoseconds that goes to JSON comes back as the whole number it was."""
 
 
 class Status(StrEnum):
@@ -86,8 +88,8 @@ class Sample:
     sequences (`rss_anon_bytes` after every scan, say).
     """
 
-    values: Mapping[str, float]
-    series: Mapping[str, list[float]] = field(default_factory=dict)
+    values: Mapping[str, Figure]
+    series: Mapping[str, list[Figure]] = field(default_factory=dict)
     process: int = 0
 
 
@@ -113,15 +115,6 @@ class Record:
     def to_json(self) -> str:
         """One line of `records.jsonl`."""
         return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
-
-    @staticmethod
-    def from_json(line: str) -> Record:
-        """The inverse of `to_json`. Raises KeyError, TypeError or ValueError for anything else."""
-        raw: dict[str, Any] = json.loads(line)
-        raw["cell"] = cell_from_dict(raw["cell"])
-        raw["status"] = Status(raw["status"])
-        raw["samples"] = tuple(Sample(**sample) for sample in raw["samples"])
-        return Record(**raw)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,27 @@ def test_folders_that_cannot_be_made_are_named_before_the_run(
     assert not list(Path(good).glob("*/run.json")), "nothing was measured"
 
 
+def test_a_damaged_run_stops_nobody_but_those_who_name_it(
+    cli: Cli, tiny_corpus: str, tmp_path: Path
+) -> None:
+    folders = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
+    cells = ["run", "-c", tiny_corpus, *SCAN, *folders]
+    assert cli(*cells).returncode == 0
+    (run,) = (tmp_path / "results").iterdir()
+    with (run / "records.jsonl").open("a") as file:
+        file.write('{"schema": 99}\n')
+    (run / "run.json").write_text("{}")
+    problem = "records.jsonl, line 2: its schema is 99, this firstbyte reads up to "
+    for more in (["--dry-run"], []):
+        done = cli(*cells, *more)
+        assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
+        assert done.stderr.startswith(f"firstbyte: a run was passed over: cannot read {run}")
+        assert problem in done.stderr
+    named = cli("show", run.name, *folders[:2])
+    assert (named.returncode, named.stdout, named.stderr.count("\n")) == (4, "", 1), named.stderr
+    assert f"cannot read {run / 'run.json'}: schema: expected a whole number" in named.stderr
+
+
 def test_plug_ins_that_do_not_describe_themselves(cli: Cli, tmp_path: Path) -> None:
     done = cli("list", FIRSTBYTE_PLUGINS="/no/such/folder")
     assert (done.returncode, done.stderr.count("\n")) == (6, 1)
@@ -133,7 +154,7 @@ def test_damaged_runs_are_named(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "r" / "run.json").write_text("{")
     done = cli("show", "latest", "--results", str(tmp_path))
     assert (done.returncode, done.stderr.count("\n")) == (4, 1)
-    assert f"{tmp_path / 'r' / 'run.json'} is damaged" in done.stderr
+    assert f"cannot read {tmp_path / 'r' / 'run.json'}: no JSON" in done.stderr
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(

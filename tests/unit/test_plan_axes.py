@@ -17,7 +17,7 @@ from firstbyte.api import Repetitions
 from firstbyte.engine.plan import Axes, Plan, estimate_seconds, make_plan, one_cell_per_variant
 from firstbyte.engine.registry import Catalogue
 from firstbyte.errors import HarnessError, UnknownNameError
-from firstbyte.model import SCHEMA_VERSION, Limits, Param, Record, Status
+from firstbyte.model import Cell, Limits, Param
 
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -207,9 +207,8 @@ def test_equal_plans_have_equal_fingerprints(known: Catalogue) -> None:
     assert len(set(fingerprints)) == len(fingerprints)
 
 
-def record_of(plan: Plan, index: int, duration_s: float, **changes: Any) -> Record:
-    cell = replace(plan.cells[index].cell, **changes)
-    return Record(SCHEMA_VERSION, "r", cell, {}, Status.OK, "", (), "", "", duration_s)
+def took(plan: Plan, index: int, duration_s: float, **changes: Any) -> tuple[Cell, float]:
+    return replace(plan.cells[index].cell, **changes), duration_s
 
 
 def test_costs_come_from_the_nearest_of_kin(known: Catalogue) -> None:
@@ -217,11 +216,11 @@ def test_costs_come_from_the_nearest_of_kin(known: Catalogue) -> None:
     alpha_one, alpha_two, beta, _ = plan.cells
     assert [one.cell.processes for one in (alpha_one, alpha_two, beta)] == [1, 1, 1]
     assert estimate_seconds(plan, []) == [None, None, None, 0.0], "a skipped cell costs nothing"
-    history = [record_of(plan, 0, 4.0, processes=2)]
+    history = [took(plan, 0, 4.0, processes=2)]
     assert estimate_seconds(plan, history) == [2.0, 2.0, 2.0, 0.0]
-    history.append(record_of(plan, 2, 10.0))
+    history.append(took(plan, 2, 10.0))
     assert estimate_seconds(plan, history) == [2.0, 2.0, 10.0, 0.0]
-    other_scenario = record_of(plan, 0, 99.0, scenario="scan")
+    other_scenario = took(plan, 0, 99.0, scenario="scan")
     assert estimate_seconds(plan, [other_scenario]) == [None, None, None, 0.0]
 
 

@@ -125,7 +125,7 @@ def test_what_has_a_record_is_not_measured_again(
     with (opened.folder.path / store.RECORDS_FILE).open("ab") as file:
         file.write(b'{"torn')
 
-    again = session.resume_run(workshop, tmp_path / "results")
+    again = session.resume_run(workshop, tmp_path / "results", pytest.fail)
     assert len(again.done) == done
     rest = list(session.measure(workshop, again, nothing))
     assert len(rest) == 4 - done
@@ -150,10 +150,10 @@ def test_nothing_to_resume(asked: list[str], tmp_path: Path) -> None:
     workshop, opened = unfinished(tmp_path)
     other = session.open_session(Axes(corpora=("y",)))
     with pytest.raises(HarnessError, match="no unfinished run of these cells"):
-        session.resume_run(other, tmp_path)
+        session.resume_run(other, tmp_path, pytest.fail)
     opened.seal()
     with pytest.raises(HarnessError, match="run the command without --resume"):
-        session.resume_run(workshop, tmp_path)
+        session.resume_run(workshop, tmp_path, pytest.fail)
 
 
 def test_other_versions_or_another_host_are_not_mixed(
@@ -162,13 +162,13 @@ def test_other_versions_or_another_host_are_not_mixed(
     workshop, opened = unfinished(tmp_path)
     monkeypatch.setattr(environment, "host", lambda: {"cores": 4, "kernel": "7"})
     with pytest.raises(HarnessError) as caught:
-        session.resume_run(workshop, tmp_path)
+        session.resume_run(workshop, tmp_path, pytest.fail)
     assert str(caught.value) == (
         f"run {opened.run.run_id} cannot go on: cores was 2, is 4; kernel was 6, is 7"
     )
     monkeypatch.setattr(environment, "versions", lambda: {"click": "9", "rich": "1"})
     with pytest.raises(HarnessError, match=r"installed versions differ \(click, rich\)"):
-        session.resume_run(workshop, tmp_path)
+        session.resume_run(workshop, tmp_path, pytest.fail)
 
 
 def test_a_cell_without_history_costs_what_the_others_do(asked: list[str]) -> None:

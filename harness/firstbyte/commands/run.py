@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,18 +48,25 @@ def command(
 
     results = results or places.results()
     workshop = session.open_session(axes)
-    estimates = workshop.estimates(results)
+    estimates = workshop.estimates(results, _warn)
     if dry_run:
         _print_plan(workshop, estimates)
         return
     reports = _made(reports or places.reports())
-    run = (session.resume_run if resume else session.start_run)(workshop, results)
+    start = partial(session.resume_run, warn=_warn) if resume else session.start_run
+    run = start(workshop, results)
     _measure(workshop, run, estimates)
     run.seal()
     report = _write_report(reports, workshop, run)
     _print_summary(workshop, run, report)
     if any(record.status not in ("OK", "SKIPPED") for record in run.records):
         sys.exit(1)
+
+
+@cache
+def _warn(line: str) -> None:
+    """Once on standard error, however often it is found."""
+    click.echo(f"firstbyte: {line}", err=True)
 
 
 def _print_plan(workshop: Session, estimates: Sequence[float | None]) -> None:

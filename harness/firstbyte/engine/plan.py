@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from firstbyte.api import ALL, Repetitions
 from firstbyte.engine.registry import BackendInfo, Catalogue, ScenarioInfo, Variant
 from firstbyte.errors import HarnessError, UnknownNameError
-from firstbyte.model import Cell, Environment, Limits, Param, Record
+from firstbyte.model import Cell, Environment, Limits, Param
 
 PROFILES = ("quick", "full")
 DEFAULT_LIMITS = Limits(timeout_s=120.0, memory_bytes=8_000_000_000)
@@ -112,17 +112,18 @@ def one_cell_per_variant(
     return planner
 
 
-def estimate_seconds(plan: Plan, history: Iterable[Record]) -> list[float | None]:
+def estimate_seconds(plan: Plan, history: Iterable[tuple[Cell, float]]) -> list[float | None]:
     """What each cell will take, from what it, or its like, took before; None where nothing is known.
+
+    `history` holds cells and the seconds that each took, oldest first.
 
     The same cell first, else the median of its scenario and instrument for the same backend, else
     of its scenario and instrument for all. Durations are scaled by the number of processes.
     """
     exact: dict[str, float] = {}
     like: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    for record in history:
-        cell = record.cell
-        per_process = record.duration_s / max(1, cell.processes)
+    for cell, seconds in history:
+        per_process = seconds / max(1, cell.processes)
         exact[cell.key] = per_process
         like[cell.scenario, cell.instrument, cell.backend].append(per_process)
         like[cell.scenario, cell.instrument].append(per_process)

@@ -19,7 +19,7 @@ from firstbyte.engine.execute import Executor
 from firstbyte.engine.launch import current_environment
 from firstbyte.engine.plan import Axes, Plan, Planned, estimate_seconds, make_plan
 from firstbyte.engine.registry import Catalogue
-from firstbyte.engine.store import RunFolder, find_unfinished, load, read_records, run_folders
+from firstbyte.engine.store import RunFolder, Warn, durations, find_unfinished, load, run_folders
 from firstbyte.errors import CorpusError, HarnessError
 from firstbyte.model import Environment, Record, Run
 from firstbyte.plugins import checkout
@@ -49,10 +49,14 @@ class Session:
             places.cache() / "prepared",
         )
 
-    def estimates(self, results: Path) -> list[float | None]:
-        """Seconds for each planned cell from the runs in `results` and the published ones."""
+    def estimates(self, results: Path, warn: Warn) -> list[float | None]:
+        """Seconds for each planned cell from the runs in `results` and the published ones.
+
+        A run that cannot be read is passed over, and named.
+        """
         folders = dict.fromkeys([*run_folders(places.results()), *run_folders(results)])
-        return estimate_seconds(self.plan, (r for folder in folders for r in read_records(folder)))
+        history = [(one.cell, one.duration_s) for one in durations(folders, warn)]
+        return estimate_seconds(self.plan, history)
 
 
 @dataclass
@@ -111,12 +115,13 @@ def start_run(session: Session, results: Path) -> OpenRun:
     return OpenRun(RunFolder.create(results, run), run, [])
 
 
-def resume_run(session: Session, results: Path) -> OpenRun:
+def resume_run(session: Session, results: Path, warn: Warn) -> OpenRun:
     """The newest unfinished run of the same cells on the same host.
 
-    Raises HarnessError where there is none, or where its host or versions are not today's.
+    Runs that cannot be read are passed over, and named. Raises HarnessError where there is none, or
+    where its host or versions are not today's.
     """
-    path = find_unfinished(results, session.plan.fingerprint)
+    path = find_unfinished(results, session.plan.fingerprint, warn)
     if path is None:
         raise HarnessError(
             f"no unfinished run of these cells in {results}; run the command without --resume"

@@ -3,21 +3,31 @@
 A record is one line, written and synced before the next cell starts: whatever kills the parent, at
 most the cell in flight is lost, and a torn last line is cut off when the run goes on.
 
-History of the schema: 1, the first.
+Every version that was ever written is read. `run.json` and each record state theirs; both share one
+history:
+
+1. the first.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from firstbyte.contracts import Document
 from firstbyte.errors import StoreError
-from firstbyte.model import SCHEMA_VERSION, Record, Run
+from firstbyte.model import SCHEMA_VERSION, Cell, Record, Run
 from firstbyte.whole import write_whole
+
+RUN = Document(Run, SCHEMA_VERSION, StoreError)
+RECORD = Document(Record, SCHEMA_VERSION, StoreError)
+
+Warn = Callable[[str], None]
+"""Takes one line about a run that nobody asked for and that cannot be read."""
 
 RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
@@ -91,20 +101,22 @@ class RunFolder:
         self.write_run(run)
 
 
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """Of a record, what an estimate needs."""
+
+    cell: Cell
+    duration_s: float
+
+
 def load(path: Path) -> tuple[Run, list[Record]]:
     """A run and its records. Raises StoreError that names the file, the line and the reason."""
-    try:
-        raw = json.loads((path / RUN_FILE).read_text(encoding="utf-8"))
-        if raw["schema"] != SCHEMA_VERSION:
-            raise StoreError(
-                f"{path / RUN_FILE}: schema {raw['schema']}, this version reads {SCHEMA_VERSION}"
-            )
-        run = Run(**{**raw, "argv": tuple(raw["argv"]), "notes": tuple(raw["notes"])})
-    except OSError as error:
-        raise StoreError(f"no run in {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path / RUN_FILE} is damaged: {error}") from error
-    return run, list(read_records(path))
+    return load_run(path), list(read_records(path))
+
+
+def load_run(path: Path) -> Run:
+    """A run without its records. Raises StoreError that names the file and the reason."""
+    return RUN.read(path / RUN_FILE)
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -112,16 +124,29 @@ def read_records(path: Path) -> Iterator[Record]:
 
     Raises StoreError for a damaged line elsewhere, and where the records cannot be read.
     """
-    try:
-        content = (path / RECORDS_FILE).read_bytes()
-    except OSError as error:
-        raise StoreError(f"no records in {path}: {error.strerror}") from error
-    lines = content.split(b"\n")
-    for number, line in enumerate(lines[:-1], 1):
+    return (RECORD.parse(line, where) for line, where in _lines(path))
+
+
+def durations(folders: Iterable[Path], warn: Warn) -> list[Duration]:
+    """How long the cells of these runs took; a run that cannot be read is passed over, and named."""
+    found: list[Duration] = []
+    for folder in folders:
         try:
-            yield Record.from_json(line.decode())
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{path / RECORDS_FILE}, line {number} is damaged: {error}") from error
+            found += [RECORD.glance(line, where, Duration) for line, where in _lines(folder)]
+        except StoreError as error:
+            warn(f"a run was passed over: {error}")
+    return found
+
+
+def _lines(path: Path) -> Iterator[tuple[bytes, str]]:
+    """The whole lines of a folder's records, and what to call each of them in an error."""
+    file = path / RECORDS_FILE
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {file}: {error.strerror}") from error
+    for number, line in enumerate(content.split(b"\n")[:-1], 1):
+        yield line, f"{file}, line {number}"
 
 
 def run_folders(results: Path) -> list[Path]:
@@ -150,10 +175,17 @@ def find(name: str, results: Path) -> Path:
     raise StoreError(f"run '{name}' {problem} (runs: {known})")
 
 
-def find_unfinished(results: Path, plan_fingerprint: str) -> Path | None:
-    """The newest run of that plan that was not finished, or None."""
+def find_unfinished(results: Path, plan_fingerprint: str, warn: Warn) -> Path | None:
+    """The newest run of that plan that was not finished, or None.
+
+    A run that cannot be read is passed over, and named.
+    """
     for folder in reversed(run_folders(results)):
-        run, _ = load(folder)
+        try:
+            run = load_run(folder)
+        except StoreError as error:
+            warn(f"a run was passed over: {error}")
+            continue
         if not run.finished and run.plan_fingerprint == plan_fingerprint:
             return folder
     return None
