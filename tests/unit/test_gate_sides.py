@@ -85,6 +85,14 @@ def test_the_working_tree_is_taken_as_it_is_and_stays_as_it_is(repo: Path, tmp_p
     assert clean.tree == sides.export(repo, "HEAD", tmp_path / "cache").tree
 
 
+def test_links_that_lead_out_are_exported_as_they_are(repo: Path, tmp_path: Path) -> None:
+    """A virtual environment in the checkout is full of them."""
+    (repo / "venv").mkdir()
+    (repo / "venv" / "python").symlink_to("/usr/bin/env")
+    source = sides.export(repo, WORKING_TREE, tmp_path / "cache")
+    assert (source.folder / "venv" / "python").readlink() == Path("/usr/bin/env")
+
+
 def test_a_half_exported_source_is_made_again(repo: Path, tmp_path: Path) -> None:
     source = sides.export(repo, "main", tmp_path / "cache")
     (source.folder / ".complete").unlink()
@@ -149,6 +157,46 @@ def test_the_ruler_holds_the_harness_and_no_backend(tmp_path: Path) -> None:
     assert [path.name for path in ruler.iterdir()] == ["firstbyte"]
     assert [path.name for path in (ruler / "firstbyte" / "backends").iterdir()] == ["__init__.py"]
     assert (ruler / "firstbyte" / "scenarios" / "full_scan.py").is_file()
+
+
+def test_the_ruler_of_an_installed_package_holds_no_backend_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both sides would be measured with it, whatever they have themselves: equal, and wrong."""
+    package = tmp_path / "site-packages" / "firstbyte"
+    for kind in ("backends", "scenarios"):
+        (package / kind).mkdir(parents=True)
+        (package / kind / "__init__.py").touch()
+    (package / "backends" / "own").mkdir()
+    (package / "backends" / "own" / "backend.py").touch()
+    (package / "scenarios" / "scan.py").touch()
+    monkeypatch.setattr(sides, "PACKAGE", package)
+    monkeypatch.setattr(sides, "own_root", lambda: package)
+    ruler = sides.make_ruler(tmp_path / "gate")
+    assert [path.name for path in (ruler / "firstbyte" / "backends").iterdir()] == ["__init__.py"]
+    assert (ruler / "firstbyte" / "scenarios" / "scan.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "line", ["from harness.api import Unsupported", "  import harness", "from harness import api"]
+)
+def test_backends_from_before_the_package_had_its_name_are_refused(
+    repo: Path, tmp_path: Path, line: str
+) -> None:
+    (repo / "backends" / "tiny" / "deeper").mkdir()
+    (repo / "backends" / "tiny" / "deeper" / "more.py").write_text(f'"""Old."""\n{line}\n')
+    source = sides.export(repo, WORKING_TREE, tmp_path / "cache")
+    sides.require_current_imports(source, ["other"])
+    with pytest.raises(SideError, match=r"tiny/deeper/more\.py imports `harness`") as caught:
+        sides.require_current_imports(source, ["tiny"])
+    assert "\n" not in str(caught.value)
+
+
+def test_backends_that_only_speak_of_a_harness_are_not(repo: Path, tmp_path: Path) -> None:
+    (repo / "backends" / "tiny" / "backend.py").write_text(
+        "import harnessed  # not: import harness\n"
+    )
+    sides.require_current_imports(sides.export(repo, WORKING_TREE, tmp_path / "cache"), ["tiny"])
 
 
 def test_versions_that_differ_are_named() -> None:

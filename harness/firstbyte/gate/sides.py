@@ -36,6 +36,7 @@ CONSTRAINTS = "constraints.txt"
 _COMPLETE = ".complete"
 RULER_LIFE_SECONDS = 86_400.0
 _LOG_LINES = 12
+_FORMER_IMPORT = re.compile(r"^\s*(?:from|import)\s+harness\b", re.MULTILINE)
 
 
 class SideError(HarnessError):
@@ -97,7 +98,8 @@ def export(repo: Path, revision: str, cache: Path) -> Source:
                 _run(["git", "-C", str(repo), "archive", "--format=tar", tree], stdout=archive)
                 archive.seek(0)
                 with tarfile.open(fileobj=archive) as tar:
-                    tar.extractall(folder, filter="data")
+                    # As a checkout would be: links that lead out of it are a matter of who made them.
+                    tar.extractall(folder, filter="tar")
             (folder / _COMPLETE).touch()
     return Source(label, tree, folder)
 
@@ -134,14 +136,19 @@ def make_side(
 def make_ruler(cache: Path) -> Path:
     """A copy of the running `firstbyte`, with its scenarios inside, for the workers of both sides.
 
-    A copy, so that an edit made while the gate runs cannot reach one side only.
+    A copy, so that an edit made while the gate runs cannot reach one side only. Without the backends that
+    an installed package has inside: they would be measured in place of the sides' own.
     """
     rulers = _made(cache / "rulers")
     for old in rulers.iterdir():  # left by gates that were killed
         if old.stat().st_mtime < time.time() - RULER_LIFE_SECONDS:
             shutil.rmtree(old, ignore_errors=True)
     ruler = Path(tempfile.mkdtemp(dir=rulers))
-    unwanted = shutil.ignore_patterns("__pycache__")
+
+    def unwanted(folder: str, names: list[str]) -> set[str]:
+        own = set(names) - {"__init__.py"} if Path(folder) == PACKAGE / "backends" else set()
+        return own | {"__pycache__"}
+
     package = shutil.copytree(PACKAGE, ruler / PACKAGE.name, ignore=unwanted)
     for scenario in sorted((own_root() / "scenarios").glob("[!_]*.py")):
         shutil.copy(scenario, package / "scenarios" / scenario.name)
@@ -222,6 +229,17 @@ def require_same_environment(base: Source, head: Source, backends: Sequence[str]
                 f"--reuse-environment: {base.label} and {head.label} differ in {name}; "
                 "leave the option out, so that each side gets an environment of its own"
             )
+
+
+def require_current_imports(source: Source, backends: Sequence[str]) -> None:
+    """Raise SideError where the chosen backends import this package under its former name."""
+    for name in backends:
+        for path in sorted((source.folder / "backends" / name).glob("**/*.py")):
+            if _FORMER_IMPORT.search(path.read_text(encoding="utf-8", errors="replace")):
+                raise SideError(
+                    f"{source.label}: {path.relative_to(source.folder)} imports `harness`, which is called "
+                    "`firstbyte` now; choose a revision after that change"
+                )
 
 
 def sources_key(root: Path) -> str:

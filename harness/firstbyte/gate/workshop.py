@@ -28,7 +28,7 @@ from firstbyte.gate.metrics import GatedMetric, Kind
 from firstbyte.gate.observe import LiveSide
 from firstbyte.gate.policy import Policy
 from firstbyte.gate.run import GateRun
-from firstbyte.gate.sides import Installer, Side, Source
+from firstbyte.gate.sides import Installer, Side, SideError, Source
 from firstbyte.model import Environment
 from firstbyte.selfcheck.gate.certificate import certificate_text
 from firstbyte.selfcheck.gate.check import SelfCheck
@@ -75,6 +75,8 @@ def paired_gate(
         else sides.VirtualEnvironments(cache, say)
     )
     names = sorted({case.planned.cell.backend for case in chosen})
+    for source in (base, head):
+        sides.require_current_imports(source, names)
     if comparison.reuse_environment:
         sides.require_same_environment(base, head, names)
     ruler = sides.make_ruler(cache)
@@ -188,5 +190,10 @@ def _cases(
 ) -> tuple[Case, ...]:
     """Cases of the head's backends: availability is a matter of the sides, not of the parent."""
     described = sides.describe((head.folder, *plugin_roots()))
+    if not described:
+        raise SideError(
+            f"nothing to compare: {head.label} has no backends; `firstbyte gate` runs in a git checkout "
+            "with backends in `backends/`, such as that of firstbyte itself"
+        )
     there = Catalogue(described, catalogue.scenarios)
     return cases(there, policy, manifest, {metric.kind for metric in metrics})
