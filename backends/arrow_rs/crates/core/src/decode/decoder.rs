@@ -22,8 +22,9 @@ use crate::guard::guard;
 use crate::interrupt::Interrupt;
 use crate::memory::pool::Pool;
 use crate::pages::boundary::Neighbours;
-use crate::pages::chunk::{Marker, width};
-use crate::pages::visits::{Chunks, selection, visits};
+use crate::pages::chunk::{Marker, fixed_width};
+use crate::pages::row_groups::Chunks;
+use crate::pages::visits::{selection, visits};
 use crate::pages::workbench::Workbench;
 use crate::plan::{self, Piece};
 
@@ -131,7 +132,7 @@ impl Decoder {
                 visits: visits.clone(),
                 bench: bench.clone(),
                 marker: marker.clone(),
-                early_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
+                first_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
                 frees_dictionary: keeps_values,
             };
             let direct = direct::column(root, field.data_type(), pieces, &chunks, neighbours.clone());
@@ -191,7 +192,7 @@ fn leaves(metadata: &ParquetMetaData, root: usize) -> impl Iterator<Item = Colum
 /// Refuse values of a fixed width of which a batch could not hold its rows: arrow-rs reserves them all, and
 /// aborts where there is no such memory.
 fn room(metadata: &ParquetMetaData, root: usize, batch_rows: usize, max_batch_bytes: u64) -> Result<()> {
-    let widest = leaves(metadata, root).filter_map(|leaf| width(&leaf)).max().unwrap_or(0);
+    let widest = leaves(metadata, root).filter_map(|leaf| fixed_width(&leaf)).max().unwrap_or(0);
     if widest.saturating_mul(batch_rows as u64) > max_batch_bytes {
         return Err(Error::limit(format!(
             "{batch_rows} values of {widest} bytes take more than max_batch_bytes={max_batch_bytes}; \

@@ -8,6 +8,13 @@ use parquet::basic::Encoding;
 use crate::error::{Error, Result};
 use crate::format::thrift::{Reader, Stop};
 
+pub fn is_delta(encoding: Encoding) -> bool {
+    matches!(
+        encoding,
+        Encoding::DELTA_BINARY_PACKED | Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY
+    )
+}
+
 /// Check the values of a page, `bytes`, which declares at most `count` of them, each of `width` bytes where
 /// the column has a fixed one.
 pub fn check(encoding: Encoding, width: Option<u64>, bytes: &[u8], count: usize, limit: usize) -> Result<()> {

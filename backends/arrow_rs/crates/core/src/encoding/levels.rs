@@ -16,6 +16,9 @@ pub struct Highest {
     pub definition: i16,
 }
 
+/// What a stream of a V1 page has in front: its length.
+pub const LENGTH_BYTES: usize = 4;
+
 /// A stream of levels in the hybrid encoding.
 struct Stream {
     bytes: Range<usize>,
@@ -56,7 +59,7 @@ fn find(body: &Body, page: &[u8], highest: Highest) -> Result<(u32, Vec<Stream>,
             for (max, levels) in [(highest.repetition, rep_levels), (highest.definition, def_levels)] {
                 next = match levels {
                     _ if max == 0 => next,
-                    Encoding::RLE => stream(max, 4, declared(page, next)?)?,
+                    Encoding::RLE => stream(max, LENGTH_BYTES, declared(page, next)?)?,
                     // Without a length of its own, and of a length that follows from the number of values.
                     _ => stream(0, 0, (values as usize * width(max) as usize).div_ceil(8))?,
                 };
@@ -73,10 +76,10 @@ fn find(body: &Body, page: &[u8], highest: Highest) -> Result<(u32, Vec<Stream>,
     Ok((values, streams, at))
 }
 
-/// The length that a stream of a V1 page has in front.
-fn declared(page: &[u8], at: usize) -> Result<usize> {
-    let size = page.get(at..at + 4).and_then(|size| size.try_into().ok()).ok_or_else(larger)?;
-    Ok(u32::from_le_bytes(size) as usize)
+/// The length that the stream of a V1 page declares which begins at `at`.
+pub fn declared(page: &[u8], at: usize) -> Result<usize> {
+    let size = page.get(at..).and_then(|rest| rest.first_chunk::<LENGTH_BYTES>()).ok_or_else(larger)?;
+    Ok(u32::from_le_bytes(*size) as usize)
 }
 
 /// Bits of each level.

@@ -4,7 +4,7 @@ use parquet::basic::Encoding;
 
 use crate::format::thrift::{Reader, Step, Stop, kind};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageHeader {
     pub compressed_bytes: usize,
     pub uncompressed_bytes: usize,
@@ -12,7 +12,7 @@ pub struct PageHeader {
     pub body: Body,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     Data {
         values: u32,
@@ -36,6 +36,20 @@ pub enum Body {
     },
     /// An index page or a type of the future: to be stepped over.
     Other,
+}
+
+impl Body {
+    pub fn is_data(&self) -> bool {
+        matches!(self, Self::Data { .. } | Self::DataV2 { .. })
+    }
+
+    /// Values of a data page, nulls among them; 0 of others.
+    pub fn data_values(&self) -> u32 {
+        match *self {
+            Self::Data { values, .. } | Self::DataV2 { values, .. } => values,
+            Self::Dictionary { .. } | Self::Other => 0,
+        }
+    }
 }
 
 impl PageHeader {

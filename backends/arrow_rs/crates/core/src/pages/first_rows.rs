@@ -11,17 +11,16 @@ use bytes::Bytes;
 use parquet::basic::{Encoding, Type};
 use parquet::column::page::Page;
 
-use crate::encoding::hybrid;
-use crate::encoding::hybrid::Runs;
-use crate::encoding::levels::{Highest, width};
+use crate::encoding::hybrid::{self, Runs};
+use crate::encoding::levels::{self, Highest, width};
+use crate::encoding::{is_dictionary, plain};
 use crate::error::{Error, Result};
 use crate::format::page_header::{Body, PageHeader};
-use crate::memory::pool::PageBuffer;
+use crate::pages::chunk::Chunk;
+use crate::pages::headers::{FIRST_READ_BYTES, Headers, LocatedPage};
+use crate::pages::partial::PartialPage;
 use crate::pages::row_starts;
 use crate::pages::workbench::Workbench;
-
-/// What is read of compressed bytes at a time.
-const READ_BYTES: usize = 64 << 10;
 
 /// Pages of more values are not taken apart: it takes memory for a number of each, and few bytes can stand for
 /// any number of them.
@@ -31,12 +30,16 @@ const MOST_ENTRIES: usize = 1 << 16;
 
 /// How the levels and values of a column lie in a plain page.
 #[derive(Clone, Copy)]
-pub struct Layout {
-    pub physical: Type,
-    pub highest: Highest,
+struct Layout {
+    physical: Type,
+    highest: Highest,
 }
 
 impl Layout {
+    fn of(chunk: &Chunk) -> Self {
+        Self { physical: chunk.physical, highest: chunk.highest }
+    }
+
     /// Bytes of each value; None where each is preceded by its length.
     fn width(self) -> Option<usize> {
         match self.physical {
@@ -47,7 +50,7 @@ impl Layout {
     }
 
     /// Columns without nesting, and lists.
-    pub fn is_supported(self) -> bool {
+    fn is_supported(self) -> bool {
         let Highest { repetition, definition } = self.highest;
         let known = matches!(
             self.physical,
@@ -57,13 +60,34 @@ impl Layout {
     }
 }
 
+/// A page of the first `rows` rows, where the chunk begins with pages of which a part is enough for that. All
+/// pages are still to come then, and the first data page has these rows, too.
+pub fn of_chunk(chunk: &Chunk, headers: &mut Headers, rows: usize) -> Result<Option<Page>> {
+    let layout = Layout::of(chunk);
+    let able = chunk.is_zstd() && layout.is_supported();
+    let Some(first) = headers.peek(chunk, FIRST_READ_BYTES)?.filter(|_| able) else { return Ok(None) };
+    match first.header.body {
+        Body::Dictionary { encoding: Encoding::PLAIN | Encoding::PLAIN_DICTIONARY, .. }
+            if first.header.crc.is_none() =>
+        {
+            match headers.peek_behind(chunk, first, FIRST_READ_BYTES)? {
+                Some(data) if can_cut(&data.header, rows, true) => {
+                    cut(&chunk.bench, layout, data, rows, Some(first))
+                }
+                _ => Ok(None),
+            }
+        }
+        _ if can_cut(&first.header, rows, false) => cut(&chunk.bench, layout, first, rows, None),
+        _ => Ok(None),
+    }
+}
+
 /// Whether a data page has more rows than wanted, and is of a kind that can be taken apart here.
-pub fn can_cut(header: &PageHeader, rows: usize, has_dictionary: bool) -> bool {
+fn can_cut(header: &PageHeader, rows: usize, has_dictionary: bool) -> bool {
     let Body::Data { values, encoding, def_levels, rep_levels } = header.body else { return false };
     let known = match encoding {
         Encoding::PLAIN => !has_dictionary,
-        Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => has_dictionary,
-        _ => false,
+        other => is_dictionary(other) && has_dictionary,
     };
     // A checksum can only be checked on the whole page.
     let levels = [def_levels, rep_levels].iter().all(|&levels| levels == Encoding::RLE);
@@ -86,7 +110,7 @@ struct Head {
 impl Head {
     /// `values` are those of the page, nulls among them. None where no further row begins on it, or the rows
     /// have too many entries.
-    fn read(page: &mut Preview, highest: Highest, values: usize, rows: usize) -> Result<Option<Self>> {
+    fn read(page: &mut PartialPage, highest: Highest, values: usize, rows: usize) -> Result<Option<Self>> {
         let mut head = Self { entries: rows, present: rows, ..Self::default() };
         if highest.repetition > 0 {
             let encoded = head.next_levels(page)?;
@@ -106,9 +130,9 @@ impl Head {
         Ok(Some(head))
     }
 
-    fn next_levels(&mut self, page: &mut Preview) -> Result<Bytes> {
-        let start = self.from.saturating_add(4);
-        let size = u32_at(page.reach(start)?, self.from) as usize;
+    fn next_levels(&mut self, page: &mut PartialPage) -> Result<Bytes> {
+        let start = self.from.saturating_add(levels::LENGTH_BYTES);
+        let size = levels::declared(page.reach(start)?, self.from)?;
         self.from = start.saturating_add(size);
         Ok(Bytes::copy_from_slice(&page.reach(self.from)?[start..self.from]))
     }
@@ -120,20 +144,19 @@ impl Head {
     }
 }
 
-/// The first `rows` rows as a plain page; None where they cannot be taken apart. `data` and `dictionary` are
-/// headers with the starts of their bodies; `can_cut` has agreed.
-pub fn first_rows(
+/// The first `rows` rows of `data` as a plain page; None where they cannot be taken apart. `can_cut` has agreed.
+fn cut(
     bench: &Workbench,
     layout: Layout,
-    data: (&PageHeader, u64),
+    data: LocatedPage,
     rows: usize,
-    dictionary: Option<(&PageHeader, u64)>,
+    dictionary: Option<LocatedPage>,
 ) -> Result<Option<Page>> {
-    let Body::Data { values, .. } = data.0.body else { return Ok(None) };
-    let mut page = Preview::new(bench, data)?;
-    let Some(head) = Head::read(&mut page, layout.highest, values as usize, rows)? else { return Ok(None) };
+    let values = data.header.body.data_values() as usize;
+    let mut page = PartialPage::new(bench, data)?;
+    let Some(head) = Head::read(&mut page, layout.highest, values, rows)? else { return Ok(None) };
     let Some(dictionary) = dictionary else {
-        let to = page.reach_values(layout, head.from, head.present)?;
+        let to = reach_values(&mut page, layout, head.from, head.present)?;
         return Ok(Some(data_page(head.levels, &page.bytes()[head.from..to], head.entries, Encoding::PLAIN)));
     };
     let indices = first_indices(&mut page, head.from, head.present)?;
@@ -143,7 +166,7 @@ pub fn first_rows(
 }
 
 /// The first `count` indices of the page, whose values begin at `from`.
-fn first_indices(page: &mut Preview, from: usize, count: usize) -> Result<Vec<u32>> {
+fn first_indices(page: &mut PartialPage, from: usize, count: usize) -> Result<Vec<u32>> {
     if count == 0 {
         return Ok(Vec::new());
     }
@@ -160,8 +183,9 @@ fn first_indices(page: &mut Preview, from: usize, count: usize) -> Result<Vec<u3
     }
 }
 
-/// The page of a column without nesting, without its first `rows` rows, which were delivered by `first_rows`.
-pub fn without(layout: Layout, page: Page, rows: usize) -> Result<Page> {
+/// The page of a column without nesting, without its first `rows` rows, which `of_chunk` gave.
+pub fn without(chunk: &Chunk, page: Page, rows: usize) -> Result<Page> {
+    let layout = Layout::of(chunk);
     let Page::DataPage { buf, num_values, encoding, .. } = page else {
         return Err(Error::corrupt("a page of another kind than its header said"));
     };
@@ -170,13 +194,12 @@ pub fn without(layout: Layout, page: Page, rows: usize) -> Result<Page> {
     let (mut delivered, mut present, mut from) = (rows, rest_rows, 0);
     let mut head = Head::default();
     if definition > 0 {
-        let size = u32_at(buf.get(..4).ok_or_else(short)?, 0) as usize;
-        from = 4 + size;
+        from = levels::LENGTH_BYTES + levels::declared(&buf, 0)?;
         if from > buf.len() {
             return Err(short());
         }
         let width = width(definition);
-        let mut first = numbers(buf.slice(4..from), width, num_values as usize)?;
+        let mut first = numbers(buf.slice(levels::LENGTH_BYTES..from), width, num_values as usize)?;
         let rest = first.split_off(rows);
         (delivered, present) = (count(&first, definition), count(&rest, definition));
         head.push(&rest, width);
@@ -186,7 +209,7 @@ pub fn without(layout: Layout, page: Page, rows: usize) -> Result<Page> {
         for _ in 0..delivered {
             at += match layout.width() {
                 Some(width) => width,
-                None => 4 + u32_at(buf.get(at..at + 4).ok_or_else(short)?, 0) as usize,
+                None => plain::LENGTH_BYTES + plain::length_at(&buf, at)?,
             };
         }
         let values = buf.get(at..).ok_or_else(short)?;
@@ -203,10 +226,6 @@ pub fn without(layout: Layout, page: Page, rows: usize) -> Result<Page> {
 
 fn short() -> Error {
     Error::corrupt("the values of a page end early")
-}
-
-pub fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 /// How many of the levels are the highest: they have a value.
@@ -228,14 +247,9 @@ fn numbers(encoded: Bytes, width: u32, count: usize) -> Result<Vec<u32>> {
 }
 
 /// The values that the indices mean, as plain values.
-fn gather(
-    bench: &Workbench,
-    layout: Layout,
-    dictionary: (&PageHeader, u64),
-    indices: &[u32],
-) -> Result<Vec<u8>> {
+fn gather(bench: &Workbench, layout: Layout, dictionary: LocatedPage, indices: &[u32]) -> Result<Vec<u8>> {
     let Some(&last) = indices.iter().max() else { return Ok(Vec::new()) };
-    let mut page = Preview::new(bench, dictionary)?;
+    let mut page = PartialPage::new(bench, dictionary)?;
     let within = |total: usize| {
         let limit = bench.max_page_bytes;
         let message = || format!("the first rows take {total} bytes, more than max_page_bytes={limit}");
@@ -244,7 +258,7 @@ fn gather(
     let Some(width) = layout.width() else {
         let mut edges = vec![0];
         for index in 0..=last as usize {
-            edges.push(page.reach_values(layout, edges[index], 1)?);
+            edges.push(reach_values(&mut page, layout, edges[index], 1)?);
         }
         let spans = indices.iter().map(|&index| edges[index as usize]..edges[index as usize + 1]);
         let total = spans.clone().fold(0_usize, |total, span| total.saturating_add(span.len()));
@@ -252,7 +266,7 @@ fn gather(
         spans.for_each(|span| values.extend_from_slice(&page.bytes()[span]));
         return Ok(values);
     };
-    page.reach_values(layout, 0, last as usize + 1)?;
+    reach_values(&mut page, layout, 0, last as usize + 1)?;
     within(indices.len().saturating_mul(width))?;
     Ok(if width == 4 { pick::<4>(page.bytes(), indices) } else { pick::<8>(page.bytes(), indices) })
 }
@@ -283,102 +297,20 @@ fn page_of(buf: Bytes, entries: usize, encoding: Encoding) -> Page {
     }
 }
 
-/// A page that is decompressed as far as is needed. Only one can exist per workbench: it uses the shared
-/// context from its making to its last use.
-pub struct Preview<'a> {
-    bench: &'a Workbench,
-    page: PageBuffer,
-    done: usize,
-    /// Where in the file the compressed bytes that come next are, and where they end.
-    at: u64,
-    end: u64,
-}
-
-impl<'a> Preview<'a> {
-    pub fn new(bench: &'a Workbench, (header, start): (&PageHeader, u64)) -> Result<Self> {
-        bench.with_zstd(|zstd, _| zstd.begin())?;
-        Ok(Self {
-            bench,
-            page: bench.take_buffer(header.uncompressed_bytes),
-            done: 0,
-            at: start,
-            end: start + header.compressed_bytes as u64,
-        })
+/// Decompress `count` plain values from `from` on; where they end.
+fn reach_values(page: &mut PartialPage, layout: Layout, from: usize, count: usize) -> Result<usize> {
+    if let Some(width) = layout.width() {
+        let to = from.saturating_add(count.saturating_mul(width));
+        page.reach(to)?;
+        return Ok(to);
     }
-
-    fn length(&self) -> usize {
-        self.page.length()
+    let mut at = from;
+    for _ in 0..count {
+        let start = at.saturating_add(plain::LENGTH_BYTES);
+        at = start.saturating_add(plain::length_at(page.reach(start)?, at)?);
+        page.reach(at)?;
     }
-
-    fn bytes(&self) -> &[u8] {
-        self.page.written(self.done)
-    }
-
-    /// Decompress all of the page.
-    pub fn finish(mut self) -> Result<PageBuffer> {
-        self.reach(self.length())?;
-        // An empty last block or a checksum may follow the last byte.
-        while self.at < self.end {
-            let before = self.at;
-            self.step(usize::MAX)?;
-            if self.at == before {
-                return Err(Error::corrupt("bytes are left over after the last of a page"));
-            }
-        }
-        if self.bench.with_zstd(|zstd, _| Ok(zstd.next_input_bytes()))? > 0 {
-            return Err(Error::corrupt("the compressed bytes of a page end early"));
-        }
-        Ok(self.page)
-    }
-
-    /// Decompress at least the first `target` bytes.
-    pub fn reach(&mut self, target: usize) -> Result<&[u8]> {
-        if target > self.length() {
-            return Err(short());
-        }
-        while self.done < target {
-            self.step(target)?;
-        }
-        Ok(self.bytes())
-    }
-
-    /// Decompress the blocks that the next read brings, until `target` bytes are done.
-    fn step(&mut self, target: usize) -> Result<()> {
-        self.bench.check()?;
-        let Self { bench, page, done, at, end } = self;
-        bench.with_zstd(|zstd, window| {
-            let need = zstd.next_input_bytes();
-            if need == 0 && *at < *end && *done < page.length() {
-                // A frame ended before the page did: another follows.
-                return zstd.begin();
-            }
-            if need as u64 > *end - *at || (need == 0 && *done < page.length()) {
-                return Err(Error::corrupt("the compressed bytes of a page end early"));
-            }
-            let bytes = window.get(&bench.file, bench.pool(), *at, need, READ_BYTES, *end)?;
-            let bytes = &bytes[..bytes.len().min((*end - *at) as usize)];
-            // SAFETY: since `begin` the context was used for this page alone, whose memory does not move
-            // and which nothing else writes to.
-            *at += unsafe { zstd.advance(bytes, page, done, target) }? as u64;
-            Ok(())
-        })
-    }
-
-    /// Decompress `count` plain values from `from` on; where they end.
-    fn reach_values(&mut self, layout: Layout, from: usize, count: usize) -> Result<usize> {
-        if let Some(width) = layout.width() {
-            let to = from.saturating_add(count.saturating_mul(width));
-            self.reach(to)?;
-            return Ok(to);
-        }
-        let mut at = from;
-        for _ in 0..count {
-            let size = u32_at(self.reach(at.saturating_add(4))?, at);
-            at = at.saturating_add(4).saturating_add(size as usize);
-            self.reach(at)?;
-        }
-        Ok(at)
-    }
+    Ok(at)
 }
 
 #[cfg(test)]

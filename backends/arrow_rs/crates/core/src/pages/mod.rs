@@ -1,9 +1,15 @@
 //! From column chunks to decompressed pages.
 
+mod batch_bytes;
+mod body;
 pub mod boundary;
 pub mod chunk;
-pub mod first_rows;
+pub mod chunk_pages;
+mod first_rows;
+pub mod headers;
 mod map;
+mod partial;
+pub mod row_groups;
 mod row_starts;
 pub mod visits;
 pub mod workbench;

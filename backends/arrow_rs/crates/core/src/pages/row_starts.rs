@@ -8,9 +8,11 @@ use bytes::Bytes;
 use parquet::basic::Encoding;
 
 use crate::encoding::hybrid::{Runs, WORD, nth_one, ones};
+use crate::encoding::levels;
 use crate::error::Result;
-use crate::format::page_header::{Body, PageHeader};
-use crate::pages::first_rows::{Preview, u32_at};
+use crate::format::page_header::Body;
+use crate::pages::headers::LocatedPage;
+use crate::pages::partial::PartialPage;
 use crate::pages::workbench::Workbench;
 
 /// Smaller pages are a few blocks in all: little would be saved.
@@ -23,18 +25,19 @@ pub struct RowStarts {
     pub at_first: bool,
 }
 
-/// The rows that begin on the page with this header, whose body starts at `start`; None where only all of it
-/// would tell, or little would be saved. The column is of lists in one level, compressed by zstd.
-pub fn count(bench: &Workbench, (header, start): (&PageHeader, u64)) -> Result<Option<RowStarts>> {
+/// The rows that begin on the page; None where only all of it would tell, or little would be saved. The column is
+/// of lists in one level, compressed by zstd.
+pub fn count(bench: &Workbench, page: LocatedPage) -> Result<Option<RowStarts>> {
+    let header = page.header;
     let Body::Data { values, rep_levels: Encoding::RLE, .. } = header.body else { return Ok(None) };
     // A checksum can only be checked on the whole page.
     if header.crc.is_some() || header.uncompressed_bytes < LEAST_BYTES {
         return Ok(None);
     }
-    let mut page = Preview::new(bench, (header, start))?;
-    let size = u32_at(page.reach(4)?, 0) as usize;
-    let levels = &page.reach(size.saturating_add(4))?[4..4 + size];
-    count_in(Bytes::copy_from_slice(levels), values as usize).map(Some)
+    let mut page = PartialPage::new(bench, page)?;
+    let end = levels::declared(page.reach(levels::LENGTH_BYTES)?, 0)?.saturating_add(levels::LENGTH_BYTES);
+    let levels = Bytes::copy_from_slice(&page.reach(end)?[levels::LENGTH_BYTES..end]);
+    count_in(levels, values as usize).map(Some)
 }
 
 /// How many entries come before the row after the first `rows`, of pages with these levels and so many values;

@@ -1,19 +1,11 @@
-//! Which column chunks are opened in which order, and which of their rows are wanted.
+//! Which row groups are visited in which order, and which of their rows are wanted.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use parquet::arrow::arrow_reader::{RowGroups, RowSelection, RowSelector};
-use parquet::basic::Type;
-use parquet::column::page::{PageIterator, PageReader};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 
-use crate::error::Result;
-use crate::format::page_index;
-use crate::pages::chunk::{ChunkPages, Marker};
-use crate::pages::map::PageMap;
-use crate::pages::workbench::Workbench;
 use crate::plan::Piece;
 
 /// One way through the chunks of a row group.
@@ -27,7 +19,7 @@ pub struct Visit {
 }
 
 impl Visit {
-    fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.wanted.len() == 1 && self.wanted[0] == (0..self.rows)
     }
 }
@@ -85,105 +77,6 @@ pub fn selection(visits: &[Visit]) -> Option<RowSelection> {
     // Empty ones are left out, and neighbours joined.
     Some(selectors.into())
 }
-
-/// The column chunks of some row groups, as the decoders ask for them.
-pub struct Chunks {
-    pub metadata: Arc<ParquetMetaData>,
-    pub visits: Arc<[Visit]>,
-    pub bench: Arc<Workbench>,
-    pub marker: Arc<Marker>,
-    /// Rows of the first page of the first chunk: see `ChunkPages::new`.
-    pub early_rows: Option<usize>,
-    pub frees_dictionary: bool,
-}
-
-impl Chunks {
-    pub fn leaf(&self, leaf: usize, frees_dictionary: bool) -> LeafChunks {
-        LeafChunks {
-            metadata: self.metadata.clone(),
-            visits: self.visits.clone(),
-            next: 0,
-            leaf,
-            bench: self.bench.clone(),
-            marker: self.marker.clone(),
-            early_rows: self.early_rows,
-            frees_dictionary: self.frees_dictionary && frees_dictionary,
-        }
-    }
-}
-
-impl RowGroups for Chunks {
-    fn num_rows(&self) -> usize {
-        self.row_groups().map(|group| group.num_rows() as usize).sum()
-    }
-
-    fn column_chunks(&self, leaf: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
-        let column = self.metadata.file_metadata().schema_descr().column(leaf);
-        // Decoders of other types take one dictionary only.
-        let frees_dictionary = column.physical_type() == Type::BYTE_ARRAY;
-        let mut chunks = self.leaf(leaf, frees_dictionary);
-        // Nor do they know what of a page of lists they had before.
-        chunks.early_rows = chunks.early_rows.filter(|_| column.max_rep_level() == 0);
-        Ok(Box::new(chunks))
-    }
-
-    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
-        Box::new(self.visits.iter().map(|visit| self.metadata.row_group(visit.group)))
-    }
-
-    fn metadata(&self) -> &ParquetMetaData {
-        &self.metadata
-    }
-}
-
-/// The chunks of one leaf column, one row group after another.
-pub struct LeafChunks {
-    metadata: Arc<ParquetMetaData>,
-    visits: Arc<[Visit]>,
-    next: usize,
-    leaf: usize,
-    bench: Arc<Workbench>,
-    marker: Arc<Marker>,
-    early_rows: Option<usize>,
-    frees_dictionary: bool,
-}
-
-impl LeafChunks {
-    /// The pages of the next visit's chunk.
-    pub fn next_pages(&mut self) -> Option<Result<ChunkPages>> {
-        let visits = self.visits.clone();
-        let visit = visits.get(self.next)?;
-        self.next += 1;
-        Some(self.open(visit))
-    }
-
-    fn open(&mut self, visit: &Visit) -> Result<ChunkPages> {
-        let chunk = self.metadata.row_group(visit.group).column(self.leaf);
-        // Where every page is read, its header says all that the index does.
-        let spans =
-            if visit.is_whole() { None } else { page_index::spans(&self.bench.file, chunk, visit.rows)? };
-        Ok(ChunkPages::new(
-            self.bench.clone(),
-            self.marker.clone(),
-            visit.group,
-            chunk,
-            self.early_rows.take(),
-            self.frees_dictionary,
-            spans.map(PageMap::new),
-        ))
-    }
-}
-
-impl Iterator for LeafChunks {
-    type Item = parquet::errors::Result<Box<dyn PageReader>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let opened = self.next_pages()?.map_err(|error| self.bench.note(error));
-        Some(opened.map(|pages| Box::new(pages) as Box<dyn PageReader>))
-    }
-}
-
-impl PageIterator for LeafChunks {}
 
 #[cfg(test)]
 #[expect(clippy::single_range_in_vec_init, reason = "lists of ranges are what is tested")]

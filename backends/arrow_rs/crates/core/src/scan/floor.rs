@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use parquet::file::metadata::ColumnChunkMetaData;
-
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::guard::guard;
-use crate::pages::chunk::{decompress_all, in_hand};
+use crate::pages::chunk::Chunk;
+use crate::pages::chunk_pages::ChunkPages;
+use crate::pages::headers::{Headers, PEEK_BYTES};
 use crate::pages::workbench::Workbench;
 use crate::scan::options::MAX_PAGE_BYTES;
 
@@ -15,20 +15,20 @@ impl Dataset {
     /// Read and decompress every page of the columns in the calling thread, and throw it away: what remains
     /// of a scan when nothing is decoded. Returns the decompressed bytes.
     pub fn decompress(&self, columns: Option<&[String]>) -> Result<u64> {
-        self.sum_over_chunks(columns, decompress_all).map(|groups| groups.iter().sum())
+        self.sum_over_chunks(columns, decompressed_bytes).map(|groups| groups.iter().sum())
     }
 
     /// What the dictionary and the largest page of each of the columns take together, decompressed, in the row
     /// group where that is most: the pages that a scan has in hand.
     pub fn pages_in_hand(&self, columns: Option<&[String]>) -> Result<u64> {
-        self.sum_over_chunks(columns, in_hand).map(|groups| groups.into_iter().max().unwrap_or(0))
+        self.sum_over_chunks(columns, bytes_in_hand).map(|groups| groups.into_iter().max().unwrap_or(0))
     }
 
     /// For each row group, the sum of a figure of each of its chunks.
     fn sum_over_chunks(
         &self,
         columns: Option<&[String]>,
-        figure: impl Fn(&Arc<Workbench>, usize, &ColumnChunkMetaData) -> Result<u64>,
+        figure: impl Fn(Chunk) -> Result<u64>,
     ) -> Result<Vec<u64>> {
         let roots = self.roots(columns)?;
         let parquet = &self.meta().parquet;
@@ -40,9 +40,10 @@ impl Dataset {
         let mut sums = Vec::new();
         for (index, group) in parquet.row_groups().iter().enumerate() {
             let mut sum = 0;
-            for (leaf, chunk) in group.columns().iter().enumerate() {
+            for (leaf, metadata) in group.columns().iter().enumerate() {
                 if roots.binary_search(&schema.get_column_root_idx(leaf)).is_ok() {
-                    let found = guard(|| figure(&bench, index, chunk));
+                    let chunk = Chunk::new(bench.clone(), Arc::default(), index, metadata);
+                    let found = guard(|| figure(chunk));
                     sum += found.map_err(|error| error.within(&self.place()))?;
                 }
             }
@@ -50,4 +51,28 @@ impl Dataset {
         }
         Ok(sums)
     }
+}
+
+/// Read and decompress every page of a chunk and throw it away.
+fn decompressed_bytes(chunk: Chunk) -> Result<u64> {
+    let mut pages = ChunkPages::new(chunk, None, false, None);
+    let mut bytes = 0;
+    while let Some(page) = pages.next_page()? {
+        bytes += page.buffer().len() as u64;
+    }
+    Ok(bytes)
+}
+
+/// What the dictionary and the largest page of a chunk take together, decompressed: whoever reads page by page
+/// has that in hand. Only headers are read.
+fn bytes_in_hand(chunk: Chunk) -> Result<u64> {
+    let mut headers = Headers::new(&chunk, None);
+    let (mut dictionary, mut largest) = (0, 0);
+    while let Some(page) = headers.peek(&chunk, PEEK_BYTES)? {
+        let bytes = page.header.uncompressed_bytes as u64;
+        let place = if page.header.body.is_data() { &mut largest } else { &mut dictionary };
+        *place = bytes.max(*place);
+        headers.pass(page);
+    }
+    Ok(dictionary + largest)
 }

@@ -12,8 +12,9 @@ use crate::encoding::hybrid::{Runs, Validity};
 use crate::encoding::levels::Highest;
 use crate::error::Result;
 use crate::pages::boundary::{Neighbours, Span};
-use crate::pages::chunk::ChunkPages;
-use crate::pages::visits::{LeafChunks, Stretch};
+use crate::pages::chunk_pages::ChunkPages;
+use crate::pages::row_groups::LeafChunks;
+use crate::pages::visits::Stretch;
 
 pub struct Flat {
     chunks: LeafChunks,

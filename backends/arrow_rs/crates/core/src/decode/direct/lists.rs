@@ -20,8 +20,9 @@ use super::{Column, Encoded, Values, ends_early, fewer_rows, no_memory};
 use crate::encoding::hybrid::{Runs, Validity};
 use crate::encoding::levels::Highest;
 use crate::error::{Error, Result};
-use crate::pages::chunk::ChunkPages;
-use crate::pages::visits::{LeafChunks, Stretch};
+use crate::pages::chunk_pages::ChunkPages;
+use crate::pages::row_groups::LeafChunks;
+use crate::pages::visits::Stretch;
 
 pub struct Lists<O> {
     chunks: LeafChunks,

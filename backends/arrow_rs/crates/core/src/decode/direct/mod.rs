@@ -37,7 +37,8 @@ use crate::encoding::hybrid::Runs;
 use crate::encoding::levels::Highest;
 use crate::error::{Error, Result};
 use crate::pages::boundary::Neighbours;
-use crate::pages::visits::{Chunks, stretches};
+use crate::pages::row_groups::Chunks;
+use crate::pages::visits::stretches;
 use crate::plan::Piece;
 
 /// The rows of one top-level column.

@@ -1,0 +1,92 @@
+//! A page of zstd that is decompressed as far as is needed.
+
+use crate::error::{Error, Result};
+use crate::memory::pool::PageBuffer;
+use crate::pages::headers::LocatedPage;
+use crate::pages::workbench::Workbench;
+
+/// What is read of compressed bytes at a time.
+const READ_BYTES: usize = 64 << 10;
+
+/// Only one can exist per workbench: it uses the shared context from its making to its last use.
+pub struct PartialPage<'a> {
+    bench: &'a Workbench,
+    page: PageBuffer,
+    done: usize,
+    /// Where in the file the compressed bytes that come next are, and where they end.
+    at: u64,
+    end: u64,
+}
+
+impl<'a> PartialPage<'a> {
+    pub fn new(bench: &'a Workbench, page: LocatedPage) -> Result<Self> {
+        bench.with_zstd(|zstd, _| zstd.begin())?;
+        Ok(Self {
+            bench,
+            page: bench.take_buffer(page.header.uncompressed_bytes),
+            done: 0,
+            at: page.start,
+            end: page.end(),
+        })
+    }
+
+    /// Bytes of the whole page.
+    pub fn length(&self) -> usize {
+        self.page.length()
+    }
+
+    /// What is decompressed by now.
+    pub fn bytes(&self) -> &[u8] {
+        self.page.written(self.done)
+    }
+
+    /// Decompress all of the page.
+    pub fn finish(mut self) -> Result<PageBuffer> {
+        self.reach(self.length())?;
+        // An empty last block or a checksum may follow the last byte.
+        while self.at < self.end {
+            let before = self.at;
+            self.step(usize::MAX)?;
+            if self.at == before {
+                return Err(Error::corrupt("bytes are left over after the last of a page"));
+            }
+        }
+        if self.bench.with_zstd(|zstd, _| Ok(zstd.next_input_bytes()))? > 0 {
+            return Err(Error::corrupt("the compressed bytes of a page end early"));
+        }
+        Ok(self.page)
+    }
+
+    /// Decompress at least the first `target` bytes.
+    pub fn reach(&mut self, target: usize) -> Result<&[u8]> {
+        if target > self.length() {
+            return Err(Error::corrupt("the values of a page end early"));
+        }
+        while self.done < target {
+            self.step(target)?;
+        }
+        Ok(self.bytes())
+    }
+
+    /// Decompress the blocks that the next read brings, until `target` bytes are done.
+    fn step(&mut self, target: usize) -> Result<()> {
+        self.bench.check()?;
+        let Self { bench, page, done, at, end } = self;
+        bench.with_zstd(|zstd, window| {
+            let need = zstd.next_input_bytes();
+            if need == 0 && *at < *end && *done < page.length() {
+                // A frame ended before the page did: another follows.
+                return zstd.begin();
+            }
+            if need as u64 > *end - *at || (need == 0 && *done < page.length()) {
+                return Err(Error::corrupt("the compressed bytes of a page end early"));
+            }
+            let bytes = window.get(&bench.file, bench.pool(), *at, need, READ_BYTES, *end)?;
+            let bytes = &bytes[..bytes.len().min((*end - *at) as usize)];
+            // SAFETY: since `begin` the context was used for this page alone, whose memory does not move
+            // and which nothing else writes to.
+            *at += unsafe { zstd.advance(bytes, page, done, target) }? as u64;
+            Ok(())
+        })
+    }
+}
