@@ -16,6 +16,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from datetime import date
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,8 @@ Raw = dict[str, Any]
 Upgrade = Callable[[Raw], Raw]
 """From the data of one version to those of the next; the version itself is set by the loader."""
 
+_NATIVE = (date,)
+"""Types that TOML has: a text in their place is no date."""
 _UNIONS = (Union, UnionType)
 _LISTS = (tuple, list, Sequence)
 _TABLES = (dict, Mapping)
@@ -41,6 +44,7 @@ _WORDS: Mapping[Any, str] = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
+    date: "a date such as 2027-01-31, unquoted",
     **dict.fromkeys(_LISTS, "a list"),
     **dict.fromkeys(_TABLES, "a table"),
 }
@@ -92,7 +96,7 @@ class Document(Generic[T]):
 
     def _made(self, text: bytes | str, where: str, make: Callable[[Raw], Part]) -> Part:
         try:
-            return make(self._of_today(_json(text)))
+            return make(self._of_today(read_json(text)))
         except NewerError as error:
             raise self.error(f"cannot read {where}: {error}") from error
         except ContractError as error:
@@ -135,12 +139,23 @@ def read_toml(path: Path) -> Raw:
         raise ContractError(str(error)) from error
 
 
+def table(raw: Raw, name: str) -> Raw:
+    """The table of that dotted name in a TOML file; empty where there is none. Raises ContractError."""
+    for part in name.split("."):
+        found = raw.get(part, {})
+        if not isinstance(found, dict):
+            raise ContractError(_mismatch(part, dict, found))
+        raw = found
+    return raw
+
+
 def unknown(kind: str, name: str, allowed: Sequence[str]) -> str:
     """`unknown KIND 'NAME'`, the nearest allowed one, and all of them."""
     return f"unknown {kind} '{name}'{nearest(name, allowed)}"
 
 
-def _json(text: bytes | str) -> object:
+def read_json(text: bytes | str) -> object:
+    """What a JSON text holds. Raises ContractError where it is none, as where it holds a NaN."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -149,7 +164,7 @@ def _json(text: bytes | str) -> object:
 
 def _converted(raw: object, shape: type[T]) -> T:
     try:
-        return msgspec.convert(raw, shape)
+        return msgspec.convert(raw, shape, builtin_types=_NATIVE)
     except msgspec.ValidationError as error:
         raise ContractError(_blame(raw, shape, "") or str(error)) from error
 
@@ -172,7 +187,7 @@ def _check_keys(raw: object, shape: Any, where: str) -> None:
 def _blame(raw: object, shape: Any, where: str) -> str:
     """Which part of the data cannot be converted, and why; empty where all of them can."""
     try:
-        msgspec.convert(raw, shape)
+        msgspec.convert(raw, shape, builtin_types=_NATIVE)
     except msgspec.ValidationError as error:
         for step, value, part in _parts(raw, shape, _types):
             if found := _blame(value, part, where + step):

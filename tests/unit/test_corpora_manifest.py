@@ -118,7 +118,6 @@ def test_digests_of_another_version_are_not_compared(tmp_path: Path, table: pa.T
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda raw: raw | {"format": 99},
         lambda raw: raw | {"surprise": 1},
         lambda raw: raw | {"rows": 1},
         lambda raw: {key: raw[key] for key in raw if key != "shards"},
@@ -132,8 +131,18 @@ def test_a_damaged_manifest_is_one_clear_line(tmp_path: Path, table: pa.Table, d
     assert "\n" not in str(caught.value)
 
 
+def test_a_newer_manifest_is_not_to_be_removed(tmp_path: Path, table: pa.Table) -> None:
+    path = make(tmp_path, table).save()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
+    with pytest.raises(
+        CorpusError, match="its format is 99, this firstbyte reads up to 1"
+    ) as caught:
+        manifests.load(tmp_path)
+    assert "remove" not in str(caught.value)
+
+
 def test_a_folder_without_manifest(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="cannot read the manifest"):
+    with pytest.raises(CorpusError, match=r"cannot read .*manifest\.json: No such file"):
         manifests.load(tmp_path)
 
 

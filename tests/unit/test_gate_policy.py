@@ -70,15 +70,46 @@ def test_without_a_table_or_a_file_the_defaults_hold(tmp_path: Path) -> None:
             ExpiredWaiverError,
             "expired on 2026-05-31",
         ),
-        ("expires = 2026-06-01", "", PolicyError, "needs expires = YYYY-MM-DD"),
+        ("expires = 2026-06-01", "", PolicyError, r"waivers\[0\]: missing expires"),
         ("expires = 2026-06-01", 'expires = "2026-06-01"', PolicyError, "unquoted"),
         ('reason = "deeper read-ahead"', 'reason = " "', PolicyError, "needs a reason"),
         ('metric = "cpu_ns"', 'metrics = "cpu_ns"', PolicyError, "did you mean 'metric'"),
         ("tolerance = 0.03", "tolerance = -1", PolicyError, "not a positive fraction"),
         ("tolerance = 0.03", "tolerence = 0.03", PolicyError, "did you mean 'tolerance'"),
-        ("tolerance = 0.03", "tolerance = true", PolicyError, "must be a number"),
+        (
+            "tolerance = 0.03",
+            "tolerance = true",
+            PolicyError,
+            "tolerance: expected a number or a text, got True",
+        ),
         ('cpu_ns = "4%"', 'cpu_nanos = "4%"', UnknownNameError, "did you mean 'cpu_ns'"),
-        ('scenarios = ["full_scan"]', 'scenarios = "full_scan"', PolicyError, "list of names"),
+        (
+            'scenarios = ["full_scan"]',
+            'scenarios = "full_scan"',
+            PolicyError,
+            "scenarios: expected a list, got",
+        ),
+        (
+            'cache = ["warm"]',
+            'cache = "warm"',
+            PolicyError,
+            "params.cache: expected a list, got 'w",
+        ),
+        ('corpus = "mt"', "corpus = 5", PolicyError, "gate: corpus: expected a text, got 5"),
+        (
+            'backend = "polars"',
+            "backend = 5",
+            PolicyError,
+            r"waivers\[0\].backend: expected a text",
+        ),
+        (
+            'backend = "polars"',
+            'backends = "p"',
+            PolicyError,
+            "unknown key 'backends'; did you mean",
+        ),
+        ("up_to = 0.10", "up_to = nan", PolicyError, "waivers.up_to: 'nan' is not a positive fra"),
+        ('cpu_ns = "4%"', "cpu_ns = []", PolicyError, "tolerances.cpu_ns: expected a number or a"),
         ("corpus =", "corpus", PolicyError, "cannot read"),
     ],
 )
@@ -89,6 +120,14 @@ def test_a_wrong_policy_is_one_clear_line(
     with pytest.raises(error, match=message) as caught:
         policy_of(tmp_path, GOOD.replace(old, new, 1))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["tool = 5", "[tool]\nfirstbyte = 5", "[tool.firstbyte]\ngate = 5"]
+)
+def test_what_is_no_table_is_named(tmp_path: Path, text: str) -> None:
+    with pytest.raises(PolicyError, match=r"pyproject.toml: \w+: expected a table, got 5"):
+        policy_of(tmp_path, text)
 
 
 def test_tolerance_options_are_more_specific_than_the_file(tmp_path: Path) -> None:

@@ -76,9 +76,13 @@ def test_a_certificate_survives_the_disk_and_is_shown_for_its_host(tmp_path: Pat
     assert "+5% found in at least 91.0%" in text, "the worst metric counts"
     replace(CERTIFICATE, host={**host(), "machine": "pdp11"}).save(path)
     assert "of another host" in certificate_text(path)
-    for damaged in ({"powers": []}, {**json.loads(path.read_text()), "schema": 2}):
+    for damaged in (
+        {"powers": []},
+        {"schema": 3, "powers": []},
+        {**json.loads(path.read_text()), "schema": 2},
+    ):
         path.write_text(json.dumps(damaged))
-        with pytest.raises(HarnessError, match="is damaged"):
+        with pytest.raises(HarnessError, match=r"cannot read .*gate\.json: .*; remove it and run"):
             certificate_text(path)
 
 
@@ -114,8 +118,8 @@ class Script:
         def tried(
             self: SelfCheck, journal: Journal, step: str, condition: str, fault: Fault, cases: Any
         ) -> Tried:
-            if noted := journal.find(step):
-                return Tried(**noted)
+            if noted := journal.find(step, Tried):
+                return noted
             if step == script.stop_at:
                 raise KeyboardInterrupt
             script.made.append(step)

@@ -83,13 +83,13 @@ def test_only_the_same_sources_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(HarnessError, match="no self-check to resume"):
         Journal(path, resume=True)
     Journal(path, resume=False).note("real:x 0", {"outcome": "CLEAN"})
-    assert Journal(path, resume=True).find("real:x 0") == {"outcome": "CLEAN"}
-    assert Journal(path, resume=False).find("real:x 0") is None, "begun anew"
+    assert Journal(path, resume=True).find("real:x 0", dict) == {"outcome": "CLEAN"}
+    assert Journal(path, resume=False).find("real:x 0", dict) is None, "begun anew"
     monkeypatch.setattr(environment, "git", lambda _: {"commit": "another"})
     with pytest.raises(HarnessError, match="begun elsewhere \\(commit differ"):
         Journal(path, resume=True)
-    path.write_text("{")
-    with pytest.raises(HarnessError, match="is damaged"):
+    path.write_text("{\n")
+    with pytest.raises(HarnessError, match=r"cannot read .*progress.jsonl: no JSON: "):
         Journal(path, resume=True)
 
 

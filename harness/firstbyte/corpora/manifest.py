@@ -1,6 +1,6 @@
 """What a corpus consists of, as JSON beside it: rows, bytes and digests, and how it was made.
 
-Reading and writing a manifest needs the standard library only; `verify` reads the shards.
+`verify` reads the shards; nothing else does.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from firstbyte.contracts import Document
 from firstbyte.corpora.progress import Progress, silent
 from firstbyte.errors import CorpusError
 
@@ -100,44 +101,60 @@ class Manifest:
 
     def save(self) -> Path:
         """Write `manifest.json` into the folder, in one step. Returns its path."""
-        stored = asdict(replace(self, folder=Path())) | {
-            "rows": self.rows,
-            "bytes": self.bytes,
-            "raw_bytes": self.raw_bytes,
-        }
-        del stored["folder"]
+        stored = Stored(
+            **_stored_fields(self), rows=self.rows, bytes=self.bytes, raw_bytes=self.raw_bytes
+        )
         target = self.folder / MANIFEST_NAME
         partial = target.with_name(f"{MANIFEST_NAME}.{os.getpid()}")
         with partial.open("w", encoding="utf-8") as file:
-            json.dump(stored, file, indent=1, ensure_ascii=False)
+            json.dump(asdict(stored), file, indent=1, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
         return target
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A `manifest.json`: a manifest without its folder, and totals for whoever looks into it."""
+
+    name: str
+    spec: str
+    how: Mapping[str, Any]
+    built: str
+    schema: tuple[Column, ...]
+    text_column: str
+    shards: tuple[ShardEntry, ...]
+    digest_version: int
+    format: int
+    rows: int
+    bytes: int
+    raw_bytes: int
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "bytes", "raw_bytes"):
+            stated, total = getattr(self, name), sum(getattr(shard, name) for shard in self.shards)
+            if stated != total:
+                raise ValueError(f"{name}: {stated} stated, {total} in the shards")
+
+
+DOCUMENT = Document(
+    Stored,
+    FORMAT,
+    CorpusError,
+    remedy="remove its folder and build the corpus again",
+    key="format",
+)
+
+
 def load(folder: Path) -> Manifest:
-    """The manifest of a folder. Raises CorpusError if it is missing, damaged or another format."""
-    path = folder / MANIFEST_NAME
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["format"] != FORMAT:
-            raise CorpusError(
-                f"{path} has format {raw['format']}, this version reads {FORMAT};"
-                f" remove {folder} and build the corpus again"
-            )
-        totals = {name: raw.pop(name) for name in ("rows", "bytes", "raw_bytes")}
-        raw["schema"] = tuple(Column(**column) for column in raw["schema"])
-        raw["shards"] = tuple(ShardEntry(**shard) for shard in raw["shards"])
-        manifest = Manifest(folder=folder, **raw)
-        for name, total in totals.items():
-            if getattr(manifest, name) != total:
-                raise ValueError(f"{name}: {total} stated, {getattr(manifest, name)} in the shards")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorpusError(
-            f"cannot read the manifest {path} ({error}); remove {folder} and build the corpus again"
-        ) from error
-    return manifest
+    """The manifest of a folder. Raises CorpusError if it is missing, damaged or of a newer format."""
+    return Manifest(folder=folder, **_stored_fields(DOCUMENT.read(folder / MANIFEST_NAME)))
+
+
+def _stored_fields(made: Manifest | Stored) -> dict[str, Any]:
+    """What a manifest and its file have in common, by name."""
+    return {one.name: getattr(made, one.name) for one in fields(Manifest) if one.name != "folder"}
 
 
 def verify(manifest: Manifest, progress: Progress = silent) -> list[str]:

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from firstbyte.contracts import ContractError, conform, read_json
 from firstbyte.engine import fingerprint as environment
 from firstbyte.errors import HarnessError
 from firstbyte.plugins import checkout
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """The first line: where the check was begun."""
+
+    host: Mapping[str, Any]
+    commit: str | None
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Every other line: a step that ended, and what it gave."""
+
+    step: str
+    gave: Mapping[str, Any]
 
 
 class Journal:
@@ -27,48 +48,54 @@ class Journal:
             self._read()
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(_circumstances()) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(asdict(_circumstances())) + "\n", encoding="utf-8")
 
-    def find(self, step: str) -> Mapping[str, Any] | None:
-        """What the step gave, if it was made before."""
-        return self._done.get(step)
+    def find(self, step: str, shape: type[T]) -> T | None:
+        """What the step gave, if it was made before. Raises HarnessError where it is no `shape`."""
+        if (gave := self._done.get(step)) is None:
+            return None
+        try:
+            return conform(gave, shape)
+        except ContractError as error:
+            raise self._damaged(error) from error
 
     def note(self, step: str, gave: Mapping[str, Any]) -> None:
         """Write it down at once. `gave` must survive JSON."""
         self._done[step] = gave
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "gave": gave}, ensure_ascii=False) + "\n")
+            file.write(json.dumps(asdict(Step(step, gave)), ensure_ascii=False) + "\n")
 
     def _read(self) -> None:
         try:
-            lines = self._path.read_text(encoding="utf-8").splitlines()
-            begun: dict[str, Any] = json.loads(lines[0])
-            # A last line without its end was being written when the check was stopped.
-            steps = [json.loads(line) for line in lines[1:] if line.endswith("}}")]
-            done = {str(one["step"]): dict(one["gave"]) for one in steps}
+            # What follows the last line break was being written when the check was stopped.
+            first, *lines = self._path.read_bytes().split(b"\n")[:-1] or [b""]
+            begun = conform(read_json(first), Circumstances)
+            steps = [conform(read_json(line), Step) for line in lines]
         except FileNotFoundError:
             raise HarnessError(
                 f"there is no self-check to resume: {self._path} does not exist; leave out --resume"
             ) from None
-        except (ValueError, IndexError, KeyError, TypeError) as error:
-            raise HarnessError(
-                f"{self._path} is damaged ({error}); leave out --resume to begin anew"
-            ) from error
+        except ContractError as error:
+            raise self._damaged(error) from error
         now = _circumstances()
-        if differing := [name for name in now if now[name] != begun.get(name)]:
+        names = [one.name for one in fields(Circumstances)]
+        if differing := [name for name in names if getattr(now, name) != getattr(begun, name)]:
             raise HarnessError(
                 f"the self-check in {self._path} was begun elsewhere ({', '.join(differing)} "
                 "differ); leave out --resume to begin anew"
             )
-        self._path.write_text(lines[0] + "\n", encoding="utf-8")
-        for step, gave in done.items():
-            self.note(step, gave)
+        self._path.write_bytes(first + b"\n")
+        for one in steps:
+            self.note(one.step, one.gave)
+
+    def _damaged(self, error: ContractError) -> HarnessError:
+        return HarnessError(f"cannot read {self._path}: {error}; leave out --resume to begin anew")
 
 
-def _circumstances() -> dict[str, Any]:
+def _circumstances() -> Circumstances:
     host = environment.host()
-    return {
-        "host": {name: host[name] for name in environment.COMPARABLE_FIELDS},
-        "commit": environment.git(checkout()).get("commit"),
-        "versions": environment.versions(),
-    }
+    return Circumstances(
+        host={name: host[name] for name in environment.COMPARABLE_FIELDS},
+        commit=environment.git(checkout()).get("commit"),
+        versions=environment.versions(),
+    )

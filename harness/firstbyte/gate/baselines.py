@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from firstbyte.contracts import Document
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.errors import HarnessError
 from firstbyte.gate.cases import Case
@@ -22,7 +23,7 @@ from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, Kind
 from firstbyte.gate.observe import Observation, Observer
 from firstbyte.gate.result import EXIT_CODES
 from firstbyte.gate.trials import SIZE_TOLERANCE, Outcome
-from firstbyte.model import Status
+from firstbyte.model import Figure, Status
 from firstbyte.whole import write_whole
 
 SCHEMA = 1
@@ -53,7 +54,7 @@ class StoredCase:
     """Figures of one case, and the versions that decided them."""
 
     versions: Mapping[str, str]
-    figures: Mapping[str, float]
+    figures: Mapping[str, Figure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,9 @@ class Baseline:
         write_whole(path, text + "\n")
 
 
+DOCUMENT = Document(Baseline, SCHEMA, BaselineError, remedy=f"run {UPDATE}")
+
+
 def file_name() -> str:
     """Name of the baseline for a host like this one; several may be kept side by side."""
     facts = host_facts()
@@ -86,21 +90,12 @@ def load(path: Path) -> Baseline:
 
     Raises MissingBaselineError where it does not exist, BaselineError where it is damaged.
     """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["schema"] != SCHEMA:
-            raise BaselineError(
-                f"{path} has schema {raw['schema']}, this version reads {SCHEMA}: run {UPDATE}"
-            )
-        stored = {name: StoredCase(**case) for name, case in raw.pop("cases").items()}
-        return Baseline(**{**raw, "left_out": tuple(raw["left_out"])}, cases=stored)
-    except FileNotFoundError:
+    if not path.exists():
         others = ", ".join(sorted(found.name for found in path.parent.glob("memory-*.json")))
         raise MissingBaselineError(
             f"no baseline at {path} (there: {others or 'none'}): run {UPDATE} and commit it"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BaselineError(f"{path} is damaged ({error}): run {UPDATE}") from error
+        )
+    return DOCUMENT.read(path)
 
 
 def memory_metrics(names: Sequence[str]) -> tuple[GatedMetric, ...]:

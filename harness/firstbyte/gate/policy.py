@@ -31,20 +31,23 @@ anything is measured: a waiver is a promise with a date.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from firstbyte.errors import HarnessError, UnknownNameError
+from firstbyte.contracts import ContractError, conform, read_toml, table
+from firstbyte.errors import HarnessError
 from firstbyte.gate.metrics import Tolerances, gated_metric
 from firstbyte.gate.trials import Outcome
 from firstbyte.gate.verdicts import Verdict
+from firstbyte.model import Param
 
 TABLE = "tool.firstbyte.gate"
+
+Default = TypeVar("Default", float, None)
 
 
 class PolicyError(HarnessError):
@@ -115,21 +118,58 @@ class Policy:
         return ""
 
 
+Fraction = float | str
+"""As a user may write it: 0.05 or "5%"."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverTable:
+    """`[[tool.firstbyte.gate.waivers]]` as it is written."""
+
+    reason: str
+    expires: date
+    scenario: str = "*"
+    backend: str = "*"
+    metric: str = "*"
+    up_to: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError("a waiver needs a reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`[tool.firstbyte.gate]` as it is written."""
+
+    corpus: str | None = None
+    scenarios: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    params: Mapping[str, tuple[Param, ...]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    tolerance: Fraction | None = None
+    size_tolerance: Fraction | None = None
+    tolerances: Mapping[str, Fraction] = field(default_factory=dict)
+    waivers: tuple[WaiverTable, ...] = ()
+
+
 def read_policy(pyproject: Path, today: date) -> Policy:
     """The policy in that file; the default one where the file or the table does not exist.
 
     Raises PolicyError naming file and key, ExpiredWaiverError, or UnknownNameError for a metric.
     """
     try:
-        raw = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+        raw = table(read_toml(pyproject), TABLE)
     except FileNotFoundError:
         return Policy()
-    except (OSError, ValueError) as error:
+    except (OSError, ContractError) as error:
         raise PolicyError(f"cannot read {pyproject}: {error}") from error
-    table: Any = raw
-    for name in TABLE.split("."):
-        table = table.get(name, {})
-    return _parse(table, str(pyproject), today)
+    where = f"{pyproject}: {TABLE}"
+    try:
+        return _policy(conform(raw, Table), where, today)
+    except ContractError as error:
+        raise PolicyError(f"{where}: {error}") from error
 
 
 def narrowed(
@@ -195,102 +235,44 @@ def parse_fraction(text: str, where: str) -> float:
     return value
 
 
-def _parse(table: Any, where: str, today: date) -> Policy:
-    _only(
-        table,
-        where,
-        TABLE,
-        (
-            "corpus",
-            "scenarios",
-            "backends",
-            "metrics",
-            "params",
-            "environment",
-            "tolerance",
-            "size_tolerance",
-            "tolerances",
-            "waivers",
-        ),
-    )
-    named = {
-        name: _fraction(value, where, f"{TABLE}.tolerances.{name}")
-        for name, value in table.get("tolerances", {}).items()
-    }
-    for name in named:
-        gated_metric(name.rpartition(".")[2])
-    metrics = _names(table, where, "metrics")
-    for name in metrics:
+def _policy(said: Table, where: str, today: date) -> Policy:
+    for name in (*said.metrics, *(name.rpartition(".")[2] for name in said.tolerances)):
         gated_metric(name)
     defaults = Tolerances()
     return Policy(
-        corpus=table.get("corpus"),
-        scenarios=_names(table, where, "scenarios"),
-        backends=_names(table, where, "backends"),
-        metrics=metrics,
-        params={
-            name: tuple(str(value) for value in values)
-            for name, values in table.get("params", {}).items()
-        },
-        environment=_variables(table, where),
+        corpus=said.corpus,
+        scenarios=said.scenarios,
+        backends=said.backends,
+        metrics=said.metrics,
+        params={name: tuple(map(str, values)) for name, values in said.params.items()},
+        environment=said.environment,
         tolerances=Tolerances(
-            time=_fraction(table.get("tolerance", defaults.time), where, f"{TABLE}.tolerance"),
-            size=_fraction(
-                table.get("size_tolerance", defaults.size), where, f"{TABLE}.size_tolerance"
-            ),
-            named=named,
+            time=_fraction(said.tolerance, f"{where}.tolerance", defaults.time),
+            size=_fraction(said.size_tolerance, f"{where}.size_tolerance", defaults.size),
+            named={
+                name: parse_fraction(str(value), f"{where}.tolerances.{name}")
+                for name, value in said.tolerances.items()
+            },
         ),
-        waivers=tuple(_waiver(entry, where, today) for entry in table.get("waivers", ())),
+        waivers=tuple(_waiver(entry, where, today) for entry in said.waivers),
     )
 
 
-def _waiver(entry: Any, where: str, today: date) -> Waiver:
-    key = f"{TABLE}.waivers"
-    _only(entry, where, key, tuple(item.name for item in fields(Waiver)))
-    reason, expires = entry.get("reason", ""), entry.get("expires")
-    if not isinstance(reason, str) or not reason.strip():
-        raise PolicyError(f"{where}: {key}: a waiver needs a reason")
-    if isinstance(expires, datetime):
-        expires = expires.date()
-    if not isinstance(expires, date):
-        raise PolicyError(f"{where}: {key}: waiver '{reason}' needs expires = YYYY-MM-DD, unquoted")
-    if expires < today:
+def _waiver(entry: WaiverTable, where: str, today: date) -> Waiver:
+    if entry.expires < today:
         raise ExpiredWaiverError(
-            f"{where}: waiver '{reason}' expired on {expires}: mend the cause or renew it"
+            f"{where}: waiver '{entry.reason}' expired on {entry.expires}:"
+            " mend the cause or renew it"
         )
-    limit = entry.get("up_to")
     return Waiver(
-        **{
-            **entry,
-            "expires": expires,
-            "up_to": None if limit is None else _fraction(limit, where, f"{key}.up_to"),
-        }
+        reason=entry.reason,
+        expires=entry.expires,
+        scenario=entry.scenario,
+        backend=entry.backend,
+        metric=entry.metric,
+        up_to=_fraction(entry.up_to, f"{where}.waivers.up_to", None),
     )
 
 
-def _only(table: Any, where: str, key: str, allowed: tuple[str, ...]) -> None:
-    if not isinstance(table, Mapping):
-        raise PolicyError(f"{where}: {key} must be a table")
-    for name in table:
-        if name not in allowed:
-            raise PolicyError(f"{where}: {UnknownNameError(f'key in {key}', name, allowed)}")
-
-
-def _names(table: Mapping[str, Any], where: str, key: str) -> tuple[str, ...]:
-    value = table.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise PolicyError(f"{where}: {TABLE}.{key} must be a list of names")
-    return tuple(value)
-
-
-def _variables(table: Mapping[str, Any], where: str) -> dict[str, str]:
-    variables = table.get("environment", {})
-    if not isinstance(variables, dict) or not all(isinstance(v, str) for v in variables.values()):
-        raise PolicyError(f"{where}: {TABLE}.environment must map names to texts")
-    return variables
-
-
-def _fraction(value: Any, where: str, key: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise PolicyError(f"{where}: {key} must be a number such as 0.02")
-    return parse_fraction(str(value), f"{where}: {key}")
+def _fraction(value: Fraction | None, where: str, otherwise: Default) -> float | Default:
+    return otherwise if value is None else parse_fraction(str(value), where)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from firstbyte.contracts import Document, Raw
 from firstbyte.errors import StoreError
 from firstbyte.leaks.investigation import Finding
 from firstbyte.leaks.rules import RESIDENT, LeakVerdict
@@ -16,6 +17,8 @@ from firstbyte.whole import write_whole
 
 FILE = "leaks.json"
 """In a run folder: the verdicts, in the order in which they were reached."""
+SCHEMA = 2
+"""Version of that file. 1: did not state itself. 2: does."""
 NOT_RUN = "not run"
 LEGEND = (
     "B per scan: Theil-Sen slope with its 99 % interval. Would have seen: the smallest leak per scan "
@@ -49,6 +52,29 @@ class Verdicts:
     started: str
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A verdict as it is kept: for machines, and as the row that people are shown."""
+
+    backend: str
+    variant: str
+    verdict: Mapping[str, Any] | None
+    """The fields of a `LeakVerdict`; None where the check could not be run."""
+    trouble: str
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A `leaks.json`."""
+
+    run_id: str
+    command: str
+    started: str
+    verdicts: tuple[Entry, ...]
+    schema: int = SCHEMA
+
+
 def row(finding: Finding) -> Row:
     """What is shown of a finding."""
     name = f"{finding.backend}:{finding.variant}"
@@ -76,13 +102,8 @@ def detectable(verdict: LeakVerdict) -> str:
 
 def write(folder: Path, run: Run, command: str, findings: Sequence[Finding]) -> None:
     """Keep the verdicts in a run folder, in one step."""
-    kept = {
-        "run_id": run.run_id,
-        "command": command,
-        "started": run.started,
-        "verdicts": [_kept(finding) for finding in findings],
-    }
-    write_whole(folder / FILE, json.dumps(kept, indent=1, ensure_ascii=False))
+    kept = Kept(run.run_id, command, run.started, tuple(map(_entry, findings)))
+    write_whole(folder / FILE, json.dumps(asdict(kept), indent=1, ensure_ascii=False))
 
 
 def read(folder: Path) -> Verdicts | None:
@@ -90,24 +111,29 @@ def read(folder: Path) -> Verdicts | None:
     path = folder / FILE
     if not path.exists():
         return None
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        rows = tuple(Row(**one["row"]) for one in kept["verdicts"])
-        return Verdicts(rows, kept["run_id"], kept["command"], kept["started"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(
-            f"{path} is damaged ({error}): remove it, or check again with `firstbyte leaks`"
-        ) from error
+    kept = DOCUMENT.read(path)
+    rows = tuple(entry.row for entry in kept.verdicts)
+    return Verdicts(rows, kept.run_id, kept.command, kept.started)
 
 
-def _kept(finding: Finding) -> dict[str, Any]:
-    return {
-        "backend": finding.backend,
-        "variant": finding.variant,
-        "verdict": asdict(finding.verdict) if finding.verdict else None,
-        "trouble": finding.trouble,
-        "row": asdict(row(finding)),
-    }
+def upgrade_1_to_2(raw: Raw) -> Raw:
+    """The first version did not state itself; nothing else has changed."""
+    return raw
+
+
+DOCUMENT = Document(
+    Kept,
+    SCHEMA,
+    StoreError,
+    {1: upgrade_1_to_2},
+    remedy="remove it, or check again with `firstbyte leaks`",
+    unmarked=1,
+)
+
+
+def _entry(finding: Finding) -> Entry:
+    verdict = asdict(finding.verdict) if finding.verdict else None
+    return Entry(finding.backend, finding.variant, verdict, finding.trouble, row(finding))
 
 
 def _culprit(finding: Finding) -> str:

@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from firstbyte.contracts import Document
 from firstbyte.engine.fingerprint import differences, host
 from firstbyte.errors import HarnessError
 from firstbyte.gate.result import NOT_SELF_CHECKED
 from firstbyte.whole import write_whole
 
 SCHEMA = 3
+"""Version of the file. What 1 and 2 lack cannot be made up: such a host is checked again."""
 MOST_ALARMS = 0.001
 """False alarms a gate that the 95% bound of the simulation must not exceed."""
 FOUND_SHARE: Mapping[str, float] = {"busy +5%": 0.95, "sleep +5%": 0.95}
@@ -133,20 +135,14 @@ class Certificate:
         write_whole(path, json.dumps(asdict(self), indent=1) + "\n")
 
 
+DOCUMENT = Document(
+    Certificate, SCHEMA, HarnessError, remedy="remove it and run `firstbyte selfcheck gate`"
+)
+
+
 def load_certificate(path: Path) -> Certificate | None:
     """The stored certificate, or None where there is none. Raises HarnessError for a damaged one."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["schema"] != SCHEMA:
-            raise ValueError(f"schema {raw['schema']}, this version reads {SCHEMA}")
-        raw["conditions"] = tuple(_condition(one) for one in raw["conditions"])
-        return Certificate(**raw)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise HarnessError(
-            f"{path} is damaged ({error}): remove it and run `firstbyte selfcheck gate`"
-        ) from error
+    return DOCUMENT.read(path) if path.exists() else None
 
 
 def certificate_text(path: Path, of: Mapping[str, Any] | None = None) -> str:
@@ -160,11 +156,3 @@ def certificate_text(path: Path, of: Mapping[str, Any] | None = None) -> str:
     if differing := differences(certificate.host, host() if of is None else of):
         return f"{NOT_SELF_CHECKED} (there is one of another host: {'; '.join(differing)})"
     return certificate.summary
-
-
-def _condition(raw: dict[str, Any]) -> Condition:
-    powers = tuple(MetricPower(**one) for one in raw.pop("powers"))
-    planted = tuple(
-        PlantedResult(**{**one, "changes": tuple(one["changes"])}) for one in raw.pop("planted")
-    )
-    return Condition(**raw, powers=powers, planted=planted)

@@ -141,8 +141,8 @@ class SelfCheck:
         self, journal: Journal, step: str, condition: str, fault: Fault, cases: Sequence[Case]
     ) -> Tried:
         """A real gate, or what the journal says of it."""
-        if (noted := journal.find(step)) is not None:
-            return Tried(**noted)
+        if (noted := journal.find(step, Tried)) is not None:
+            return noted
         run = GateRun(
             self._live("base", Fault()),
             self._live("head", fault),

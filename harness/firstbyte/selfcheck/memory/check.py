@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from firstbyte import places
+from firstbyte.contracts import Document
 from firstbyte.corpora.catalogue import resolve
 from firstbyte.engine import fingerprint as environment
 from firstbyte.engine import registry
@@ -46,6 +47,7 @@ CORPUS = "mt:size=20MB,shards=2"
 SAMPLER_PAIRS = 8
 """All of them would agree by chance once in 256 times."""
 SCHEMA = 2
+"""Version of the file. What 1 lacks cannot be made up: such a host is checked again."""
 
 Say = Callable[[str], None]
 
@@ -162,6 +164,11 @@ class Certificate:
         )
 
 
+DOCUMENT = Document(
+    Certificate, SCHEMA, HarnessError, remedy="remove it and run `firstbyte selfcheck memory`"
+)
+
+
 def self_check(repetitions: int, say: Say, *, resume: bool = False) -> Certificate:
     """Run everything and return the certificate.
 
@@ -266,19 +273,7 @@ def save(made: Certificate) -> Path:
 def load() -> Certificate | None:
     """The certificate of this host, or None. Raises HarnessError if the file is damaged."""
     path = certificate_path()
-    if not path.exists():
-        return None
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        truths = [{**one, "expected": LeakClass(one["expected"])} for one in raw["truths"]]
-        raw["truths"] = tuple(TruthResult(**one) for one in truths)
-        raw["peaks"] = tuple(PeakResult(**one) for one in raw["peaks"])
-        raw["sampler"] = SamplerCost(**{k: tuple(v) for k, v in raw["sampler"].items()})
-        raw["false_leaks"] = tuple(raw["false_leaks"])
-        raw["not_run"] = tuple(raw["not_run"])
-        return Certificate(**raw)
-    except (ValueError, KeyError, TypeError) as error:
-        raise HarnessError(f"{path} is damaged ({error}): run `firstbyte selfcheck`") from error
+    return DOCUMENT.read(path) if path.exists() else None
 
 
 def in_words(made: Certificate | None) -> str:

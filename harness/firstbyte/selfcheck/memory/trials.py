@@ -48,9 +48,7 @@ def trials(laboratory: Laboratory, repetitions: int, journal: Journal, say: Say)
     ]
     for place, (_, subject, number) in enumerate(sorted(wanted, key=itemgetter(0)), 1):
         step = f"{subject} {number}"
-        if (noted := journal.find(step)) is not None:
-            trial = Trial(**noted)
-        else:
+        if (trial := journal.find(step, Trial)) is None:
             trial = _try(laboratory, subject, number)
             journal.note(step, asdict(trial))
             say(f"{place} of {len(wanted)}: {subject}: {trial.outcome or trial.reason}")
