@@ -35,7 +35,7 @@ def record_batch(nodes: tuple[Node, ...], arrow_schema: bytes, batch: Batch) -> 
     for field in schema:
         try:
             arrays.append(pa.array(batch.columns[field.name], type=field.type))
-        except (pa.ArrowInvalid, OverflowError) as error:
+        except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
             raise Unsupported(f"column '{field.name}' as Arrow {field.type}: {error}") from error
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

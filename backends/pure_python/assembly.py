@@ -18,10 +18,18 @@ Streams = Mapping[int, Levels]
 """`chunk` of a leaf -> its levels and values, one slot or more per value of the node that is built."""
 
 
+def nothing(node: Node) -> dict[str, Any] | None:
+    """The value of a group without columns, of which a file can store nothing."""
+    if isinstance(node, Struct) and not node.nullable:
+        return {child.name: nothing(child) for child in node.children}
+    return None
+
+
 def assemble(node: Node, streams: Streams) -> list[Any]:
     """The values of a node: a list, a dict or a scalar per slot, None for null.
 
-    Maps become lists of (key, value) pairs, which keeps order and repeated keys.
+    A struct with two fields of one name is a list of (name, value) pairs. Maps are lists of (key, value)
+    pairs, which keeps order and repeated keys.
     Raises MalformedError where the leaves of a node disagree.
     """
     if isinstance(node, Leaf):
@@ -36,10 +44,18 @@ def assemble(node: Node, streams: Streams) -> list[Any]:
 
 def _structs(node: Struct, streams: Streams) -> list[Any]:
     names = [child.name for child in node.children]
-    columns = [assemble(child, streams) for child in node.children]
-    if len({len(column) for column in columns}) > 1:
+    columns = [assemble(child, streams) if leaves(child) else None for child in node.children]
+    lengths = {len(column) for column in columns if column is not None}
+    if len(lengths) > 1:
         raise MalformedError(f"the fields of struct '{node.name}' differ in length")
-    rows: list[Any] = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    (length,) = lengths
+    filled = [
+        [nothing(child)] * length if column is None else column
+        for child, column in zip(node.children, columns, strict=True)
+    ]
+    # A dict would lose one of two fields of the same name.
+    make = dict if len(set(names)) == len(names) else list
+    rows: list[Any] = [make(zip(names, row, strict=True)) for row in zip(*filled, strict=True)]
     if not node.nullable:
         return rows
     definition = _slot_definitions(node, streams)

@@ -20,11 +20,52 @@ _NAMES = (
     "ZSTD",
     "LZ4_RAW",
 )
+_LZ4_FRAME_MAGIC = b"\x04\x22\x4d\x18"
+
+
+def _lz4_of_hadoop(data: bytes, target: bytearray) -> int:
+    """The codec LZ4: Hadoop's blocks, or what parquet-cpp wrote under that number, a frame or one block.
+
+    Source: Compression.md of apache/parquet-format, which calls the framing undocumented; Hadoop's
+    BlockCompressorStream writes both lengths of a block as big-endian 32-bit integers before it.
+    """
+    if data[:4] == _LZ4_FRAME_MAGIC:
+        return cramjam.lz4.decompress_into(data, target)
+    pieces = _hadoop_blocks(data, len(target))
+    if pieces is None:
+        return cramjam.lz4.decompress_block_into(data, target)
+    written = 0
+    view = memoryview(target)
+    for size, block in pieces:
+        found = cramjam.lz4.decompress_block_into(block, view[written : written + size])
+        if found != size:
+            raise MalformedError(f"an LZ4 block holds {found} bytes, its header claims {size}")
+        written += size
+    return written
+
+
+def _hadoop_blocks(data: bytes, total: int) -> list[tuple[int, bytes]] | None:
+    """Decompressed size and content of each block; None where the bytes are not so framed."""
+    blocks: list[tuple[int, bytes]] = []
+    at = found = 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        length = int.from_bytes(data[at + 4 : at + 8], "big")
+        at += 8
+        if length > len(data) - at or found + size > total:
+            return None
+        blocks.append((size, data[at : at + length]))
+        at += length
+        found += size
+    return blocks if found == total else None
+
+
 _DECOMPRESS: dict[int, Callable[[bytes, bytearray], int]] = {
     1: cramjam.snappy.decompress_raw_into,
     2: cramjam.gzip.decompress_into,
     4: cramjam.brotli.decompress_into,
     6: cramjam.zstd.decompress_into,
+    5: _lz4_of_hadoop,
     7: cramjam.lz4.decompress_block_into,
 }
 ALWAYS_ALLOWED_BYTES = 64 * 1024 * 1024

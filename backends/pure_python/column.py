@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from . import pages
 from .encodings.dictionary import Decoder, Dictionary, Gather
-from .encodings.hybrid import Hybrid
+from .encodings.levels import LevelDecoder
 from .errors import CorruptParquetError, MalformedError
 from .footer import RowGroupMeta
 from .pages import PageReader
@@ -37,14 +37,16 @@ class ColumnReader:
         self._leaf = leaf
         self._dictionary: Dictionary | None = None
         self._left = 0
-        self._repetition: Hybrid | None = None
-        self._definition: Hybrid | None = None
+        self._repetition: LevelDecoder | None = None
+        self._definition: LevelDecoder | None = None
+        self._page: pages.Page | None = None
+        self._page_rows = self._page_nulls = 0
         self._values: Decoder
         self._ahead = Levels(b"", b"", [])
         self._decoders = ValueDecoders(leaf)
         self._pages: PageReader | None = None
         with self._faults_named():
-            self._pages = PageReader(source, group.chunk(leaf.chunk), leaf)
+            self._pages = PageReader(source, group.chunk(leaf.chunk, leaf.dotted), leaf)
 
     def flat(self, rows: int) -> list[Any]:
         """The values of the next rows, None for nulls: for leaves at the top of the schema.
@@ -66,9 +68,11 @@ class ColumnReader:
         """At most `rows` values, from one page."""
         count = self._available(rows)
         if self._definition is None:
+            self._seen(count, 0)
             return self._values.take(count)
         present = self._definition.levels(count)
         found = present.count(1)
+        self._seen(count, count - found)
         if found == count:
             return self._values.take(count)
         return scattered(self._values.take(found), present)
@@ -116,7 +120,9 @@ class ColumnReader:
         definition = self._definition.levels(count) if self._definition else bytes(count)
         if count and (max(definition) > maximum or max(repetition) > self._leaf.max_repetition):
             raise MalformedError("a level is beyond the depth of the column")
-        return repetition, definition, self._values.take(definition.count(maximum))
+        found = definition.count(maximum)
+        self._seen(repetition.count(0), count - found)
+        return repetition, definition, self._values.take(found)
 
     @property
     def _exhausted(self) -> bool:
@@ -139,6 +145,19 @@ class ColumnReader:
         self._left -= count
         return count
 
+    def _seen(self, rows: int, nulls: int) -> None:
+        """Note rows and nulls of the current page; at its end its header must have said so."""
+        self._page_rows += rows
+        self._page_nulls += nulls
+        if self._left or self._page is None:
+            return
+        for what, seen, stated in (
+            ("rows", self._page_rows, self._page.num_rows),
+            ("nulls", self._page_nulls, self._page.num_nulls),
+        ):
+            if stated is not None and seen != stated:
+                raise MalformedError(f"a page holds {seen} {what}, its header claims {stated}")
+
     def _next_data_page(self) -> None:
         page = self._reader.next_page()
         if page.is_dictionary:
@@ -150,6 +169,7 @@ class ColumnReader:
             self._dictionary = Dictionary(decoder, page.num_values)
             return
         self._left = page.num_values
+        self._page, self._page_rows, self._page_nulls = page, 0, 0
         self._repetition = page.repetition
         self._definition = page.definition
         if page.encoding in (pages.PLAIN_DICTIONARY, pages.RLE_DICTIONARY):

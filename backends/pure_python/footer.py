@@ -70,7 +70,6 @@ _FILE_META_DATA: Spec = {
     3: ("num_rows", "int"),
     4: ("row_groups", ListOf({1: ("columns", ListOf(_COLUMN_CHUNK)), 3: ("num_rows", "int")})),
     5: ("key_values", ListOf({1: ("key", "bytes"), 2: ("value", "bytes")})),
-    8: ("encryption_algorithm", {}),
 }
 
 
@@ -92,22 +91,23 @@ class RowGroupMeta(NamedTuple):
     num_rows: int
     columns: list[Fields]
 
-    def chunk(self, index: int) -> ChunkMeta:
+    def chunk(self, index: int, dotted: str) -> ChunkMeta:
         """The chunk of a leaf, checked only when it is wanted: footers can be long.
 
-        Raises MalformedError, and Unsupported for a chunk in another file or an encrypted one.
+        `dotted` is the leaf's name. Raises MalformedError, and Unsupported for a chunk in another
+        file or an encrypted one.
         """
-        return _chunk(self.columns[index])
+        return _chunk(self.columns[index], dotted)
 
 
 class Footer(NamedTuple):
     """What the footer says. `elements` is the schema as stored: a tree in depth-first order.
 
+    The rows are those of the row groups: the file's own total is not kept up by all writers that append.
     `arrow_schema` is what an Arrow writer left under that key, empty if none did.
     """
 
     offset: int
-    num_rows: int
     elements: list[Fields]
     row_groups: list[RowGroupMeta]
     arrow_schema: bytes
@@ -137,19 +137,14 @@ def read_footer(source: Source) -> Footer:
     """Read and check the footer. Raises MalformedError, Unsupported."""
     data, offset = locate(source)
     fields, _ = read_struct(data, 0, _FILE_META_DATA)
-    if "encryption_algorithm" in fields:
-        raise Unsupported(f"encrypted columns in {source.name}")
     groups = [
         RowGroupMeta(_count(group, "num_rows"), require(group, "columns"))
         for group in require(fields, "row_groups")
     ]
-    num_rows = _count(fields, "num_rows")
-    found = sum(group.num_rows for group in groups)
-    if found != num_rows:
-        raise MalformedError(f"row groups hold {found} rows, the file claims {num_rows}")
+    _count(fields, "num_rows")
     pairs = fields.get("key_values", [])
     arrow = [pair.get("value", b"") for pair in pairs if pair.get("key") == _ARROW_SCHEMA]
-    return Footer(offset, num_rows, require(fields, "schema"), groups, b"".join(arrow[:1]))
+    return Footer(offset, require(fields, "schema"), groups, b"".join(arrow[:1]))
 
 
 def require(fields: Fields, name: str) -> Any:
@@ -160,11 +155,11 @@ def require(fields: Fields, name: str) -> Any:
         raise MalformedError(f"the required field {name} is missing") from None
 
 
-def _chunk(column: Fields) -> ChunkMeta:
+def _chunk(column: Fields, dotted: str) -> ChunkMeta:
     if column.get("file_path"):
-        raise Unsupported(f"column chunk stored in another file, '{column['file_path']}'")
+        raise Unsupported(f"column '{dotted}' is stored in another file, '{column['file_path']}'")
     if "crypto_metadata" in column:
-        raise Unsupported("encrypted column chunk")
+        raise Unsupported(f"column '{dotted}' is encrypted")
     meta: Fields = require(column, "meta_data")
     start = _count(meta, "data_page_offset")
     # Some writers store 0 for "no dictionary"; byte 0 is the magic, so it can never be a page.

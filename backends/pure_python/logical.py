@@ -1,7 +1,8 @@
 """From stored values to Python values with their meaning.
 
 Source: LogicalTypes.md of apache/parquet-format. Nanoseconds stay integers, as Python's own
-date and time types end at microseconds. `decimal` and `datetime` are imported only where needed.
+date and time types end at microseconds, and dates and timestamps outside the years 1 to 9999 stay
+integers as well, as stored. `decimal` and `datetime` are imported only where needed.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-from firstbyte.api import Unsupported
 
 from .errors import MalformedError
 from .schema import INT32, INT64, Leaf
@@ -31,7 +30,7 @@ def converter(leaf: Leaf) -> Convert | None:
     if logical.kind == "decimal":
         return _decimals(leaf)
     if logical.kind == "date":
-        return _dates(leaf)
+        return _dates
     if logical.kind == "time" and logical.unit != "ns":
         return _times(leaf, 1000 if logical.unit == "ms" else 1)
     if logical.kind == "timestamp" and logical.unit != "ns":
@@ -59,16 +58,16 @@ def _decimals(leaf: Leaf) -> Convert:
     return convert
 
 
-def _dates(leaf: Leaf) -> Convert:
+def _dates(values: list[int]) -> list[Any]:
     from datetime import date
 
-    def convert(values: list[int]) -> list[Any]:
+    def one(value: int) -> Any:
         try:
-            return [date.fromordinal(value + _EPOCH_ORDINAL) for value in values]
+            return date.fromordinal(value + _EPOCH_ORDINAL)
         except (ValueError, OverflowError):
-            raise _beyond_python(leaf) from None
+            return value
 
-    return convert
+    return [one(value) for value in values]
 
 
 def _times(leaf: Leaf, unit_us: int) -> Convert:
@@ -89,21 +88,14 @@ def _timestamps(leaf: Leaf, unit_us: int) -> Convert:
 
     epoch = datetime(1970, 1, 1, tzinfo=UTC if leaf.logical.utc else None)
 
-    def convert(values: list[int]) -> list[Any]:
+    def one(value: int) -> Any:
         try:
-            return [epoch + timedelta(microseconds=value * unit_us) for value in values]
+            return epoch + timedelta(microseconds=value * unit_us)
         except OverflowError:
-            raise _beyond_python(leaf) from None
+            return value
 
-    return convert
+    return lambda values: [one(value) for value in values]
 
 
 def _halves(values: list[bytes]) -> list[float]:
     return list(struct.unpack(f"<{len(values)}e", b"".join(values)))
-
-
-def _beyond_python(leaf: Leaf) -> Unsupported:
-    return Unsupported(
-        f"{leaf.logical.kind} outside the years 1 to 9999 in column '{leaf.dotted}': "
-        "Python has no type for it"
-    )

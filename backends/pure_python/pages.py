@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import zlib
 
-from firstbyte.api import Unsupported
-
 from .codecs import check_codec, decompress
 from .encodings.hybrid import Hybrid
+from .encodings.levels import BitPackedLevels, LevelDecoder
 from .errors import MalformedError, TruncatedError
 from .footer import ChunkMeta, require
 from .schema import Leaf
@@ -41,6 +40,8 @@ _PAGE_HEADER: Spec = {
         "data_v2",
         {
             1: ("num_values", "int"),
+            2: ("num_nulls", "int"),
+            3: ("num_rows", "int"),
             4: ("encoding", "int"),
             5: ("definition_size", "int"),
             6: ("repetition_size", "int"),
@@ -54,13 +55,18 @@ MAX_HEADER_BYTES = 16 * 1024 * 1024
 
 
 class Page:
-    """One decompressed page: values from `position` of `data` on; levels if the column has them."""
+    """One decompressed page: values from `position` of `data` on; levels if the column has them.
+
+    `num_rows` and `num_nulls` are what its header says, None where it says nothing of use.
+    """
 
     __slots__ = (
         "data",
         "definition",
         "encoding",
         "is_dictionary",
+        "num_nulls",
+        "num_rows",
         "num_values",
         "position",
         "repetition",
@@ -73,8 +79,10 @@ class Page:
         self.encoding: int = require(fields, "encoding")
         self.data = data
         self.position = 0
-        self.repetition: Hybrid | None = None
-        self.definition: Hybrid | None = None
+        self.num_rows: int | None = None
+        self.num_nulls: int | None = None
+        self.repetition: LevelDecoder | None = None
+        self.definition: LevelDecoder | None = None
 
 
 class PageReader:
@@ -134,6 +142,7 @@ class PageReader:
                 if window >= min(available, MAX_HEADER_BYTES):
                     raise
                 window = min(available, window * 16)
+        require(header, "type")
         size: int = require(header, "compressed_size")
         if size < 0 or require(header, "uncompressed_size") < 0 or start + size > available:
             raise MalformedError(f"a page body of {size} bytes does not fit its column chunk")
@@ -144,6 +153,10 @@ class PageReader:
         if "crc" in header and zlib.crc32(body) != header["crc"] & 0xFFFFFFFF:
             raise MalformedError("the checksum of the page does not match its bytes")
         self._next += start + size
+        if header["type"] == DICTIONARY:
+            # Writers before parquet-mr 1.2.9 left the dictionary's header out of the chunk's size
+            # (PARQUET-816): the pages may go on for so much longer.
+            self._end = min(self._end + start, self._source.size)
         return header, body
 
     def _dictionary_page(self, header: Fields, body: bytes) -> Page:
@@ -166,10 +179,16 @@ class PageReader:
             page.definition = self._levels_v1(page, leaf.max_definition, encoding)
         return page
 
-    def _levels_v1(self, page: Page, maximum: int, encoding: int) -> Hybrid:
-        """Levels behind four bytes of length; the page's position moves behind them."""
+    def _levels_v1(self, page: Page, maximum: int, encoding: int) -> LevelDecoder:
+        """Levels behind four bytes of length, unless they are the deprecated bit-packed ones.
+
+        The page's position moves behind them.
+        """
         if encoding == BIT_PACKED:
-            raise Unsupported(f"encoding BIT_PACKED (deprecated) in column '{self._leaf.dotted}'")
+            width = maximum.bit_length()
+            levels = BitPackedLevels(page.data, page.position, page.num_values, width)
+            page.position += levels.size_bytes
+            return levels
         if encoding != RLE:
             raise MalformedError(f"levels in encoding {encoding}")
         start = page.position + 4
@@ -187,10 +206,16 @@ class PageReader:
         if not 0 <= repetition_end <= definition_end <= len(body) or size < 0:
             raise MalformedError(f"{definition_end} bytes of levels do not fit the page")
         data = body[definition_end:]
-        if fields.get("is_compressed", True):
+        # pyarrow 2.0 said of compressed pages that they are not.
+        if fields.get("is_compressed", True) or len(data) != size:
             data = self._decompress(data, size)
         page = Page(fields, data)
         leaf = self._leaf
+        page.num_rows = require(fields, "num_rows")
+        if leaf.max_definition <= 1 and not leaf.max_repetition:
+            # In nested columns writers differ about which empty slots are nulls; some state -1 for unknown.
+            nulls: int = require(fields, "num_nulls")
+            page.num_nulls = nulls if nulls >= 0 else None
         if leaf.max_repetition:
             width = leaf.max_repetition.bit_length()
             page.repetition = Hybrid(body, 0, repetition_end, width)

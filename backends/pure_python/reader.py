@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from firstbyte.errors import UnknownNameError
 
-from .assembly import assemble
+from .assembly import assemble, nothing
 from .column import ColumnReader
 from .errors import CorruptParquetError, MalformedError
 from .footer import Footer, RowGroupMeta, read_footer
@@ -134,11 +134,12 @@ def _open_footer(source: Source) -> tuple[Footer, tuple[Node, ...]]:
 def _selected(nodes: tuple[Node, ...], columns: Sequence[str] | None) -> tuple[Node, ...]:
     if columns is None:
         return nodes
-    names = [node.name for node in nodes]
+    names = {node.name for node in nodes}
     for column in columns:
         if column not in names:
             raise UnknownNameError("column", column, names)
-    return tuple(node for node in nodes if node.name in columns)
+    wanted = set(columns)
+    return tuple(node for node in nodes if node.name in wanted)
 
 
 def _take(source: Source, group: RowGroupMeta, node: Node) -> Take:
@@ -146,13 +147,15 @@ def _take(source: Source, group: RowGroupMeta, node: Node) -> Take:
     if isinstance(node, Leaf):
         return ColumnReader(source, group, node).flat
     below = [(leaf, ColumnReader(source, group, leaf)) for leaf in leaves(node)]
+    if not below:
+        return lambda count: [nothing(node) for _ in range(count)]
 
     def nested(count: int) -> list[Any]:
         streams = {leaf.chunk: column.levels(count) for leaf, column in below}
         try:
             values = assemble(node, streams)
         except MalformedError as fault:
-            start = group.chunk(below[0][0].chunk).start
+            start = group.chunk(below[0][0].chunk, below[0][0].dotted).start
             raise CorruptParquetError(source.name, node.name, start, str(fault)) from fault
         if len(values) != count:
             raise CorruptParquetError(

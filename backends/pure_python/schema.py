@@ -5,6 +5,7 @@ Sources: parquet.thrift and LogicalTypes.md of apache/parquet-format (with its r
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple, TypeAlias
 
 from firstbyte.api import Unsupported
@@ -95,8 +96,8 @@ def read_schema(elements: list[Fields]) -> tuple[Node, ...]:
     if builder.position != len(elements):
         raise MalformedError(f"{len(elements) - builder.position} schema elements have no parent")
     names = [node.name for node in top]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise Unsupported(f"two columns of the same name '{name}'")
     return top
 
@@ -141,11 +142,12 @@ class _Builder:
         *,
         nullable: bool,
     ) -> Node:
-        if "num_children" not in element:
+        count: int = element.get("num_children", 0)
+        # Old writers state for a column that it has no children; only a group has no physical type.
+        if not count and "physical" in element:
             return self._leaf(element, path, definition, repetition, nullable=nullable)
-        count: int = element["num_children"]
-        if count < 1:
-            raise Unsupported(f"group '{'.'.join(path)}' without columns")
+        if count < 0:
+            raise MalformedError(f"group '{'.'.join(path)}' has {count} columns")
         logical = element.get("logical", {})
         converted = element.get("converted")
         repeated = self._peek_repetition() == REPEATED
@@ -255,7 +257,10 @@ _CONVERTED: dict[int, Logical] = {
 
 def _logical(element: Fields) -> Logical:
     """The logical type, or else the older converted type; none where neither is known."""
+    converted = element.get("converted")
     for kind, fields in element.get("logical", {}).items():
+        if kind == "unknown" and converted is not None:
+            continue  # said of intervals, for which there is no logical type
         if kind == "decimal":
             return Logical(
                 kind, precision=require(fields, "precision"), scale=require(fields, "scale")
@@ -269,7 +274,6 @@ def _logical(element: Fields) -> Logical:
             return Logical(kind, bits=require(fields, "bits"), signed=require(fields, "signed"))
         if kind not in ("list", "map"):
             return Logical(kind)
-    converted = element.get("converted")
     if converted == 5:
         return Logical(
             "decimal", precision=require(element, "precision"), scale=element.get("scale", 0)

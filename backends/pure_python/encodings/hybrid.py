@@ -80,11 +80,18 @@ class Hybrid:
         if self._groups:
             groups = min(self._groups, GROUPS)
             size = groups * self._width
-            packed = self._data[self._position : self._position + size]
-            self._position += size
+            packed = self._data[self._position : min(self._position + size, self._end)]
+            self._position += len(packed)
             self._groups -= groups
-            self._literals = unpack(packed, self._width)
+            whole = len(packed) == size
+            self._literals = unpack(packed, self._width) if whole else self._cut_literals(packed)
             self._at = 0
+
+    def _cut_literals(self, packed: bytes) -> Sequence[int]:
+        """The whole values of a last run that its writer did not fill up to eight values."""
+        self._groups = 0
+        padding = bytes(-len(packed) % self._width)
+        return unpack(packed + padding, self._width)[: 8 * len(packed) // self._width]
 
     def _next_run(self) -> None:
         if self._position >= self._end:
@@ -111,5 +118,6 @@ class Hybrid:
             self._repeats = (header >> 1) * 8
         else:
             self._groups = header >> 1
-            if self._groups * self._width > self._end - self._position:
+            # Some writers do not fill up the last eight values of the last run.
+            if (self._groups - 1) * self._width >= self._end - self._position:
                 raise TruncatedError("a bit-packed run is cut off")
