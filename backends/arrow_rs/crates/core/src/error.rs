@@ -111,6 +111,7 @@ impl From<ParquetError> for Error {
                 Ok(own) => *own,
                 Err(other) => Self::corrupt(other.to_string()),
             },
+            ParquetError::General(message) | ParquetError::EOF(message) => Self::corrupt(message),
             ParquetError::NYI(message) => Self::new(Kind::Unsupported, message),
             other => Self::corrupt(other.to_string()),
         }

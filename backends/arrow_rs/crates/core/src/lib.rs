@@ -5,6 +5,7 @@
 mod codec;
 mod dataset;
 mod decode;
+pub mod defaults;
 mod encoding;
 pub mod error;
 mod filter;

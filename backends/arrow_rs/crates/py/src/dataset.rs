@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use firstbyte_core::defaults;
 use firstbyte_core::{Comparison, Dataset as CoreDataset, Error, Literal, Operator, ScanOptions, Strings};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -77,9 +79,11 @@ impl Dataset {
     }
 
     /// One pass over the file. The stub file describes each argument.
-    #[pyo3(signature = (*, columns=None, row_groups=None, shard=None, batch_size=1024, threads=0,
-                        memory_budget=32 << 20, strings="utf8", max_page_bytes=256 << 20, max_batch_bytes=2 << 30, seed=None, epoch=0,
-                        shuffle_rows=0, r#where=None, resume=None))]
+    #[pyo3(signature = (*, columns=None, row_groups=None, shard=None, batch_size=defaults::BATCH_ROWS,
+                        threads=defaults::THREADS, memory_budget=defaults::MEMORY_BUDGET_BYTES, strings="utf8",
+                        max_page_bytes=defaults::MAX_PAGE_BYTES, max_batch_bytes=defaults::MAX_BATCH_BYTES,
+                        seed=None, epoch=defaults::EPOCH, shuffle_rows=defaults::SHUFFLE_ROWS, r#where=None,
+                        resume=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python method")]
     fn scan(
         &self,
@@ -99,6 +103,9 @@ impl Dataset {
         r#where: Option<Vec<(String, String, Value)>>,
         resume: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Reader> {
+        if batch_size == 0 {
+            return Err(PyValueError::new_err("batch_size must be at least 1"));
+        }
         let signals = Arc::new(Signals::default());
         let options = ScanOptions {
             columns,

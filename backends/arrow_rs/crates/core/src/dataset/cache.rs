@@ -4,12 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::dataset::metadata::Meta;
+use crate::defaults::METADATA_CACHE_BYTES;
 use crate::source::local::Stamp;
 
 /// Metadata read lately, newest last.
 static CACHE: Mutex<Vec<(Stamp, Arc<Meta>)>> = Mutex::new(Vec::new());
-/// Enough for some hundreds of ordinary footers.
-const CACHE_BYTES: usize = 8 << 20;
 
 /// What was remembered of an unchanged file.
 pub fn get(stamp: Stamp) -> Option<Arc<Meta>> {
@@ -32,7 +31,7 @@ fn is_settled(stamp: Stamp) -> bool {
 
 /// Keep what was read of a file, and drop the oldest where there is no room.
 pub fn remember(stamp: Stamp, meta: &Arc<Meta>) {
-    if meta.bytes() > CACHE_BYTES || !is_settled(stamp) {
+    if meta.bytes() > METADATA_CACHE_BYTES || !is_settled(stamp) {
         return;
     }
     let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,7 +39,7 @@ pub fn remember(stamp: Stamp, meta: &Arc<Meta>) {
     cache.retain(|(known, _)| (known.inode, known.device) != (stamp.inode, stamp.device));
     cache.push((stamp, meta.clone()));
     let mut held: usize = cache.iter().map(|(_, meta)| meta.bytes()).sum();
-    while held > CACHE_BYTES {
+    while held > METADATA_CACHE_BYTES {
         held -= cache.remove(0).1.bytes();
     }
 }

@@ -9,8 +9,9 @@
 use std::ptr;
 use std::sync::Mutex;
 
-/// What the freed blocks that wait to be used again take at most.
-const SPARE_BYTES: usize = 4 << 20;
+use crate::defaults::SPARE_MAPPING_BYTES;
+
+/// So many freed blocks wait at most, and they take no more than `SPARE_MAPPING_BYTES`.
 const SPARE_BLOCKS: usize = 16;
 /// Lengths are rounded up to this; the kernel rounds up further where its pages are larger.
 const ROUND_BYTES: usize = 4 << 10;
@@ -55,7 +56,7 @@ impl Spare {
         self.blocks[self.count] = block;
         self.count += 1;
         let held = |spare: &Self| spare.blocks[..spare.count].iter().map(|block| block.length).sum::<usize>();
-        while self.count == SPARE_BLOCKS || held(self) > SPARE_BYTES {
+        while self.count == SPARE_BLOCKS || held(self) > SPARE_MAPPING_BYTES {
             self.remove(0).unmap();
         }
     }
@@ -173,14 +174,14 @@ mod tests {
         let block = |length| Mapping { address: map(length) as usize, length };
         (0..40).for_each(|_| spare.put(block(ROUND_BYTES)));
         assert_eq!(spare.count, SPARE_BLOCKS - 1);
-        spare.put(block(SPARE_BYTES - ROUND_BYTES));
+        spare.put(block(SPARE_MAPPING_BYTES - ROUND_BYTES));
         spare.put(block(3 * ROUND_BYTES));
         assert_eq!(spare.count, 1, "the largest was the oldest and had to go");
         spare.put(block(5 * ROUND_BYTES));
         assert_eq!(spare.take(2 * ROUND_BYTES).map(|block| block.length), Some(3 * ROUND_BYTES));
         assert_eq!(spare.take(9 * ROUND_BYTES).map(|block| block.length), Some(5 * ROUND_BYTES));
         assert!(spare.take(1).is_none());
-        spare.put(block(SPARE_BYTES + ROUND_BYTES));
+        spare.put(block(SPARE_MAPPING_BYTES + ROUND_BYTES));
         assert_eq!(spare.count, 0, "too large to be kept");
     }
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::dataset::Dataset;
+use crate::defaults::MAX_PAGE_BYTES;
 use crate::error::Result;
 use crate::guard::guard;
 use crate::pages::chunk::Chunk;
 use crate::pages::chunk_pages::ChunkPages;
 use crate::pages::headers::{Headers, PEEK_BYTES};
 use crate::pages::workbench::Workbench;
-use crate::scan::options::MAX_PAGE_BYTES;
 
 impl Dataset {
     /// Read and decompress every page of the columns in the calling thread, and throw it away: what remains

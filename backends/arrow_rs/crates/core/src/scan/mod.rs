@@ -56,7 +56,7 @@ impl Dataset {
 impl Scan {
     fn new(dataset: &Dataset, options: &ScanOptions) -> Result<Self> {
         if options.batch_rows == 0 {
-            return Err(Error::usage("batch_size must be at least 1"));
+            return Err(Error::usage("a batch must have at least one row"));
         }
         if options.shuffle_rows > 0 && options.seed.is_none() {
             return Err(Error::usage("shuffle_rows needs a seed"));
@@ -251,8 +251,8 @@ impl Iterator for Scan {
 fn check_resume(resume: Position, plan: u64, rows: u64) -> Result<()> {
     if resume.plan != plan {
         return Err(Error::usage(
-            "resume: the position belongs to another file or to other options (row_groups, shard, batch_size, \
-             seed, epoch, shuffle_rows and where must be the same)",
+            "resume: the position belongs to another file or to other options (row groups, shard, rows of a \
+             batch, seed, epoch, shuffled rows and predicate must be the same)",
         ));
     }
     if resume.rows > rows {

@@ -3,13 +3,9 @@
 use std::sync::Arc;
 
 use crate::dataset::metadata::Strings;
+use crate::defaults;
 use crate::filter::comparison::Comparison;
 use crate::interrupt::Interrupt;
-
-/// Larger pages are an error, where the caller says nothing else.
-pub const MAX_PAGE_BYTES: usize = 256 << 20;
-/// So are batches that take more, in any column: what Arrow's 32-bit offsets reach.
-pub const MAX_BATCH_BYTES: u64 = 2 << 30;
 
 #[derive(Clone, Debug)]
 pub struct ScanOptions {
@@ -49,15 +45,15 @@ impl Default for ScanOptions {
             columns: None,
             row_groups: None,
             shard: None,
-            batch_rows: 1024,
-            threads: 0,
-            memory_budget_bytes: 32 << 20,
+            batch_rows: defaults::BATCH_ROWS,
+            threads: defaults::THREADS,
+            memory_budget_bytes: defaults::MEMORY_BUDGET_BYTES,
             strings: Strings::AsStored,
-            max_page_bytes: MAX_PAGE_BYTES,
-            max_batch_bytes: MAX_BATCH_BYTES,
+            max_page_bytes: defaults::MAX_PAGE_BYTES,
+            max_batch_bytes: defaults::MAX_BATCH_BYTES,
             seed: None,
-            epoch: 0,
-            shuffle_rows: 0,
+            epoch: defaults::EPOCH,
+            shuffle_rows: defaults::SHUFFLE_ROWS,
             predicate: Vec::new(),
             resume: None,
             interrupt: None,

@@ -9,10 +9,10 @@ use crate::dataset::Dataset;
 use crate::dataset::metadata::Strings;
 use crate::decode::concat::join;
 use crate::decode::decoder::{Decoder, Recipe};
+use crate::defaults::{MAX_BATCH_BYTES, MAX_PAGE_BYTES};
 use crate::error::{Error, Result};
 use crate::memory::pool::Pool;
 use crate::plan::{self, Piece};
-use crate::scan::options::{MAX_BATCH_BYTES, MAX_PAGE_BYTES};
 
 impl Dataset {
     /// The rows with these numbers, in the order asked for; a number may come more than once.
