@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
 import click
 
-from firstbyte import __version__
+from firstbyte import __version__, variables
 from firstbyte.errors import HarnessError
 
 COMMANDS = {
@@ -48,6 +49,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line. What a user can mend is one line on standard error and an exit code."""
     try:
+        variables.check(os.environ)
         cli.main(prog_name="firstbyte", standalone_mode=False)
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)

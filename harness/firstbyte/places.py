@@ -8,13 +8,32 @@ name other folders for results and reports, as do `results` and `reports` in tha
 from __future__ import annotations
 
 import os
-import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from firstbyte.contracts import ContractError, conform, read_toml, table
 from firstbyte.errors import HarnessError
+
+TABLE = "tool.firstbyte"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`[tool.firstbyte]` of a project."""
+
+    results: str = "results"
+    reports: str = "reports"
+    gate: Mapping[str, Any] = field(default_factory=dict)
+    """Read by `firstbyte.gate.policy`."""
+
+    def __post_init__(self) -> None:
+        for name in ("results", "reports"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must be the path of a folder, got ''")
 
 
 def results() -> Path:
@@ -38,27 +57,27 @@ def cache() -> Path:
 
 
 def _place(name: str) -> Path:
-    variable = f"FIRSTBYTE_{name.upper()}"
-    if chosen := os.environ.get(variable):
+    if chosen := os.environ.get(f"FIRSTBYTE_{name.upper()}"):
         return Path(chosen).absolute()
-    folder, table = _project()
-    setting = table.get(name, name)
-    if not isinstance(setting, str) or not setting:
-        raise HarnessError(
-            f"{folder / 'pyproject.toml'}: [tool.firstbyte] {name} must be the path of a folder, "
-            f"got {setting!r}"
-        )
+    folder, settings = _project()
+    setting: str = getattr(settings, name)
     return folder / setting
 
 
-def _project() -> tuple[Path, dict[str, Any]]:
+def _project() -> tuple[Path, Settings]:
     here = Path.cwd()
     for folder in (here, *here.parents):
+        path = folder / "pyproject.toml"
         try:
-            raw = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
             continue  # none, or not one that says anything to us
-        table = raw.get("tool", {}).get("firstbyte")
-        if isinstance(table, dict):
-            return folder, table
-    return here, {}
+        if "firstbyte" not in text:
+            continue
+        try:
+            tools = table(read_toml(path), "tool")
+            if "firstbyte" in tools:
+                return folder, conform(tools["firstbyte"], Settings)
+        except ContractError as error:
+            raise HarnessError(f"{path}: {TABLE}: {error}") from error
+    return here, Settings()

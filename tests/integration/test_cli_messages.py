@@ -82,6 +82,12 @@ def test_a_bad_argument_ends_the_process_so_too(cli: Cli) -> None:
     assert done.stderr.startswith("firstbyte: no backend 'pyarow'; did you mean 'pyarrow'?")
 
 
+def test_a_misspelt_variable_ends_the_process_so_too(cli: Cli) -> None:
+    done = cli("list", FIRSTBYTE_PLUGIN="somewhere")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "did you mean 'FIRSTBYTE_PLUGINS'?" in done.stderr
+
+
 def test_folders_that_cannot_be_made_are_named_before_the_run(
     cli: Cli, tiny_corpus: str, tmp_path: Path
 ) -> None:

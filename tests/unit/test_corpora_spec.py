@@ -70,6 +70,7 @@ def test_sizes(text: str, size: int) -> None:
         ("mt:codec=snappy:1", "give zstd"),
         ("mt:codec=zstd:", "give zstd"),
         ("mt:codec", "'codec' in 'mt:codec' is not an option; write NAME=VALUE"),
+        ("mt:size=1MB,shards=2,size=2MB", "size is given twice in 'mt:size=1MB,shards=2,size=2MB'"),
         ("files:", "files: needs a pattern"),
     ],
 )

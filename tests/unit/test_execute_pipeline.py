@@ -174,6 +174,35 @@ def test_a_cell_ends_with_its_first_failed_process(tmp_path: Path) -> None:
     assert (record.status, len(record.samples)) == (Status.ERROR, 1)
 
 
+@pytest.mark.parametrize("figure", [float("nan"), float("inf"), None, "many", True])
+def test_a_figure_that_is_none_is_an_error_and_not_kept(tmp_path: Path, figure: Any) -> None:
+    """It would stand in a record that nobody can read."""
+    _, plan = plan_of(tmp_path, ["values", "series"], Repetitions(2, 1))
+    bad = {
+        "values": [good_outcome(CORPUS), good_outcome(CORPUS, samples=[Sample({"x_ns": figure})])],
+        "series": [good_outcome(CORPUS, samples=[Sample({}, {"x_ns": [1, figure]})])],
+    }
+    folder = RunFolder.create(tmp_path / "results", run_of("run-1"))
+    for record in executor(FakeLauncher(**bad), tmp_path).records(plan.cells):
+        folder.append(record)
+    process = {"values": 2, "series": 1}
+    for record in load(folder.path)[1]:
+        number = process[record.cell.variant]
+        assert (record.status, record.samples) == (Status.ERROR, ())
+        assert record.reason == f"'x_ns' in process {number} is {figure!r}, not a finite number"
+
+
+def test_figures_that_cannot_be_derived_are_an_error(tmp_path: Path) -> None:
+    """The scenario's fault ends its cell and not the run."""
+    _, plan = plan_of(tmp_path, ["a", "b"], Repetitions(1, 1))
+    plan.cells[0].scenario.module.derive = lambda *_: 1 / 0  # type: ignore[method-assign]
+    records = list(executor(FakeLauncher(), tmp_path).records(plan.cells))
+    assert len(records) == 2
+    for record in records:
+        assert (record.status, record.samples) == (Status.ERROR, ())
+        assert record.reason == "figures could not be derived: ZeroDivisionError: division by zero"
+
+
 def test_warm_up_processes_give_no_sample(tmp_path: Path) -> None:
     def sample(value: float) -> Outcome:
         return good_outcome(CORPUS, samples=[Sample({"part_ns": value})])

@@ -158,6 +158,8 @@ def parse(text: str, overrides: Mapping[str, str | None] | None = None) -> Spec:
         name, equals, value = part.partition("=")
         if not equals:
             raise CorpusError(f"'{part}' in '{text}' is not an option; write NAME=VALUE")
+        if name.strip() in given:
+            raise CorpusError(f"{name.strip()} is given twice in '{text}'")
         given[name.strip()] = value
     options = dict(KINDS[kind].defaults)
     for name, value in (given | extra).items():

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from firstbyte.corpora.manifest import Manifest
-from firstbyte.engine.judge import judge
+from firstbyte.engine.judge import UnfitError, fit, judge
 from firstbyte.engine.launch import Outcome, run_worker
 from firstbyte.engine.plan import Planned
 from firstbyte.model import SCHEMA_VERSION, Environment, Record, Sample, Status
@@ -52,6 +52,12 @@ class Executor:
         else:
             outcomes = self._processes(planned, variables or {})
         status, reason = judge(outcomes, self.manifests[planned.cell.corpus])
+        samples: tuple[Sample, ...] = ()
+        try:
+            samples = fit(_samples(planned, outcomes))
+        except UnfitError as error:
+            if status is Status.OK:
+                status, reason = Status.ERROR, str(error)
         return Record(
             schema=SCHEMA_VERSION,
             run_id=self.run_id,
@@ -59,7 +65,7 @@ class Executor:
             versions=outcomes[-1].versions,
             status=status,
             reason=reason,
-            samples=tuple(_samples(planned, outcomes)),
+            samples=samples,
             stderr_tail=outcomes[-1].stderr_tail if status is not Status.OK else "",
             started=started,
             duration_s=time.monotonic() - began,
@@ -127,5 +133,9 @@ def _samples(planned: Planned, outcomes: Sequence[Outcome]) -> Iterator[Sample]:
     params = planned.cell.params
     for process, outcome in enumerate(outcomes):
         for sample in outcome.samples:
-            derived = planned.scenario.module.derive(params, sample.values)
+            try:
+                derived = planned.scenario.module.derive(params, sample.values)
+            except Exception as error:  # a plug-in may raise anything
+                problem = f"{type(error).__name__}: {error}"
+                raise UnfitError(f"figures could not be derived: {problem}") from error
             yield replace(sample, values={**sample.values, **derived}, process=process)

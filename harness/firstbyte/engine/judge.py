@@ -6,11 +6,12 @@ against the manifest here, after the last of them has ended.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.launch import Outcome
-from firstbyte.model import Status
+from firstbyte.model import Sample, Status
 
 
 def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]:
@@ -35,6 +36,23 @@ def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]
     if not checked:
         return Status.ERROR, "the scenario checked neither rows nor digests"
     return Status.OK, ""
+
+
+class UnfitError(ValueError):
+    """The figures of a cell cannot be kept; the message says why."""
+
+
+def fit(samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """The samples, all of whose figures are finite numbers. Raises UnfitError."""
+    kept = tuple(samples)
+    for sample in kept:
+        series = ((name, value) for name, values in sample.series.items() for value in values)
+        for name, value in (*sample.values.items(), *series):
+            if type(value) not in (int, float) or not math.isfinite(value):
+                raise UnfitError(
+                    f"'{name}' in process {sample.process + 1} is {value!r}, not a finite number"
+                )
+    return kept
 
 
 def _differences(outcome: Outcome, manifest: Manifest) -> list[str]:
