@@ -11,7 +11,7 @@ from firstbyte.engine import registry
 from firstbyte.errors import PluginError, UnknownNameError
 
 GOOD = """
-name = "mine"
+name = "invented"
 language = "C"
 format = "x"
 summary = "s"
@@ -29,7 +29,7 @@ threads = 2
 """
 
 
-def folder(tmp_path: Path, text: str = GOOD, name: str = "mine") -> Path:
+def folder(tmp_path: Path, text: str = GOOD, name: str = "invented") -> Path:
     made = tmp_path / "backends" / name
     made.mkdir(parents=True)
     (made / "backend.py").write_text("raise RuntimeError('imported in the parent')\n")
@@ -38,10 +38,10 @@ def folder(tmp_path: Path, text: str = GOOD, name: str = "mine") -> Path:
 
 
 def test_a_description_is_read(tmp_path: Path) -> None:
-    info = registry.read_backend(folder(tmp_path), "backends.mine")
+    info = registry.read_backend(folder(tmp_path), "backends.invented")
     assert (info.name, info.module, info.capabilities) == (
-        "mine",
-        "backends.mine.backend",
+        "invented",
+        "backends.invented.backend",
         frozenset({"scan"}),
     )
     one, two = info.variants
@@ -50,7 +50,7 @@ def test_a_description_is_read(tmp_path: Path) -> None:
     assert (one.threads, two.threads) == (None, 2)
     assert info.variant("two") is two
     assert info.unavailable == ""
-    with pytest.raises(UnknownNameError, match="no variant of mine 'tow'; did you mean 'two'"):
+    with pytest.raises(UnknownNameError, match="no variant of invented 'tow'; did you mean 'two'"):
         info.variant("tow")
 
 
@@ -91,8 +91,11 @@ WRONG = {
         "capabilities: expected a list, got 'scan'",
     ),
     "no module": (GOOD.replace('"backend.py"', '"other.py"'), "module 'other.py' is not a file"),
-    "a name with a slash": (GOOD.replace('"mine"', '"../mine"'), "name '../mine' may not contain"),
-    "a name with a colon": (GOOD.replace('"mine"', '"mi:ne"'), "name 'mi:ne' may not contain"),
+    "a name with a slash": (
+        GOOD.replace('"invented"', '"../invented"'),
+        "name '../invented' may not contain",
+    ),
+    "a name with a colon": (GOOD.replace('"invented"', '"mi:ne"'), "name 'mi:ne' may not contain"),
     "a variant with an at": (GOOD.replace('"two"', '"t@o"'), "name 't@o' may not contain"),
     "no thread at all": (
         GOOD.replace("threads = 2", "threads = 0"),
@@ -103,7 +106,7 @@ WRONG = {
         GOOD.replace("threads = 2", 'threads = "many"'),
         "variants[1].threads: expected a whole number from 1 or 'all', got 'many'",
     ),
-    "no name at all": (GOOD.replace('"mine"', '""'), "name '' is empty"),
+    "no name at all": (GOOD.replace('"invented"', '""'), "name '' is empty"),
 }
 
 
@@ -203,24 +206,24 @@ def test_a_capability_that_no_scenario_asks_for_is_refused(plugins: Path) -> Non
 def test_a_plug_in_scenario_may_ask_for_a_new_capability(plugins: Path) -> None:
     folder(plugins, GOOD.replace('["scan"]', '["scan", "seek"]'))
     scenario(plugins, "my_seek", SCENARIO.replace('("scan",)', '("seek",)'))
-    assert registry.discover().backend("mine").capabilities == {"scan", "seek"}
+    assert registry.discover().backend("invented").capabilities == {"scan", "seek"}
 
 
 def test_a_folder_is_all_it_takes(plugins: Path) -> None:
     """Nothing else is touched, and nothing of the backend is imported."""
     folder(plugins)
-    scenario(plugins, "my_scan")
+    scenario(plugins, "invented_scan")
     (plugins / "scenarios" / "_helper.py").write_text("")
     known = registry.discover()
-    assert known.backend("mine").folder == plugins / "backends" / "mine"
-    assert known.scenario("my_scan").doc == "Mine."
+    assert known.backend("invented").folder == plugins / "backends" / "invented"
+    assert known.scenario("invented_scan").doc == "Mine."
     assert "_helper" not in known.scenarios
     assert list(known.backends) == sorted(known.backends)
     assert registry.plugin_roots() == (plugins,)
 
 
 def test_two_of_one_name_are_refused(plugins: Path) -> None:
-    folder(plugins, GOOD.replace('"mine"', '"pyarrow"'))
+    folder(plugins, GOOD.replace('"invented"', '"pyarrow"'))
     with pytest.raises(PluginError, match="two backends are called 'pyarrow'"):
         registry.discover()
 
