@@ -50,8 +50,8 @@ def test_an_installed_package_has_no_checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not even one whose files were put into a project with folders of our names."""
-    for kind in plugins.KINDS:
-        (tmp_path / kind).mkdir()
+    for name in ("backends", "scenarios"):
+        (tmp_path / name).mkdir()
     assert plugins.checkout() is not None
     monkeypatch.setattr(plugins, "PACKAGE", tmp_path / "vendor" / "firstbyte")
     assert plugins.checkout() is None
