@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from firstbyte.api import EXTREMES, Backend, Bench, Metric, Repetitions, Shard, Unsupported
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
-from firstbyte.worker.instruments.allocators import Ledgers, aftermath
+from firstbyte.worker.instruments.allocators import AFTERMATH, Ledgers, aftermath
 from firstbyte.worker.instruments.proc_memory import own_rss_anon_bytes
 from firstbyte.worker.verify import shard_digests
 
@@ -46,7 +46,7 @@ METRICS = (
         "peak RssAnon above the base, by number of readers",
         headline=True,
     ),
-    Metric("peak_rss_anon_bytes", "highest RssAnon of all readers together"),
+    *AFTERMATH,
 )
 _START_TIMEOUT_SECONDS = 60.0
 

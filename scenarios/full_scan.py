@@ -9,11 +9,13 @@ left is read twice: once everything was dropped and collected, and after the all
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from firstbyte.api import ALL, Bench, Metric, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
-from firstbyte.worker.instruments.allocators import Ledgers, aftermath
+from firstbyte.worker.instruments.allocators import AFTERMATH, Ledgers, aftermath
+from firstbyte.worker.instruments.proc_memory import PEAK, PEAK_ABOVE_BASE
 
 ORDER = 20
 QUICK_VARIANTS = ALL
@@ -22,23 +24,9 @@ GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
     Metric("rows_per_s", "rows per second of wall time", better="higher", headline=True),
     Metric("bytes_per_s", "bytes of the files read per second of wall time", better="higher"),
-    Metric("wall_ns", "wall time of the whole scan"),
-    Metric("cpu_ns", "CPU time of all threads of the process"),
-    Metric("peak_rss_anon_bytes", "highest RssAnon during the scan", headline=True),
-    Metric(
-        "peak_rss_anon_above_base_bytes",
-        "the same, less RssAnon before it (after the import)",
-        headline=True,
-    ),
-    Metric("base_rss_anon_bytes", "RssAnon after the import, before the scan", better=""),
-    Metric("end_rss_anon_bytes", "RssAnon just after the scan"),
-    Metric("dropped_rss_anon_bytes", "RssAnon once everything was dropped and collected"),
-    Metric("trimmed_rss_anon_bytes", "RssAnon after the allocators were trimmed"),
-    Metric("peak_rss_file_bytes", "highest RssFile (with shared memory) during the scan"),
-    Metric("vm_hwm_bytes", "VmHWM, reset before the scan: counts file pages as well"),
-    Metric("peak_heap_bytes", "highest heap in use as memray saw it"),
-    Metric("total_allocated_bytes", "all bytes ever requested as memray saw it"),
-    Metric("allocation_count", "all allocations as memray saw them", better=""),
+    replace(PEAK, headline=True),
+    replace(PEAK_ABOVE_BASE, headline=True),
+    *AFTERMATH,
 )
 
 

@@ -21,11 +21,13 @@ import tempfile
 import time
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from firstbyte.api import EXTREMES, Bench, Metric, Repetitions
 from firstbyte.model import Param
-from firstbyte.worker.instruments.allocators import Ledgers, Series, aftermath
+from firstbyte.worker.instruments.allocators import AFTERMATH, Ledgers, Series, aftermath
+from firstbyte.worker.instruments.proc_memory import PEAK
 
 ORDER = 40
 QUICK_VARIANTS = EXTREMES
@@ -33,13 +35,11 @@ INSTRUMENTS = ("proc_memory", "heap")
 GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
     Metric("rss_anon_growth_bytes", "RssAnon after the last scan less after the first third"),
-    Metric("peak_rss_anon_bytes", "highest RssAnon over the repeated scans", headline=True),
+    replace(PEAK, headline=True),
     Metric("scans_count", "repeated scans in the process", better="higher"),
-    Metric("dropped_rss_anon_bytes", "RssAnon once everything was dropped and collected"),
-    Metric("trimmed_rss_anon_bytes", "RssAnon after the allocators were trimmed"),
+    *AFTERMATH,
     Metric("left_threads_per_scan", "threads left behind by a scan"),
     Metric("left_descriptors_per_scan", "open files left behind by a scan"),
-    Metric("leaked_heap_bytes", "bytes not freed when the span ended, as memray saw it"),
 )
 
 WARM_SCANS = 20

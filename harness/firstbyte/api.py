@@ -1,4 +1,4 @@
-"""All that a plug-in needs to import: the protocols of a backend and of a scenario.
+"""All that a plug-in needs to import: the protocols of a backend, a scenario and an instrument.
 
 Standard library only. A worker imports this module before the backend, inside the measured process.
 """
@@ -126,16 +126,67 @@ class Repetitions:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A figure that a scenario reports; the unit is the suffix of its name."""
+    """A figure that an instrument or a scenario gives; the unit is the suffix of its name."""
 
     name: str
     help: str
     better: str = "lower"
     """`lower`, `higher`, or empty for a figure that ranks nobody."""
     headline: bool = False
+    certified: bool = False
+    """True for a figure that says nothing about a backend without a certificate of visibility."""
     scaling: tuple[str, str] | None = None
     """(metric, parameter) for an efficiency, which the analysis makes from other cells:
     the metric at the parameter's value n, over n times the metric at 1."""
+
+
+class Probe(Protocol):
+    """The half of an instrument that is in the worker, made once for each process.
+
+    `begin` and `end` stand immediately around the measured span. What making it imports is there
+    before the worker takes its memory base.
+    """
+
+    def begin(self) -> None: ...
+
+    def end(self) -> dict[str, float]:
+        """The figures of the span, by name."""
+        ...
+
+
+class Observer(Protocol):
+    """The half of an instrument that is in the parent, made with the worker's process id."""
+
+    def poll(self) -> None:
+        """Look at the processes once; called every `POLL_SECONDS` or more often."""
+        ...
+
+    def observe(self, pids: Sequence[int]) -> None:
+        """Look at these processes from now on, instead of those before."""
+        ...
+
+    def values(self, begin_ns: int, end_ns: int, sample: dict[str, float]) -> dict[str, float]:
+        """The figures between two stamps of CLOCK_MONOTONIC; `sample` is what the worker gave."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds; idempotent."""
+        ...
+
+
+class Instrument(Protocol):
+    """The module of an instrument's file, `instruments/<name>.py`; its docstring is shown in lists.
+
+    Importing it must be possible in the parent and needs the standard library only. A module whose
+    instrument also looks from outside has two attributes more: `Observer`, called with the worker's
+    process id, and `POLL_SECONDS`.
+    """
+
+    METRICS: tuple[Metric, ...]
+    """Its figures, which every scenario that uses it has without repeating them."""
+
+    @property
+    def Probe(self) -> Callable[[], Probe]: ...  # noqa: N802 (a class, or what makes one)
 
 
 class Bench(Protocol):
@@ -209,6 +260,7 @@ class Scenario(Protocol):
     GRID: Mapping[str, tuple[Param, ...]]
     """Parameter -> its values; the cells are their product."""
     METRICS: tuple[Metric, ...]
+    """Figures beside those of its instruments; one of the same name replaces an instrument's."""
 
     def needs(self, params: Mapping[str, Param]) -> frozenset[str]:
         """Capabilities that a backend must have; where it lacks one, the cell is SKIPPED."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from firstbyte.engine.plan import Planned
-from firstbyte.engine.registry import BackendInfo, ScenarioInfo, Variant
+from firstbyte.engine.registry import BackendInfo, InstrumentInfo, ScenarioInfo, Variant
 from firstbyte.gate.cases import Case, name_of
 from firstbyte.gate.metrics import GATED_METRICS
 from firstbyte.gate.observe import Observation
@@ -25,7 +25,14 @@ def case(instrument: str = "clock", backend: str = "fake", scenario: str = "full
     cell = Cell(
         scenario, backend, "plain", "gate", "mt", {}, instrument, 1, 6, Limits(10.0, 1 << 30)
     )
-    planned = Planned(cell, info, variant, ScenarioInfo(scenario, Path(), "none"), 0)
+    planned = Planned(
+        cell,
+        info,
+        variant,
+        ScenarioInfo(scenario, Path(), "none"),
+        InstrumentInfo(instrument, Path(), "none"),
+        0,
+    )
     return Case(name_of(cell), planned, warm_up=instrument == "clock")
 
 

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from firstbyte.api import Metric, Repetitions, Scenario
 from firstbyte.corpora.manifest import Column, Manifest, ShardEntry
 from firstbyte.engine.launch import Outcome
-from firstbyte.engine.registry import BackendInfo, Catalogue, ScenarioInfo, Variant
+from firstbyte.engine.registry import (
+    BackendInfo,
+    Catalogue,
+    InstrumentInfo,
+    ScenarioInfo,
+    Variant,
+)
 from firstbyte.model import (
     SCHEMA_VERSION,
     Cell,
@@ -114,11 +120,19 @@ def fake_scenario(
     )
 
 
+def instrument_info(name: str, *metrics: Metric) -> InstrumentInfo:
+    """An instrument that nobody makes."""
+    info = InstrumentInfo(name, Path("/no/such/instrument"), f"instruments.{name}")
+    info.__dict__["module"] = SimpleNamespace(METRICS=metrics)
+    return info
+
+
 def scenario_info(name: str, module: Scenario, folder: Path) -> ScenarioInfo:
     """The scenario as the registry knows it: its docstring is read from a file in `folder`."""
     path = folder / f"{name}.py"
     path.write_text(f'"""What {name} does."""\n', encoding="utf-8")
-    info = ScenarioInfo(name, path, f"scenarios.{name}")
+    instruments = {name: instrument_info(name) for name in module.INSTRUMENTS}
+    info = ScenarioInfo(name, path, f"scenarios.{name}", instruments)
     info.__dict__["module"] = module  # what cached_property would import
     return info
 

@@ -62,7 +62,9 @@ SUBJECTS = {
 
 def catalogue() -> Catalogue:
     scenarios = {
-        name: SimpleNamespace(name=name, doc=f"What {name} asks.\n\nAnd how.", metrics=metrics)
+        name: SimpleNamespace(
+            name=name, doc=f"What {name} asks.\n\nAnd how.", metrics=metrics, own_metrics=metrics
+        )
         for name, metrics in METRICS.items()
     }
     backends: dict[str, Any] = {}

@@ -229,7 +229,8 @@ def test_what_a_worker_is_told(tmp_path: Path) -> None:
     launcher = FakeLauncher()
     list(executor(launcher, tmp_path).records(plan.cells))
     prepare, measure = launcher.orders
-    assert prepare.cell.instrument == "clock", "preparing is not observed"
+    assert prepare.instrument_module == "", "preparing is not observed"
+    assert measure.instrument_module == "instruments.heap"
     assert prepare.cell.limits.timeout_s == PREPARE_TIMEOUT_SECONDS
     assert prepare.shards == ("/no/such/corpus/0.parquet", "/no/such/corpus/1.parquet")
     assert Path(prepare.prepared_directory).is_dir()

@@ -42,6 +42,7 @@ def test_an_order_comes_back_from_its_line(
         backend_module=text,
         backend_options={text: number},
         scenario_module=text,
+        instrument_module=text,
         shards=tuple(shards),
         shard_rows=tuple(range(len(shards))),
         text_column=text,

@@ -226,9 +226,9 @@ def test_costs_come_from_the_nearest_of_kin(known: Catalogue) -> None:
 
 def test_one_cell_per_variant(known: Catalogue) -> None:
     axes = Axes(scenarios=("plain",), backends=["alpha"], corpora=("c", "d"))
-    plan = one_cell_per_variant("outside")(known, axes, HERE)
+    plan = one_cell_per_variant("clock")(known, axes, HERE)
     assert keys(plan) == [
-        f"plain/alpha:{variant}@current/{corpus}/-/outside"
+        f"plain/alpha:{variant}@current/{corpus}/-/clock"
         for corpus in ("c", "d")
         for variant in ("one", "two")
     ]

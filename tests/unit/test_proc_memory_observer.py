@@ -133,7 +133,7 @@ def test_several_processes_are_added_and_those_gone_count_as_nothing() -> None:
 
 
 def test_the_peak_is_that_of_the_span() -> None:
-    probe = Probe({})
+    probe = Probe()
     before = bytearray(b"x") * (80 * MB)
     del before
     probe.begin()

@@ -9,6 +9,7 @@ import pytest
 from firstbyte import backends, scenarios
 from firstbyte.engine import registry
 from firstbyte.errors import PluginError, UnknownNameError
+from firstbyte.worker import instruments
 
 GOOD = """
 name = "invented"
@@ -124,7 +125,7 @@ def test_a_wrong_description_is_refused(tmp_path: Path, kind: str) -> None:
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(registry.PLUGINS_VARIABLE, str(tmp_path))
-    for package in (backends, scenarios):
+    for package in (backends, scenarios, instruments):
         monkeypatch.setattr(package, "__path__", list(package.__path__))
     return tmp_path
 
@@ -234,6 +235,70 @@ def test_two_scenarios_of_one_name_are_refused(plugins: Path) -> None:
         registry.discover()
 
 
+INSTRUMENT = '''"""Mine."""
+from firstbyte.api import Metric
+METRICS = (Metric("mine_count", "mine", certified=True), Metric("wall_ns", "the instrument's"))
+class Probe: ...
+'''
+
+
+def instrument(root: Path, name: str, text: str = INSTRUMENT) -> Path:
+    """An instrument's file in that plug-in folder."""
+    path = root / "instruments" / f"{name}.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_a_scenario_has_the_figures_of_its_instruments(plugins: Path) -> None:
+    instrument(plugins, "of_mine")
+    instrument(plugins, "helper_of_mine", "")
+    scenario(plugins, "scan_of_mine", SCENARIO.replace('("clock",)', '("of_mine", "clock")'))
+    known = registry.discover()
+    assert "helper_of_mine" not in known.instruments
+    found = {metric.name: metric for metric in known.scenario("scan_of_mine").metrics}
+    assert list(found)[:3] == ["wall_ns", "mine_count", "cpu_ns"]
+    assert found["wall_ns"].help == "a time"
+    assert found["mine_count"].certified
+
+
+def test_an_instrument_that_is_missing_is_named(plugins: Path) -> None:
+    scenario(plugins, "scan_of_nobody", SCENARIO.replace("clock", "of_nobody"))
+    with pytest.raises(
+        PluginError, match=r"scan_of_nobody\.py: there is no instrument 'of_nobody'"
+    ):
+        registry.discover()
+
+
+def test_two_instruments_of_one_name_are_refused(plugins: Path) -> None:
+    instrument(plugins, "clock")
+    with pytest.raises(PluginError, match="two instruments are called 'clock'"):
+        registry.discover()
+
+
+WRONG_INSTRUMENTS = {
+    "syntax": ("class Probe", "expected ':'"),
+    "no_metrics": ("class Probe: ...", "METRICS must be a tuple of firstbyte.api.Metric"),
+    "metrics": (
+        "METRICS = ('x',)\nclass Probe: ...",
+        "METRICS must be a tuple of firstbyte.api.Metric",
+    ),
+    "import": ("import no_such_library\nclass Probe: ...", "cannot be imported: ModuleNotFound"),
+    "polling": (f"{INSTRUMENT}class Observer: ...\n", "an Observer needs POLL_SECONDS"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_INSTRUMENTS)
+def test_a_wrong_instrument_is_refused_in_one_line(plugins: Path, kind: str) -> None:
+    text, reason = WRONG_INSTRUMENTS[kind]
+    path = instrument(plugins, f"wrong_{kind}", text)
+    with pytest.raises(PluginError) as caught:
+        registry.discover()
+    assert str(caught.value).startswith(f"{path}: ")
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_plug_in_folder_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(registry.PLUGINS_VARIABLE, "/no/such/folder")
     with pytest.raises(PluginError, match=r"names '/no/such/folder', which is not a folder"):
@@ -245,14 +310,15 @@ def test_the_project_describes_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(registry.PLUGINS_VARIABLE, raising=False)
     known = registry.discover()
     assert set(known.backends) >= {"pyarrow", "pure_python", "legacy", "polars", "datafusion"}
-    instruments = registry.instruments()
     for scenario in known.scenarios.values():
         assert scenario.doc, f"{scenario.name} says nothing about itself"
         assert len({metric.name for metric in scenario.metrics}) == len(scenario.metrics)
-        assert set(scenario.module.INSTRUMENTS) <= set(instruments)
+        assert set(scenario.module.INSTRUMENTS) <= set(known.instruments)
         assert any(metric.headline for metric in scenario.metrics)
-    for name, doc in instruments.items():
-        assert doc, f"{name} says nothing about itself"
+    for instrument in known.instruments.values():
+        assert instrument.doc, f"{instrument.name} says nothing about itself"
+        assert instrument.metrics, f"{instrument.name} declares no figures"
+        assert all(metric.help for metric in instrument.metrics)
     for backend in known.backends.values():
         assert all(variant.summary for variant in backend.variants)
         assert all(variant.threads for variant in backend.variants), backend.name

@@ -49,7 +49,7 @@ def catalogue() -> Catalogue:
         backend("other", {"one": 1}, file_format="lshd"),
     ]
     scenarios = {
-        name: SimpleNamespace(name=name, doc="What it asks.", metrics=metrics)
+        name: SimpleNamespace(name=name, doc="What it asks.", metrics=metrics, own_metrics=metrics)
         for name, metrics in SCENARIOS.items()
     }
     return cast(

@@ -45,8 +45,8 @@ def command() -> None:
     console.print(scenarios)
 
     instruments = Table("instrument", "what it observes", title="instruments")
-    for name, doc in registry.instruments().items():
-        instruments.add_row(name, _plain(doc.partition("\n")[0]))
+    for instrument in catalogue.instruments.values():
+        instruments.add_row(instrument.name, _plain(instrument.doc.partition("\n")[0]))
     console.print(instruments)
 
     corpora = Table("corpus", "what it is", "options", title="corpora")

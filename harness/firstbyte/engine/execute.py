@@ -81,6 +81,7 @@ class Executor:
             backend_module=planned.backend.module,
             backend_options=planned.variant.options,
             scenario_module=planned.scenario.import_name,
+            instrument_module=planned.instrument.import_name if task == MEASURE else "",
             shards=tuple(shards),
             shard_rows=tuple(shard.rows for shard in manifest.shards),
             text_column=manifest.text_column,
@@ -97,7 +98,7 @@ class Executor:
             sources = [str(path) for path in self.manifests[cell.corpus].paths]
             order = self.order(planned, PREPARE, sources)
             limits = replace(cell.limits, timeout_s=PREPARE_TIMEOUT_SECONDS)
-            order = replace(order, cell=replace(cell, instrument="clock", limits=limits))
+            order = replace(order, cell=replace(cell, limits=limits))
             self._prepared[key] = self.launcher(order, self.environment)
         return self._prepared[key]
 

@@ -81,8 +81,9 @@ class Laboratory:
             repetitions=repetitions,
             limits=self.limits,
         )
+        chosen = self.catalogue.scenario(scenario)
         planned = Planned(
-            cell, backend, variant, self.catalogue.scenario(scenario), 0, backend.unavailable
+            cell, backend, variant, chosen, chosen.instrument(instrument), 0, backend.unavailable
         )
         record = self._executor.record(planned, environ)
         self.keep(record)

@@ -19,8 +19,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from firstbyte.api import Observer
 from firstbyte.model import Environment, Limits, Sample, Status
 from firstbyte.plugins import PACKAGE
 from firstbyte.worker.instruments.proc_memory import read_status
@@ -30,18 +31,6 @@ GUARD_SECONDS = 0.05
 """How often the memory limit is looked at where the instrument itself does not poll."""
 TRACEBACK_GRACE_SECONDS = 0.5
 STDERR_TAIL_BYTES = 4096
-
-
-class Observer(Protocol):
-    """The parent's half of an instrument (see firstbyte.worker.instruments.proc_memory)."""
-
-    def poll(self) -> None: ...
-
-    def observe(self, pids: Sequence[int]) -> None: ...
-
-    def values(self, begin_ns: int, end_ns: int, sample: dict[str, float]) -> dict[str, float]: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass
@@ -100,11 +89,13 @@ class _Watch:
         assert self._process.stdin
         assert self._process.stdout
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        module = importlib.import_module(f"firstbyte.worker.instruments.{order.cell.instrument}")
-        self._observer: Observer | None = (
-            module.Observer(self._process.pid) if hasattr(module, "Observer") else None
-        )
-        self._poll_seconds = module.POLL_SECONDS if self._observer else GUARD_SECONDS
+        self._observer: Observer | None = None
+        self._poll_seconds = GUARD_SECONDS
+        if order.instrument_module:
+            module = importlib.import_module(order.instrument_module)
+            if hasattr(module, "Observer"):
+                self._observer = module.Observer(self._process.pid)
+                self._poll_seconds = module.POLL_SECONDS
         self._guarded: list[int] = []
         """Open status files of the processes that the memory limit holds for."""
         self._guard([self._process.pid])

@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from firstbyte.api import ALL, Repetitions
-from firstbyte.engine.registry import BackendInfo, Catalogue, ScenarioInfo, Variant
+from firstbyte.engine.registry import (
+    BackendInfo,
+    Catalogue,
+    InstrumentInfo,
+    ScenarioInfo,
+    Variant,
+)
 from firstbyte.errors import HarnessError, UnknownNameError
 from firstbyte.model import Cell, Environment, Limits, Param
 
@@ -41,6 +47,7 @@ class Planned:
     backend: BackendInfo
     variant: Variant
     scenario: ScenarioInfo
+    instrument: InstrumentInfo
     warmup_processes: int
     skipped: str = ""
 
@@ -216,4 +223,12 @@ def _planned(
     skipped = backend.unavailable or (
         f"{backend.name} does not declare: {', '.join(sorted(missing))}" if missing else ""
     )
-    return Planned(cell, backend, variant, scenario, repetitions.warmup_processes, skipped)
+    return Planned(
+        cell,
+        backend,
+        variant,
+        scenario,
+        scenario.instrument(instrument),
+        repetitions.warmup_processes,
+        skipped,
+    )

@@ -1,9 +1,10 @@
-"""Finds backends and scenarios in their folders; there is no central list.
+"""Finds backends, scenarios and instruments in their folders; there is no central list.
 
-A backend is a folder with a `backend.toml`; a scenario is a module file. They are looked for in the
-project's own `backends/` and `scenarios/`, in the folders named by `FIRSTBYTE_PLUGINS` (each with
-`backends/` and `scenarios/` inside), and behind installed entry points (`firstbyte.backends` and
-`firstbyte.scenarios`, each the import name of a package whose folder has the same form).
+A backend is a folder with a `backend.toml`; a scenario is a module file, and so is an instrument.
+They are looked for in the project's own folders, in those named by `FIRSTBYTE_PLUGINS` (each with
+`backends/`, `scenarios/` and `instruments/` inside), and behind installed entry points
+(`firstbyte.backends`, `firstbyte.scenarios` and `firstbyte.instruments`, each the import name of a
+package whose folder has the same form).
 No backend is imported here: availability is read from installed metadata. Scenarios are: what they
 may ask of a backend is what a backend may say that it can do.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
@@ -23,9 +24,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from firstbyte import plugins
-from firstbyte.api import Metric, Scenario
+from firstbyte.api import Instrument, Metric, Scenario
 from firstbyte.contracts import ContractError, conform, read_toml, unknown
-from firstbyte.engine import scenario_module
+from firstbyte.engine import instrument_module, scenario_module
 from firstbyte.errors import PluginError, UnknownNameError
 
 PLUGINS_VARIABLE = "FIRSTBYTE_PLUGINS"
@@ -111,24 +112,64 @@ class BackendInfo:
 
 
 @dataclass(frozen=True)
-class ScenarioInfo:
-    """A scenario's file, and its module once somebody asks for it."""
+class PluginFile:
+    """A plug-in that is one module file; it is imported once somebody asks for its module."""
 
     name: str
     path: Path
     import_name: str
 
-    @cached_property
-    def module(self) -> Scenario:
-        return scenario_module.load(self.import_name, self.path)
-
     @property
     def doc(self) -> str:
-        return ast.get_docstring(ast.parse(self.path.read_text(encoding="utf-8"))) or ""
+        """Its docstring, without importing it."""
+        return ast.get_docstring(_parsed(self.path)) or ""
+
+
+@dataclass(frozen=True)
+class InstrumentInfo(PluginFile):
+    """An instrument's file."""
+
+    @cached_property
+    def module(self) -> Instrument:
+        return instrument_module.load(self.import_name, self.path)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         return self.module.METRICS
+
+
+@dataclass(frozen=True)
+class ScenarioInfo(PluginFile):
+    """A scenario's file, and the instruments that there are for it."""
+
+    instruments: Mapping[str, InstrumentInfo] = field(default_factory=dict)
+
+    @cached_property
+    def module(self) -> Scenario:
+        return scenario_module.load(self.import_name, self.path)
+
+    def instrument(self, name: str) -> InstrumentInfo:
+        """The instrument of that name. Raises PluginError where the scenario names one in vain."""
+        if name not in self.instruments:
+            known = ", ".join(sorted(self.instruments)) or "none found"
+            raise PluginError(
+                f"{self.path}: there is no instrument '{name}' for this scenario (known: {known})"
+            )
+        return self.instruments[name]
+
+    @property
+    def own_metrics(self) -> tuple[Metric, ...]:
+        """What its file declares."""
+        return self.module.METRICS
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Its own figures, then those of its instruments; where both have one, its own stands."""
+        found = {metric.name: metric for metric in self.own_metrics}
+        for name in self.module.INSTRUMENTS:
+            for metric in self.instrument(name).metrics:
+                found.setdefault(metric.name, metric)
+        return tuple(found.values())
 
 
 @dataclass(frozen=True)
@@ -137,6 +178,7 @@ class Catalogue:
 
     backends: Mapping[str, BackendInfo] = field(default_factory=dict)
     scenarios: Mapping[str, ScenarioInfo] = field(default_factory=dict)
+    instruments: Mapping[str, InstrumentInfo] = field(default_factory=dict)
 
     def backend(self, name: str) -> BackendInfo:
         """The backend of that name. Raises UnknownNameError."""
@@ -152,12 +194,11 @@ class Catalogue:
 
 
 def discover() -> Catalogue:
-    """All backends and scenarios of the project, the plug-in folders and the entry points.
+    """Everything of the project, the plug-in folders and the entry points.
 
     Raises PluginError for a folder that describes itself wrongly and for two plug-ins of one name.
     """
     backends: dict[str, BackendInfo] = {}
-    scenarios: dict[str, ScenarioInfo] = {}
     for folder, package in _backend_folders():
         info = read_backend(folder, package)
         if info.name in backends:
@@ -165,14 +206,27 @@ def discover() -> Catalogue:
                 f"two backends are called '{info.name}': {backends[info.name].folder} and {folder}"
             )
         backends[info.name] = info
-    for path, package in _scenario_files():
-        if path.stem in scenarios:
-            raise PluginError(
-                f"two scenarios are called '{path.stem}': {scenarios[path.stem].path} and {path}"
-            )
-        scenarios[path.stem] = ScenarioInfo(path.stem, path, f"{package}.{path.stem}")
+    instruments = {
+        name: InstrumentInfo(name, path, module)
+        for name, (path, module) in _plugin_files("instruments", _is_instrument).items()
+    }
+    scenarios = {
+        name: ScenarioInfo(name, path, module, instruments)
+        for name, (path, module) in _plugin_files("scenarios", lambda _: True).items()
+    }
     _check_capabilities(backends.values(), scenarios.values())
-    return Catalogue(dict(sorted(backends.items())), dict(sorted(scenarios.items())))
+    _check_figures(instruments.values(), scenarios.values())
+    return Catalogue(dict(sorted(backends.items())), scenarios, instruments)
+
+
+def _check_figures(
+    instruments: Iterable[InstrumentInfo], scenarios: Iterable[ScenarioInfo]
+) -> None:
+    """Every instrument and scenario must say what its figures are, before anything is measured."""
+    for instrument in instruments:
+        _ = instrument.metrics
+    for scenario in scenarios:
+        _ = scenario.metrics
 
 
 def _check_capabilities(backends: Iterable[BackendInfo], scenarios: Iterable[ScenarioInfo]) -> None:
@@ -250,25 +304,40 @@ def _backend_folders() -> Iterator[tuple[Path, str]]:
     yield from _entry_point_packages("firstbyte.backends")
 
 
-def _scenario_files() -> Iterator[tuple[Path, str]]:
-    roots = (plugins.own_root(), *plugin_roots())
-    folders = [(root / "scenarios", "firstbyte.scenarios") for root in roots]
-    folders.extend(_entry_point_packages("firstbyte.scenarios"))
-    for folder, package in folders:
-        for path in sorted(folder.glob("*.py")):
-            if not path.stem.startswith("_"):
-                yield path, package
+def _plugin_files(kind: str, wanted: Callable[[Path], bool]) -> dict[str, tuple[Path, str]]:
+    """Name -> (file, import name) of the plug-ins of a kind whose plug-ins are files, by name.
+
+    Raises PluginError for two of one name.
+    """
+    package = plugins.PACKAGES[kind]
+    own = plugins.own_folder(kind)
+    folders = [(own, package), *((root / kind, package) for root in plugin_roots())]
+    folders.extend(_entry_point_packages(f"firstbyte.{kind}"))
+    found: dict[str, tuple[Path, str]] = {}
+    for folder, name in folders:
+        for path in sorted(folder.glob("[!_]*.py")):
+            if not wanted(path):
+                continue
+            if path.stem in found:
+                raise PluginError(
+                    f"two {kind} are called '{path.stem}': {found[path.stem][0]} and {path}"
+                )
+            found[path.stem] = (path, f"{name}.{path.stem}")
+    return dict(sorted(found.items()))
 
 
-def instruments() -> dict[str, str]:
-    """Name -> docstring of every instrument, that is every file with a `Probe`; none is imported."""
-    folder = plugins.PACKAGE / "worker" / "instruments"
-    trees = {
-        path.stem: ast.parse(path.read_text(encoding="utf-8"))
-        for path in sorted(folder.glob("[!_]*.py"))
-    }
-    return {
-        name: ast.get_docstring(tree) or ""
-        for name, tree in trees.items()
-        if any(isinstance(node, ast.ClassDef) and node.name == "Probe" for node in tree.body)
-    }
+def _is_instrument(path: Path) -> bool:
+    """Whether the file has a `Probe`, of its own or another's; instruments' helpers have none."""
+    return any(
+        (isinstance(node, ast.ClassDef) and node.name == "Probe")
+        or (isinstance(node, ast.ImportFrom) and "Probe" in {name.name for name in node.names})
+        for node in _parsed(path).body
+    )
+
+
+def _parsed(path: Path) -> ast.Module:
+    """Raises PluginError for a file that is not Python."""
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise PluginError(f"{path}: {error}") from error

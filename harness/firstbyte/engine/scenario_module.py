@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,6 +10,7 @@ from typing import Any, Literal, cast
 
 from firstbyte.api import Metric, Scenario
 from firstbyte.contracts import ContractError, conform
+from firstbyte.engine import plugin_module
 from firstbyte.errors import PluginError
 from firstbyte.model import Param
 
@@ -34,10 +34,7 @@ class Attributes:
 
 def load(import_name: str, path: Path) -> Scenario:
     """The module in that file. Raises PluginError where it fails or lacks what a scenario has."""
-    try:
-        module = importlib.import_module(import_name)
-    except Exception as error:  # a plug-in may raise anything
-        raise PluginError(f"{path}: cannot be imported: {_in_a_line(error)}") from error
+    module = plugin_module.load(import_name, path)
     names = [one.name for one in fields(Attributes)]
     try:
         conform(
@@ -58,9 +55,7 @@ def capabilities(scenario: Scenario, path: Path) -> frozenset[str]:
         try:
             asked |= scenario.needs(params)
         except Exception as error:  # a plug-in may raise anything
-            raise PluginError(f"{path}: needs({params}) fails: {_in_a_line(error)}") from error
+            raise PluginError(
+                f"{path}: needs({params}) fails: {plugin_module.in_a_line(error)}"
+            ) from error
     return frozenset(asked)
-
-
-def _in_a_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -142,8 +142,9 @@ class RunView:
     def metrics(self, scenario: str) -> list[Metric]:
         """Declared metrics of the instruments that ran, then undeclared ones that have figures.
 
-        A declared metric without any figure is kept where its instrument ran (a time whose clock
-        cells all failed) or where nothing else is there to show the failures in.
+        A metric that the scenario itself declares is kept without any figure where its instrument
+        ran (a time whose clock cells all failed); every one is where there is nothing else to show
+        the failures in.
         """
         present = self.summary[self.summary["scenario"] == scenario]["metric"]
         found = list(dict.fromkeys(present))
@@ -154,7 +155,12 @@ class RunView:
             for metric in (known.metrics if known else ())
             if metric.name in found
             or not found
-            or (frames.is_timing(metric.name) and frames.CLOCK in instruments)
+            or (
+                known
+                and metric in known.own_metrics
+                and frames.is_timing(metric.name)
+                and frames.CLOCK in instruments
+            )
         ]
         names = {metric.name for metric in declared}
         extra = [Metric(name, "", better="") for name in found if name not in names]

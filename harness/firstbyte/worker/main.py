@@ -23,7 +23,15 @@ from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any, cast  # noqa: E402
 
-from firstbyte.api import Backend, BuildRefusedError, Scenario, Shard, Unsupported  # noqa: E402
+from firstbyte.api import (  # noqa: E402
+    Backend,
+    BuildRefusedError,
+    Instrument,
+    Probe,
+    Scenario,
+    Shard,
+    Unsupported,
+)
 from firstbyte.plugins import mount  # noqa: E402
 from firstbyte.worker.instruments.proc_memory import read_status  # noqa: E402
 from firstbyte.worker.loading import create_backend  # noqa: E402
@@ -60,7 +68,7 @@ class WorkerBench:
         self,
         order: Order,
         protocol: Protocol,
-        probe: Any,
+        probe: Probe,
         backend: Backend,
         startup: dict[str, float],
     ) -> None:
@@ -182,9 +190,8 @@ def main() -> int:
 
 def work(order: Order, protocol: Protocol) -> None:
     """Import the backend (timed), then prepare or measure."""
-    instrument = importlib.import_module(f"firstbyte.worker.instruments.{order.cell.instrument}")
-    probe = instrument.Probe(json.loads(order.to_json()))
     mount(order.plugin_roots)
+    probe = _probe(order.instrument_module) if order.instrument_module else None
     scenario = cast(Scenario, importlib.import_module(order.scenario_module))
     anon_before, file_before = _own_rss_bytes()
     import_began_ns = time.monotonic_ns()
@@ -199,13 +206,17 @@ def work(order: Order, protocol: Protocol) -> None:
     }
     if order.spawned_ns:
         startup["spawn_ns"] = STARTED_NS - order.spawned_ns
-    if order.task == PREPARE:
+    if order.task == PREPARE or probe is None:
         sources = [Path(path) for path in order.shards]
         prepared = backend.prepare(sources, Path(order.prepared_directory))
         protocol.send("prepared", shards=[str(path) for path in prepared])
     else:
         scenario.run(WorkerBench(order, protocol, probe, backend, startup))
     protocol.send("versions", versions=backend.versions())
+
+
+def _probe(module: str) -> Probe:
+    return cast(Instrument, importlib.import_module(module)).Probe()
 
 
 def _own_rss_bytes() -> tuple[int, int]:

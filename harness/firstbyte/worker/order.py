@@ -26,6 +26,8 @@ class Order:
     backend_module: str
     backend_options: Mapping[str, Any]
     scenario_module: str
+    instrument_module: str
+    """Import name of the instrument; empty where nothing is measured."""
     shards: tuple[str, ...]
     shard_rows: tuple[int, ...]
     text_column: str

@@ -20,7 +20,7 @@ from array import array
 from collections.abc import Mapping
 from typing import Any
 
-from firstbyte.api import Backend
+from firstbyte.api import Backend, Metric
 from firstbyte.worker.instruments.proc_memory import read_status
 
 GLIBC = "glibc_live_bytes"
@@ -30,6 +30,14 @@ SETTLE_STEP_SECONDS = 0.02
 SETTLED_BYTES = 64 * 1024
 SETTLED_STEPS = 10
 """Readings in a row that must agree: an allocator may purge only after a pause."""
+
+
+AFTERMATH = (
+    Metric("dropped_rss_anon_bytes", "RssAnon once everything was dropped and collected"),
+    Metric("trimmed_rss_anon_bytes", "RssAnon after the allocators were trimmed"),
+    Metric("trimmed_free_bytes", "bytes that malloc's heaps hold free after that", better=""),
+)
+"""What `aftermath` gives of every backend, for the METRICS of scenarios that ask it."""
 
 
 class _Mallinfo2(ctypes.Structure):

@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
 
-UNITS = "ns"
+from firstbyte.api import Metric
+
+METRICS = (
+    Metric("wall_ns", "wall time of the span"),
+    Metric("cpu_ns", "CPU time of all threads of the process in the span"),
+    Metric("run_queue_wait_ns", "wait of the calling thread for a processor", better=""),
+)
 
 
 class Probe:
     """The worker's half; `begin` and `end` stand immediately around the measured span."""
 
-    def __init__(self, order: dict[str, Any]) -> None:
+    def __init__(self) -> None:
         try:
             self._schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
         except OSError:

@@ -6,11 +6,16 @@ sampler of `proc_memory` would be changing what it looks at.
 
 from __future__ import annotations
 
-from firstbyte.worker.instruments import proc_memory
+from firstbyte.api import Metric
+from firstbyte.worker.instruments import clock, proc_memory
 from firstbyte.worker.instruments.clock import Probe
 
-__all__ = ["POLL_SECONDS", "Observer", "Probe"]
+__all__ = ["METRICS", "POLL_SECONDS", "Observer", "Probe"]
 
+METRICS = (
+    *clock.METRICS,
+    Metric("memory_samples_count", "samples of memory taken during the span", better=""),
+)
 POLL_SECONDS = proc_memory.POLL_SECONDS
 
 

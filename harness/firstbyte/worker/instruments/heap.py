@@ -13,18 +13,21 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-# Imported with the module: the worker makes its probe before it takes its memory base, so memray's
-# own weight is part of the base.
-import memray
+from firstbyte.api import Metric
 
-# Private, but memray has no public way to total a capture without a Python object per allocation.
-from memray._memray import compute_statistics
-
+METRICS = (
+    Metric("peak_heap_bytes", "highest heap in use as memray saw it", certified=True),
+    Metric("total_allocated_bytes", "all bytes ever requested as memray saw it", certified=True),
+    Metric("allocation_count", "all allocations as memray saw them", better="", certified=True),
+    Metric(
+        "leaked_heap_bytes",
+        "bytes not freed when the span ended, as memray saw it",
+        certified=True,
+    ),
+)
 CAPTURES_VARIABLE = "FIRSTBYTE_CAPTURES"
 
 
@@ -36,7 +39,12 @@ class Probe:
     is read.
     """
 
-    def __init__(self, order: Mapping[str, Any]) -> None:
+    def __init__(self) -> None:
+        # Imported with the probe, which is made before the worker takes its memory base: memray's own
+        # weight is part of that.
+        import memray
+
+        self._memray = memray
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         kept = os.environ.get(CAPTURES_VARIABLE)
         if kept is None:
@@ -49,8 +57,10 @@ class Probe:
 
     def begin(self) -> None:
         """Start to track. A capture of the same name from an earlier process is replaced."""
-        destination = memray.FileDestination(self._path(), overwrite=True, compress_on_exit=False)
-        self._stack.enter_context(memray.Tracker(destination=destination))
+        destination = self._memray.FileDestination(
+            self._path(), overwrite=True, compress_on_exit=False
+        )
+        self._stack.enter_context(self._memray.Tracker(destination=destination))
 
     def end(self) -> dict[str, float]:
         """Stop to track and read the capture.
@@ -73,6 +83,11 @@ class Probe:
 
 def read_capture(path: Path) -> dict[str, float]:
     """The four figures of a full capture, in bytes or allocations. Raises OSError if damaged."""
+    import memray
+
+    # Private, but memray has no public way to total a capture without a Python object per allocation.
+    from memray._memray import compute_statistics
+
     statistics = compute_statistics(str(path), report_progress=False, num_largest=1)
     with memray.FileReader(path) as reader:
         leaked = sum(

@@ -14,8 +14,25 @@ import time
 from array import array
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
+from firstbyte.api import Metric
+
+PEAK = Metric("peak_rss_anon_bytes", "highest RssAnon during the span")
+PEAK_ABOVE_BASE = Metric(
+    "peak_rss_anon_above_base_bytes", "the same, less RssAnon before it (after the import)"
+)
+METRICS = (
+    PEAK,
+    PEAK_ABOVE_BASE,
+    Metric("base_rss_anon_bytes", "RssAnon after the import, before the span", better=""),
+    Metric("end_rss_anon_bytes", "RssAnon just after the span"),
+    Metric("peak_rss_file_bytes", "highest RssFile (with shared memory) during the span"),
+    Metric("base_rss_file_bytes", "RssFile before the span", better=""),
+    Metric("end_rss_file_bytes", "RssFile just after the span"),
+    Metric("vm_hwm_bytes", "VmHWM, reset before the span: counts file pages as well"),
+    Metric("memory_samples_count", "samples of memory taken during the span", better=""),
+    Metric("memory_sample_gap_max_ns", "longest time between two of them", better=""),
+)
 POLL_SECONDS = 0.001
 _STATUS_BYTES = 4096
 _RESET_PEAK = b"5"
@@ -55,7 +72,7 @@ def _kib(text: bytes, start: int, label: bytes) -> int:
 class Probe:
     """The worker's half: resets the peak at the start, reads its own status before and after."""
 
-    def __init__(self, order: dict[str, Any]) -> None:
+    def __init__(self) -> None:
         self._status = os.open("/proc/self/status", os.O_RDONLY)
         self._clear_refs = os.open("/proc/self/clear_refs", os.O_WRONLY)
         self._base_rss_anon_bytes = 0
