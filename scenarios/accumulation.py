@@ -16,7 +16,9 @@ from typing import Any
 
 from firstbyte.api import ALL, Bench, Metric, Repetitions
 from firstbyte.model import Param
-from firstbyte.worker.instruments.allocators import RESIDENT, Ledgers
+from firstbyte.worker.instruments.allocators import Ledgers
+from firstbyte.worker.kernel import holdings
+from firstbyte.worker.ledgers import RESIDENT
 
 ORDER = 42
 QUICK_VARIANTS = ALL
@@ -88,17 +90,17 @@ def _consumers(bench: Bench, ledgers: Ledgers, path: Path) -> dict[str, float]:
 
 def _abandoned(bench: Bench, ledgers: Ledgers, path: Path) -> dict[str, float]:
     """What a reader leaves that was read for two batches and dropped, not closed."""
-    before, live = _of_the_kernel(), _live(ledgers)
+    before, live = holdings(), _live(ledgers)
     reader: Any = bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows)
     for _ in range(ABANDON_AFTER_BATCHES):
         next(reader, None)
     del reader
     after_live = _live(ledgers)
-    after = _of_the_kernel()
+    after = holdings()
     return {
         "abandoned_live_bytes": float(after_live - live),
-        "abandoned_threads": float(after["threads"] - before["threads"]),
-        "abandoned_descriptors": float(after["descriptors"] - before["descriptors"]),
+        "abandoned_threads": float(after.threads - before.threads),
+        "abandoned_descriptors": float(after.descriptors - before.descriptors),
     }
 
 
@@ -131,10 +133,3 @@ def _live(ledgers: Ledgers) -> float:
     readings = ledgers.settle()
     live = [size for name, size in readings.items() if name != RESIDENT]
     return float(max(live, default=readings[RESIDENT]))
-
-
-def _of_the_kernel() -> dict[str, int]:
-    return {
-        "threads": sum(1 for _ in Path("/proc/self/task").iterdir()),
-        "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
-    }

@@ -96,7 +96,7 @@ def run(bench: Bench) -> None:
         with bench.span():
             began_ns = time.monotonic_ns()
             passes: list[Pass] = timed.go()
-        left = {**ledgers.peaks(), **aftermath(ledgers)} if ledgers else {}
+        left = {**ledgers.peaks(), **aftermath(ledgers).values()} if ledgers else {}
         bench.emit(_figures(bench, timed, passes, began_ns) | left)
         for shard, done in zip(shards, passes, strict=True):
             bench.check_rows(shard, done.rows)

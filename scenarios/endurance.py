@@ -17,13 +17,14 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from firstbyte.api import EXTREMES, Bench, Metric, Repetitions
 from firstbyte.model import Param
-from firstbyte.worker.instruments.allocators import GLIBC, RESIDENT, Ledgers
+from firstbyte.worker.instruments.allocators import Ledgers
+from firstbyte.worker.kernel import holdings
+from firstbyte.worker.ledgers import GLIBC, RESIDENT
 
 ORDER = 76
 QUICK_VARIANTS = EXTREMES
@@ -59,15 +60,6 @@ def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str
     return {}
 
 
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """What the process held at one moment, after collection and trim."""
-
-    ledgers: Mapping[str, int]
-    threads: int
-    descriptors: int
-
-
 def run(bench: Bench) -> None:
     smallest = min(range(len(bench.shards)), key=lambda index: bench.shards[index].rows)
     path = bench.shards[smallest].path
@@ -78,7 +70,7 @@ def run(bench: Bench) -> None:
     deadline = time.monotonic() + float(bench.params.get("budget_s", BUDGET_SECONDS))
     for _ in range(min(WARM_USES, uses)):
         use(bench, path)
-    before = _holdings(ledgers)
+    before, held_before = _settled(ledgers), holdings()
     most_live = 0
     delivered: set[int] = set()
     done = 0
@@ -87,11 +79,15 @@ def run(bench: Bench) -> None:
             delivered.add(use(bench, path))
             most_live = max(most_live, _live(ledgers.read()))
             done += 1
-    after = _holdings(ledgers)
+    after, held_after = _settled(ledgers), holdings()
     ledgers.close()
-    values = _left(before, after) | {"uses_count": float(done)}
+    values = _left(before, after) | {
+        "left_threads": float(held_after.threads - held_before.threads),
+        "left_descriptors": float(held_after.descriptors - held_before.descriptors),
+        "uses_count": float(done),
+    }
     if "left_live_bytes" in values:
-        values["most_left_live_bytes"] = float(most_live - _live(before.ledgers))
+        values["most_left_live_bytes"] = float(most_live - _live(before))
     bench.emit(values)
     if bench.params["use"] == "whole":
         for rows in sorted(delivered):
@@ -121,13 +117,10 @@ def _abandon(bench: Bench, path: Path) -> int:
     return 0 if batch is None else int(reader.rows(batch))
 
 
-def _holdings(ledgers: Ledgers) -> Holdings:
+def _settled(ledgers: Ledgers) -> dict[str, int]:
     gc.collect()
     ledgers.trim()
-    readings = ledgers.settle()
-    threads = sum(1 for _ in Path("/proc/self/task").iterdir())
-    descriptors = sum(1 for _ in Path("/proc/self/fd").iterdir())
-    return Holdings(readings, threads, descriptors)
+    return ledgers.settle()
 
 
 def _counters(readings: Mapping[str, int]) -> list[int]:
@@ -139,15 +132,12 @@ def _live(readings: Mapping[str, int]) -> int:
     return sum(_counters(readings))
 
 
-def _left(before: Holdings, after: Holdings) -> dict[str, float]:
+def _left(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, float]:
     left = {
-        f"left_{name}": float(after.ledgers[name] - before.ledgers[name])
+        f"left_{name}": float(after[name] - before[name])
         for name in (RESIDENT, GLIBC)
-        if name in before.ledgers
+        if name in before
     }
-    if _counters(before.ledgers):
-        left["left_live_bytes"] = float(_live(after.ledgers) - _live(before.ledgers))
-    return left | {
-        "left_threads": float(after.threads - before.threads),
-        "left_descriptors": float(after.descriptors - before.descriptors),
-    }
+    if _counters(before):
+        left["left_live_bytes"] = float(_live(after) - _live(before))
+    return left

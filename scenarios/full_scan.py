@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from firstbyte.api import ALL, Bench, Metric, Repetitions
+from firstbyte.api import ALL, Bench, Metric, Purpose, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 from firstbyte.worker.instruments.allocators import AFTERMATH, Ledgers, aftermath
 from firstbyte.worker.instruments.proc_memory import PEAK, PEAK_ABOVE_BASE
 
+PURPOSE = Purpose.WHOLE_SCAN
 ORDER = 20
 QUICK_VARIANTS = ALL
 INSTRUMENTS = ("clock", "proc_memory", "heap")
@@ -59,7 +60,7 @@ def run(bench: Bench) -> None:
             seconds = span["wall_ns"] / 1e9
             values = {"rows_per_s": sum(delivered) / seconds, "bytes_per_s": size_bytes / seconds}
         if ledgers:
-            values = {**ledgers.peaks(), **aftermath(ledgers)}
+            values = {**ledgers.peaks(), **aftermath(ledgers).values()}
         bench.emit(values)
         for index, rows in enumerate(delivered):
             bench.check_rows(index, rows)

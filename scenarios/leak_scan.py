@@ -5,8 +5,8 @@ and one of a file about twice as long, noted batch by batch (accumulation); what
 everything was dropped, and after a trim (retention, fragmentation); then the repeated scans, each
 followed by garbage collection, a trim and a reading of every allocator (leaks, threads and files
 left behind); at last files with new names, and those once more (caches). Under memray: two spans,
-the second with twice the scans of the first. The figures are raw; what they mean is for
-`firstbyte leaks` to say.
+the second with twice the scans of the first. The figures are raw (`firstbyte.worker.leak_series`);
+what they mean is for `firstbyte leaks` to say.
 
 With the environment that `firstbyte leaks` sets, glibc keeps no per-thread caches and Python's
 objects come from malloc: live bytes are then exact. `quiet` says whether this was so.
@@ -15,7 +15,6 @@ objects come from malloc: live bytes are then exact. `quiet` says whether this w
 from __future__ import annotations
 
 import gc
-import os
 import shutil
 import tempfile
 import time
@@ -24,11 +23,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from firstbyte.api import EXTREMES, Bench, Metric, Repetitions
+from firstbyte.api import EXTREMES, Bench, Metric, Purpose, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker.instruments.allocators import AFTERMATH, Ledgers, Series, aftermath
 from firstbyte.worker.instruments.proc_memory import PEAK
+from firstbyte.worker.kernel import holdings
+from firstbyte.worker.leak_series import (
+    ATTEMPT,
+    BUDGET_SECONDS,
+    CAPTURED_SCANS,
+    LEFT_DESCRIPTORS,
+    LEFT_THREADS,
+    SCANS,
+    Attempt,
+    LeakSeries,
+    NotedScan,
+    Role,
+)
+from firstbyte.worker.ledgers import RESIDENT, Moment
+from firstbyte.worker.quiet import is_quiet
 
+PURPOSE = Purpose.LEAKS
 ORDER = 40
 QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("proc_memory", "heap")
@@ -36,17 +51,16 @@ GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
     Metric("rss_anon_growth_bytes", "RssAnon after the last scan less after the first third"),
     replace(PEAK, headline=True),
-    Metric("scans_count", "repeated scans in the process", better="higher"),
+    Metric(SCANS, "repeated scans in the process", better="higher"),
     *AFTERMATH,
-    Metric("left_threads_per_scan", "threads left behind by a scan"),
-    Metric("left_descriptors_per_scan", "open files left behind by a scan"),
+    Metric(LEFT_THREADS, "threads left behind by a scan"),
+    Metric(LEFT_DESCRIPTORS, "open files left behind by a scan"),
 )
 
 WARM_SCANS = 20
-HEAP_SCANS = 20
 DISTINCT_FILES = 96
 DEFAULT_BUDGET_SECONDS = 30.0
-"""The repeated scans stop after this long, however many were asked for; `budget_s` replaces it."""
+"""The repeated scans stop after this long, however many were asked for; BUDGET_SECONDS replaces it."""
 DISTINCT_SHARE = 0.25
 MIN_DISTINCT_FILES = 8
 LONGER = 1.5
@@ -58,8 +72,6 @@ noted.
 GLANCE_SCANS = 24
 GLANCE_BUDGET_SECONDS = 1.0
 """The quick profile's look at the series; too short for a verdict, which `firstbyte leaks` gives."""
-
-QUIET_TUNABLE = "glibc.malloc.tcache_count=0"
 
 
 def needs(params: Mapping[str, Param]) -> frozenset[str]:
@@ -94,47 +106,55 @@ def run(bench: Bench) -> None:
 def _heap_spans(bench: Bench, path: Path) -> None:
     for _ in range(WARM_SCANS):
         _scan(bench, path)
-    for scans in (HEAP_SCANS, 2 * HEAP_SCANS):
+    for scans in (CAPTURED_SCANS, 2 * CAPTURED_SCANS):
         with bench.span():
             for _ in range(scans):
                 _scan(bench, path)
             gc.collect()
-        bench.emit({"scans_count": scans})
+        bench.emit({SCANS: scans})
 
 
 def _series(bench: Bench, path: Path) -> None:
     ledgers = Ledgers(bench.backend)
-    values = {f"base_{name}": float(value) for name, value in ledgers.read().items()}
-    series: dict[str, Sequence[float]] = {}
-    for role, index in _lengths(bench).items():
-        values |= _accumulation(bench, ledgers, bench.shards[index].path, role, series)
+    base = ledgers.read()
+    within = {
+        role: _within(bench, ledgers, bench.shards[index].path)
+        for role, index in _lengths(bench).items()
+    }
     for _ in range(min(WARM_SCANS, bench.repetitions // 4)):
         _scan(bench, path)
-    values |= aftermath(ledgers)
+    left = aftermath(ledgers)
+    before = holdings()
     with bench.span():
-        values |= _repeats(bench, ledgers, path, series)
-    if bench.params.get("role", "first") == "first":
-        values |= _distinct(bench, ledgers, path, values["scan_seconds"], series)
-    resident = series["rss_anon_bytes"]
-    values["rss_anon_growth_bytes"] = resident[-1] - resident[len(resident) // 3]
-    values["quiet"] = float(_quiet())
+        repeated, scan_seconds = _repeats(bench, ledgers, path)
+    after = holdings()
+    distinct, same_again = _distinct(bench, ledgers, path, scan_seconds)
     ledgers.close()
-    bench.emit(values, series)
+    resident = repeated[RESIDENT]
+    scans = len(resident)
+    noted = LeakSeries(
+        repeated=repeated,
+        moments={Moment.BASE: base, **left.moments},
+        free_bytes=left.free_bytes,
+        left_threads_per_scan=(after.threads - before.threads) / scans,
+        left_descriptors_per_scan=(after.descriptors - before.descriptors) / scans,
+        scan_seconds=scan_seconds,
+        quiet=is_quiet(),
+        distinct=distinct,
+        same_again=same_again,
+        within=within,
+    )
+    growth = float(resident[-1] - resident[scans // 3])
+    bench.emit({**noted.values(), "rss_anon_growth_bytes": growth}, noted.series())
 
 
 def _budget_seconds(bench: Bench) -> float:
     glance = bench.repetitions <= GLANCE_SCANS
     default = GLANCE_BUDGET_SECONDS if glance else DEFAULT_BUDGET_SECONDS
-    return float(bench.params.get("budget_s", default))
+    return float(bench.params.get(BUDGET_SECONDS, default))
 
 
-def _quiet() -> bool:
-    return QUIET_TUNABLE in os.environ.get("GLIBC_TUNABLES", "") and (
-        os.environ.get("PYTHONMALLOC") == "malloc"
-    )
-
-
-def _lengths(bench: Bench) -> dict[str, int]:
+def _lengths(bench: Bench) -> dict[Role, int]:
     """The longest file and the longest that is clearly shorter; none if all are about as long.
 
     The shortest file is that of the repeated scans, and too small to show a rate.
@@ -144,12 +164,10 @@ def _lengths(bench: Bench) -> dict[str, int]:
     shorter = [index for index in by_rows[1:] if bench.shards[index].rows * LONGER <= longest]
     if not shorter:
         return {}
-    return {"short": shorter[-1], "long": by_rows[-1], "repeated_long": by_rows[-1]}
+    return {Role.SHORT: shorter[-1], Role.LONG: by_rows[-1], Role.LONG_AGAIN: by_rows[-1]}
 
 
-def _accumulation(
-    bench: Bench, ledgers: Ledgers, path: Path, role: str, series: dict[str, Sequence[float]]
-) -> dict[str, float]:
+def _within(bench: Bench, ledgers: Ledgers, path: Path) -> NotedScan:
     """One cold scan, noted after every batch; the batches are dropped as they come."""
     rows_in_file = next(shard.rows for shard in bench.shards if shard.path == path)
     noted = Series(ledgers, rows_in_file // MIN_BATCH_ROWS + 2)
@@ -162,33 +180,30 @@ def _accumulation(
                 consumed[batches] = rows
                 noted.note()
                 batches += 1
-    file_bytes = _size(path)
-    series.update(noted.series(f"{role}_"))
-    series[f"{role}_consumed_bytes"] = [
-        file_bytes * count / rows_in_file for count in consumed[:batches]
-    ]
     gc.collect()
-    after = {f"{role}_after_{name}": float(value) for name, value in ledgers.settle().items()}
-    return after | {f"{role}_file_bytes": float(file_bytes)}
+    file_bytes = _size(path)
+    return NotedScan(
+        consumed_bytes=[file_bytes * count / rows_in_file for count in consumed[:batches]],
+        held=noted.by_ledger(),
+        after=ledgers.settle(),
+        file_bytes=float(file_bytes),
+    )
 
 
 def _repeats(
-    bench: Bench, ledgers: Ledgers, path: Path, series: dict[str, Sequence[float]]
-) -> dict[str, float]:
-    """The repeated scans, each followed by collection, trim and a reading of all ledgers."""
+    bench: Bench, ledgers: Ledgers, path: Path
+) -> tuple[Mapping[str, Sequence[float]], float]:
+    """The repeated scans, each followed by collection, trim and a reading of all ledgers, and the
+    seconds that one took.
+    """
     noted = Series(ledgers, bench.repetitions)
     budget = _budget_seconds(bench)
-    before = _held_by_the_kernel()
     began = time.monotonic()
     scans = 0
     while scans < bench.repetitions and time.monotonic() - began < budget:
         _note_scan(bench, ledgers, path, noted)
         scans += 1
-    seconds = (time.monotonic() - began) / scans
-    after = _held_by_the_kernel()
-    series.update(noted.series())
-    left = {f"left_{what}_per_scan": (after[what] - before[what]) / scans for what in before}
-    return left | {"scans_count": float(scans), "scan_seconds": seconds}
+    return noted.by_ledger(), (time.monotonic() - began) / scans
 
 
 def _note_scan(bench: Bench, ledgers: Ledgers, path: Path, noted: Series) -> None:
@@ -198,35 +213,26 @@ def _note_scan(bench: Bench, ledgers: Ledgers, path: Path, noted: Series) -> Non
     noted.note()
 
 
-def _held_by_the_kernel() -> dict[str, int]:
-    return {
-        "threads": sum(1 for _ in Path("/proc/self/task").iterdir()),
-        "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
-    }
-
-
 def _distinct(
-    bench: Bench,
-    ledgers: Ledgers,
-    path: Path,
-    scan_seconds: float,
-    series: dict[str, Sequence[float]],
-) -> dict[str, float]:
-    """Scans of copies under new names, then of the same copies again, as far as the time allows."""
+    bench: Bench, ledgers: Ledgers, path: Path, scan_seconds: float
+) -> tuple[Mapping[str, Sequence[float]], Mapping[str, Sequence[float]]]:
+    """Scans of copies under new names, then of the same copies again, as far as the time allows;
+    nothing in later processes of an investigation.
+    """
     budget = _budget_seconds(bench) * DISTINCT_SHARE
     count = min(DISTINCT_FILES, int(budget / (2 * scan_seconds)))
-    if not path.is_file() or count < MIN_DISTINCT_FILES:
-        return {"distinct_files_count": 0.0}
+    first = bench.params.get(ATTEMPT, Attempt.FIRST) == Attempt.FIRST
+    if not first or not path.is_file() or count < MIN_DISTINCT_FILES:
+        return {}, {}
     with tempfile.TemporaryDirectory(prefix="firstbyte-leak-scan-") as folder:
         copies = [Path(folder) / f"{number:03d}-{path.name}" for number in range(count)]
         for copy in copies:
             shutil.copyfile(path, copy)
-        for role in ("distinct", "again"):
-            noted = Series(ledgers, count)
+        new, again = (Series(ledgers, count) for _ in range(2))
+        for noted in (new, again):
             for copy in copies:
                 _note_scan(bench, ledgers, copy, noted)
-            series.update(noted.series(f"{role}_"))
-    return {"distinct_files_count": float(count)}
+    return new.by_ledger(), again.by_ledger()
 
 
 def _size(path: Path) -> int:

@@ -15,10 +15,12 @@ import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from firstbyte.api import EXTREMES, Bench, Metric, Repetitions
+from firstbyte.api import EXTREMES, Bench, Metric, Purpose, Repetitions
 from firstbyte.model import Param
-from firstbyte.worker.instruments.allocators import RESIDENT, Ledgers
+from firstbyte.worker.instruments.allocators import Ledgers
+from firstbyte.worker.ledgers import RESIDENT, Moment
 
+PURPOSE = Purpose.VISIBILITY
 ORDER = 60
 QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("heap",)
@@ -61,7 +63,7 @@ def run(bench: Bench) -> None:
         _hold(bench, ledgers, second, None, count)
         after = _settled(ledgers)
     gained = {name: float(after[name] - before[name]) for name in after if name != RESIDENT}
-    values = {f"held_{name}": size for name, size in gained.items()}
+    values = Moment.HELD.figures(gained)
     bench.emit({**values, "taken_rss_anon_bytes": float(taken), "held_batches_count": float(count)})
     ledgers.close()
     second.clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -104,6 +105,17 @@ class Backend(Protocol):
 ALL = "all"
 EXTREMES = "extremes"
 """Which variants of a backend the quick profile runs: all, or its default and its best."""
+
+
+class Purpose(StrEnum):
+    """What the harness itself runs a scenario for, and finds it by: it knows no scenario by name."""
+
+    LEAKS = "leaks"
+    """Gives the series in which leaks show (`firstbyte.worker.leak_series`)."""
+    VISIBILITY = "visibility"
+    """Shows what memray sees of a backend's memory."""
+    WHOLE_SCAN = "whole_scan"
+    """Reads everything once; a peak that was planted in one scan must show in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +262,10 @@ class Bench(Protocol):
 
 
 class Scenario(Protocol):
-    """The module of a scenario file, `scenarios/<name>.py`; its docstring is shown in reports."""
+    """The module of a scenario file, `scenarios/<name>.py`; its docstring is shown in reports.
+
+    `PURPOSE`, a `Purpose`, stands only in a scenario that the harness itself needs; one each.
+    """
 
     ORDER: int
     """Place in plans, tables and reports; lower comes first."""

@@ -9,18 +9,20 @@ from pathlib import Path
 import pytest
 
 from firstbyte import places
+from firstbyte.api import Purpose
 from firstbyte.corpora.catalogue import resolve
 from firstbyte.engine import registry
-from firstbyte.engine.laboratory import QUIET, Laboratory
+from firstbyte.engine.laboratory import Laboratory
 from firstbyte.leaks.captures import leaking_stacks
 from firstbyte.leaks.corpus import leak_corpus
-from firstbyte.leaks.investigation import CAPTURES_VARIABLE, HEAP_SCANS
-from firstbyte.leaks.observations import observation
 from firstbyte.leaks.rules import LeakClass, judge_process, verdict
 from firstbyte.model import Record, Status
 from firstbyte.selfcheck.memory.planted import TRUTHS, make_findable
 from firstbyte.visibility.certificates import certificate
 from firstbyte.visibility.rule import Sight
+from firstbyte.worker.captures import CAPTURES_VARIABLE
+from firstbyte.worker.leak_series import ATTEMPT, CAPTURED_SCANS, Attempt, LeakSeries
+from firstbyte.worker.quiet import QUIET
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 
@@ -40,10 +42,10 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
 def scanned(laboratory: Laboratory, variant: str) -> Record:
     record = laboratory.measure(
         laboratory.subject(f"planted:{variant}"),
-        "leak_scan",
+        Purpose.LEAKS,
         "proc_memory",
         repetitions=SCANS,
-        params={"role": "again"},
+        params={ATTEMPT: Attempt.AGAIN},
         environ=QUIET,
     )
     assert record.status is Status.OK, record.reason + record.stderr_tail
@@ -51,21 +53,21 @@ def scanned(laboratory: Laboratory, variant: str) -> Record:
 
 
 def test_the_control_is_clean_and_constant(laboratory):
-    seen = observation(scanned(laboratory, "clean").samples[0])
+    seen = LeakSeries.of(scanned(laboratory, "clean").samples[0])
     assert seen.quiet
     assert judge_process(seen)["glibc_live_bytes"].slope.estimate == 0
     assert verdict([seen]).outcome is LeakClass.CLEAN
 
 
 def test_64_bytes_per_scan_are_measured_to_the_byte(laboratory):
-    seen = observation(scanned(laboratory, "malloc_leak").samples[0])
+    seen = LeakSeries.of(scanned(laboratory, "malloc_leak").samples[0])
     slope = judge_process(seen)["glibc_live_bytes"].slope
     assert slope.estimate == 80  # malloc(64) takes a chunk of 80 bytes
     assert verdict([seen]).wants == "processes"
 
 
 def test_a_bundled_leak_shows_in_resident_memory_and_in_nothing_else(laboratory):
-    found = judge_process(observation(scanned(laboratory, "bundled_leak").samples[0]))
+    found = judge_process(LeakSeries.of(scanned(laboratory, "bundled_leak").samples[0]))
     assert found["rss_anon_bytes"].flagged
     assert not found["glibc_live_bytes"].flagged
 
@@ -81,7 +83,7 @@ def test_threads_left_behind_are_counted(laboratory):
 )
 def test_memray_is_certified_for_malloc_only(laboratory, variant, sight):
     subject = laboratory.subject(f"planted:{variant}")
-    record = laboratory.measure(subject, "visibility", "heap")
+    record = laboratory.measure(subject, Purpose.VISIBILITY, "heap")
     assert record.status is Status.OK, record.reason + record.stderr_tail
     made = certificate(record.samples[0].values)
     assert made.sight("heap_bytes") is sight
@@ -92,10 +94,10 @@ def test_memray_is_certified_for_malloc_only(laboratory, variant, sight):
 def test_the_leaking_line_is_named(laboratory, tmp_path):
     subject = laboratory.subject("planted:malloc_leak")
     record = laboratory.measure(
-        subject, "leak_scan", "heap", environ={CAPTURES_VARIABLE: str(tmp_path)}
+        subject, Purpose.LEAKS, "heap", environ={CAPTURES_VARIABLE: str(tmp_path)}
     )
     assert record.status is Status.OK, record.reason + record.stderr_tail
-    (stack,) = leaking_stacks(tmp_path, HEAP_SCANS)
+    (stack,) = leaking_stacks(tmp_path, CAPTURED_SCANS)
     assert stack.bytes_per_scan == 64
     assert stack.frames[0][0] == "allocate"
     assert Path(stack.frames[0][1]).name == "faults.py"
@@ -106,7 +108,7 @@ def test_a_peak_of_ten_milliseconds_is_not_missed(laboratory, ledger):
     peaks = []
     for variant in ("clean", "peak_bundled"):
         subject = laboratory.subject(f"planted:{variant}")
-        record = laboratory.measure(subject, "full_scan", "proc_memory")
+        record = laboratory.measure(subject, Purpose.WHOLE_SCAN, "proc_memory")
         assert record.status is Status.OK, record.reason + record.stderr_tail
         peaks.append(record.samples[0].values[ledger])
     assert peaks[1] - peaks[0] == pytest.approx(64 << 20, rel=0.02)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+from leak_fixtures import leak_sample
 
 from firstbyte.analysis.stats import Slope
-from firstbyte.gate.figures import MIN_SLOPE_POINTS, figures
+from firstbyte.gate.figures import MIN_SLOPE_POINTS, figures, growth
+from firstbyte.gate.metrics import GATED_METRICS, Kind
 from firstbyte.model import Sample
+from firstbyte.worker.leak_series import LeakSeries
+from firstbyte.worker.ledgers import GLIBC, PEAKS, RESIDENT, live_ledger
 
 
 def clock(wall: float, wait: float | None = None, **more: float) -> Sample:
@@ -40,8 +47,8 @@ def test_a_metric_that_one_sample_lacks_is_left_out() -> None:
     )
 
 
-def test_peaks_of_a_librarys_allocators_are_added() -> None:
-    sample = Sample({"arrow_pool_peak_bytes": 3.0, "other_peak_bytes": 4.0, "vm_hwm_bytes": 9.0})
+def test_only_the_sum_of_a_librarys_peaks_is_gated() -> None:
+    sample = Sample({"arrow_pool_peak_bytes": 3.0, "other_peak_bytes": 4.0, PEAKS: 7.0})
     assert figures([sample], warm_up=False) == {"allocator_peak_bytes": 7.0}
 
 
@@ -50,30 +57,38 @@ def scans(per_scan: float, count: int) -> list[float]:
 
 
 def test_slopes_over_repeated_scans_are_of_all_live_ledgers_together() -> None:
-    series = {
-        "glibc_live_bytes": scans(4096.0, 100),
-        "pool_live_bytes": scans(1.0, 100),
-        "rss_anon_bytes": scans(0.0, 100),
-        "distinct_glibc_live_bytes": scans(9e9, 100),
+    repeated = {
+        GLIBC: scans(4096.0, 100),
+        live_ledger("pool"): scans(1.0, 100),
+        RESIDENT: scans(0.0, 100),
     }
-    found = figures([Sample({}, series)], warm_up=False)
+    found = growth(LeakSeries(repeated, distinct={GLIBC: scans(9e9, 100)}))
     assert found["live_bytes_per_scan"] == Slope(4097.0, 4097.0, 4097.0)
     assert found["resident_bytes_per_scan"] == Slope(0.0, 0.0, 0.0)
+    assert "accumulation_rho" not in found
 
 
 def test_too_few_scans_have_no_slope() -> None:
     enough = MIN_SLOPE_POINTS * 3 // 2 + 1
-    short, long = ({"glibc_live_bytes": scans(1.0, n)} for n in (enough - 2, enough))
-    assert "live_bytes_per_scan" not in figures([Sample({}, short)], warm_up=False)
-    assert "live_bytes_per_scan" in figures([Sample({}, long)], warm_up=False)
+    short, long = (
+        LeakSeries({GLIBC: scans(1.0, count), RESIDENT: scans(1.0, count)})
+        for count in (enough - 2, enough)
+    )
+    assert growth(short) == {}
+    assert growth(long).keys() == {"live_bytes_per_scan", "resident_bytes_per_scan"}
 
 
-def test_rho_is_live_bytes_gained_per_byte_consumed_in_the_long_scan() -> None:
-    consumed = [1000.0 * index for index in range(30)]
-    series = {
-        "long_consumed_bytes": consumed,
-        "long_pool_live_bytes": [5.0 + 0.9 * value for value in consumed],
+def test_all_growth_is_made_from_what_the_scenario_emits(tmp_path: Path) -> None:
+    sample = leak_sample(tmp_path, leaked_bytes=64, held_per_byte=0.9)
+    found = growth(LeakSeries.of(sample))
+    assert found.keys() == {
+        name for name, metric in GATED_METRICS.items() if metric.kind is Kind.GROWTH
     }
-    rho = figures([Sample({}, series)], warm_up=False)["accumulation_rho"]
+    rho = growth(LeakSeries.of(only_counter(sample)))["accumulation_rho"]
     assert isinstance(rho, Slope)
     assert rho.estimate == pytest.approx(0.9)
+
+
+def only_counter(sample: Sample) -> Sample:
+    """Without glibc's ledger, which counts what pytest itself does."""
+    return replace(sample, series={n: v for n, v in sample.series.items() if GLIBC not in n})

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import random
 from itertools import accumulate
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstbyte.leaks.accumulation import Pass, judge_passes
+from firstbyte.leaks.accumulation import Accumulation, judge_scans
 from firstbyte.leaks.rules import (
-    RESIDENT,
     LeakClass,
-    Observation,
     judge_series,
     rises_evenly,
     verdict,
 )
 from firstbyte.leaks.stacks import Unfreed, scaling_stacks
+from firstbyte.worker.leak_series import LeakSeries, NotedScan, Role
+from firstbyte.worker.ledgers import GLIBC, RESIDENT, Moment
 
-GLIBC = "glibc_live_bytes"
 BASE = 50_000_000.0
 
 
@@ -36,9 +36,11 @@ def flat_resident(scans: int = 200, seed: int = 0) -> list[float]:
     return list(accumulate(steps, lambda level, step: BASE + 0.8 * (level - BASE) + step))
 
 
-def seen(live: list[float], resident: list[float] | None = None, **others: object) -> Observation:
-    repeats = {GLIBC: live, RESIDENT: resident or [BASE] * len(live)}
-    return Observation(repeats=repeats, quiet=True, **others)  # type: ignore[arg-type]
+def seen(live: list[float], resident: list[float] | None = None, **others: Any) -> LeakSeries:
+    repeated = {GLIBC: live, RESIDENT: resident or [BASE] * len(live)}
+    still = {GLIBC: BASE, RESIDENT: BASE}
+    at_rest = {Moment.BASE: still, Moment.DROPPED: still, Moment.TRIMMED: still}
+    return LeakSeries(**{"repeated": repeated, "moments": at_rest, "quiet": True, **others})
 
 
 def test_a_leak_of_64_bytes_is_flagged_over_noise():
@@ -122,48 +124,43 @@ def test_a_leak_that_nothing_counts_shows_in_resident_memory():
 
 
 def test_descriptors_left_by_every_scan_are_a_leak_after_a_second_process():
-    left = seen(line(0), values={"left_descriptors_per_scan": 1.0})
+    left = seen(line(0), left_descriptors_per_scan=1.0)
     assert verdict([left]).wants == "processes"
     found = verdict([left, left])
     assert (found.outcome, found.rule) == (LeakClass.LEAK, "D")
-    few = seen(line(0), values={"left_descriptors_per_scan": 0.01})
+    few = seen(line(0), left_descriptors_per_scan=0.01)
     assert verdict([few, few]).outcome is LeakClass.CLEAN
 
 
 def test_growth_over_new_files_that_stops_when_they_come_again_is_a_cache():
     growing = [BASE + 65_536 * count for count in range(1, 97)]
-    cache = seen(line(0), distinct={GLIBC: growing}, again={GLIBC: [growing[-1]] * 96})
+    cache = seen(line(0), distinct={GLIBC: growing}, same_again={GLIBC: [growing[-1]] * 96})
     found = verdict([cache])
     assert found.outcome is LeakClass.CACHE
     assert "still growing" in found.reason
     bounded = [min(value, BASE + 8 * 65_536) for value in growing]
-    cache = seen(line(0), distinct={GLIBC: bounded}, again={GLIBC: [bounded[-1]] * 96})
+    cache = seen(line(0), distinct={GLIBC: bounded}, same_again={GLIBC: [bounded[-1]] * 96})
     assert "bounded" in verdict([cache]).reason
 
 
 def test_growth_that_goes_on_when_the_files_come_again_is_no_cache():
     growing = [BASE + 65_536 * count for count in range(192)]
-    leak = seen(line(0), distinct={GLIBC: growing[:96]}, again={GLIBC: growing[96:]})
+    leak = seen(line(0), distinct={GLIBC: growing[:96]}, same_again={GLIBC: growing[96:]})
     assert verdict([leak]).outcome is not LeakClass.CACHE
 
 
-def kept(dropped: float, trimmed: float, live: float, free: float) -> Observation:
+def kept(dropped: float, trimmed: float, live: float, free: float) -> LeakSeries:
     mib = 2.0**20
-    return seen(
-        line(0),
-        values={
-            "base_rss_anon_bytes": 50 * mib,
-            "base_glibc_live_bytes": 40 * mib,
-            "dropped_rss_anon_bytes": dropped * mib,
-            "trimmed_rss_anon_bytes": trimmed * mib,
-            "trimmed_glibc_live_bytes": live * mib,
-            "trimmed_free_bytes": free * mib,
-        },
-    )
+    moments = {
+        Moment.BASE: {RESIDENT: 50 * mib, GLIBC: 40 * mib},
+        Moment.DROPPED: {RESIDENT: dropped * mib, GLIBC: live * mib},
+        Moment.TRIMMED: {RESIDENT: trimmed * mib, GLIBC: live * mib},
+    }
+    return seen(line(0), moments=moments, free_bytes=free * mib)
 
 
 @pytest.mark.parametrize(
-    ("observation", "expected"),
+    ("process", "expected"),
     [
         (kept(120, 60, live=41, free=5), LeakClass.RETENTION),
         (kept(120, 119, live=41, free=70), LeakClass.FRAGMENTATION),
@@ -171,8 +168,8 @@ def kept(dropped: float, trimmed: float, live: float, free: float) -> Observatio
         (kept(60, 55, live=41, free=5), LeakClass.CLEAN),
     ],
 )
-def test_memory_that_stays_is_told_apart_by_the_trim_and_by_malloc(observation, expected):
-    assert verdict([observation]).outcome is expected
+def test_memory_that_stays_is_told_apart_by_the_trim_and_by_malloc(process, expected):
+    assert verdict([process]).outcome is expected
 
 
 def test_every_verdict_says_what_it_could_have_seen():
@@ -181,10 +178,15 @@ def test_every_verdict_says_what_it_could_have_seen():
     assert all(size > 0 for size in found.detectable_bytes.values())
 
 
-def scan_of(file_bytes: float, held: list[float], after: float = BASE) -> Pass:
+def scan_of(file_bytes: float, held: list[float], after: float = BASE) -> NotedScan:
     batches = len(held)
     consumed = [file_bytes * (batch + 1) / batches for batch in range(batches)]
-    return Pass(consumed, {GLIBC: held}, {GLIBC: after}, file_bytes)
+    return NotedScan(consumed, {GLIBC: held}, {GLIBC: after}, file_bytes)
+
+
+def judged(short: NotedScan, long: NotedScan, again: NotedScan) -> Accumulation:
+    within = {Role.SHORT: short, Role.LONG: long, Role.LONG_AGAIN: again}
+    return judge_scans(seen(line(0), within=within))
 
 
 def growing(
@@ -206,21 +208,21 @@ def growing(
 def test_accumulation_grows_within_a_scan_and_with_the_length(rho, limit, found):
     short = scan_of(5e6, growing(5e6, rho, 20, limit))
     long = scan_of(1e7, growing(1e7, rho, 40, limit))
-    assert judge_passes(short, long, long).found is found
+    assert judged(short, long, long).found is found
 
 
 def test_what_is_neither_freed_nor_used_again_is_no_accumulation():
     short, long = (scan_of(size, growing(size, 1.0, 40)) for size in (5e6, 1e7))
     kept_long = scan_of(1e7, growing(1e7, 1.0, 40), after=BASE + 1e7)
     on_top = scan_of(1e7, [value + 1e7 for value in growing(1e7, 1.0, 40)], after=BASE + 2e7)
-    assert judge_passes(short, long, on_top).found
-    assert judge_passes(short, kept_long, kept_long).found
-    assert not judge_passes(short, kept_long, on_top).found
+    assert judged(short, long, on_top).found
+    assert judged(short, kept_long, kept_long).found
+    assert not judged(short, kept_long, on_top).found
 
 
 def test_files_of_one_length_cannot_show_accumulation():
     one = scan_of(5e6, growing(5e6, 1.0, 40))
-    assert "not examined" in judge_passes(one, one, one).reason
+    assert "not examined" in judged(one, one, one).reason
 
 
 LEAKY = (("leak", "reader.py", 7), ("scan", "scan.py", 3))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from firstbyte import backends, scenarios
+from firstbyte.api import Purpose
 from firstbyte.engine import registry
 from firstbyte.errors import PluginError, UnknownNameError
 from firstbyte.worker import instruments
@@ -176,6 +177,7 @@ WRONG_SCENARIOS = {
     ),
     "value": (SCENARIO.replace('("scan",)', "(None,)"), "GRID.mode[0]: expected a text or "),
     "word": (SCENARIO.replace("= ALL", '= "al"'), "expected 'all' or 'extremes', got 'al'"),
+    "purpose": (SCENARIO + "\nPURPOSE = 'leak'\n", "PURPOSE: expected 'leaks' or "),
     "metric": (SCENARIO.replace('Metric("wall_ns", "a time")', '"wall_ns"'), "got 'wall_ns'"),
     "function": (SCENARIO.replace("def derive", "def drive"), "missing the functions derive"),
     "needs": (SCENARIO.replace('["mode"]', '["mod"]'), "needs({'mode': 'scan'}) fails: KeyError"),
@@ -297,6 +299,25 @@ def test_a_wrong_instrument_is_refused_in_one_line(plugins: Path, kind: str) -> 
     assert str(caught.value).startswith(f"{path}: ")
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_harness_finds_its_scenarios_by_their_purpose(plugins: Path) -> None:
+    known = registry.discover()
+    for purpose in Purpose:
+        assert known.scenario_for(purpose).module.INSTRUMENTS
+    without = registry.Catalogue(scenarios={})
+    with pytest.raises(PluginError, match="no scenario says PURPOSE = 'leaks'"):
+        without.scenario_for(Purpose.LEAKS)
+
+
+def test_two_scenarios_of_one_purpose_are_refused(plugins: Path) -> None:
+    own = registry.discover().scenario_for(Purpose.LEAKS).path
+    second = scenario(plugins, "my_leaks", SCENARIO + "\nPURPOSE = 'leaks'\n")
+    with pytest.raises(PluginError) as caught:
+        registry.discover()
+    assert str(caught.value) == (
+        f"two scenarios say PURPOSE = 'leaks', one may: {own} and {second}"
+    )
 
 
 def test_a_plug_in_folder_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

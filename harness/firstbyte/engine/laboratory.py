@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstbyte import places
+from firstbyte.api import Purpose
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine import registry
 from firstbyte.engine.execute import Executor
@@ -14,16 +15,6 @@ from firstbyte.engine.launch import current_environment
 from firstbyte.engine.plan import Planned
 from firstbyte.engine.registry import BackendInfo, Catalogue, Variant
 from firstbyte.model import Cell, Limits, Param, Record
-
-QUIET: Mapping[str, str] = {
-    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
-    "PYTHONMALLOC": "malloc",
-}
-"""No per-thread caches in glibc, and Python's objects from malloc: live bytes become exact.
-
-A chunk in such a cache counts as live (mallinfo(3) cannot tell), and pymalloc's arenas are mappings
-that malloc's statistics do not know.
-"""
 
 DEFAULT_LIMITS = Limits(timeout_s=300.0, memory_bytes=8_000_000_000)
 
@@ -59,7 +50,7 @@ class Laboratory:
     def measure(
         self,
         subject: tuple[BackendInfo, Variant],
-        scenario: str,
+        purpose: Purpose,
         instrument: str,
         *,
         repetitions: int = 1,
@@ -67,10 +58,14 @@ class Laboratory:
         params: Mapping[str, Param] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Record:
-        """The record of one cell, whatever became of it. `environ` is added to the worker's own."""
+        """The record of one cell of the scenario for that purpose, whatever became of it.
+
+        `environ` is added to the worker's own.
+        """
+        scenario = self.catalogue.scenario_for(purpose)
         backend, variant = subject
         cell = Cell(
-            scenario=scenario,
+            scenario=scenario.name,
             backend=backend.name,
             variant=variant.name,
             environment="current",
@@ -81,9 +76,14 @@ class Laboratory:
             repetitions=repetitions,
             limits=self.limits,
         )
-        chosen = self.catalogue.scenario(scenario)
         planned = Planned(
-            cell, backend, variant, chosen, chosen.instrument(instrument), 0, backend.unavailable
+            cell,
+            backend,
+            variant,
+            scenario,
+            scenario.instrument(instrument),
+            0,
+            backend.unavailable,
         )
         record = self._executor.record(planned, environ)
         self.keep(record)

@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from firstbyte import plugins
-from firstbyte.api import Instrument, Metric, Scenario
+from firstbyte.api import Instrument, Metric, Purpose, Scenario
 from firstbyte.contracts import ContractError, conform, read_toml, unknown
 from firstbyte.engine import instrument_module, scenario_module
 from firstbyte.errors import PluginError, UnknownNameError
@@ -158,6 +158,12 @@ class ScenarioInfo(PluginFile):
         return self.instruments[name]
 
     @property
+    def purpose(self) -> Purpose | None:
+        """What the harness needs it for, if anything."""
+        declared = getattr(self.module, "PURPOSE", None)
+        return None if declared is None else Purpose(declared)
+
+    @property
     def own_metrics(self) -> tuple[Metric, ...]:
         """What its file declares."""
         return self.module.METRICS
@@ -192,11 +198,19 @@ class Catalogue:
             raise UnknownNameError("scenario", name, self.scenarios)
         return self.scenarios[name]
 
+    def scenario_for(self, purpose: Purpose) -> ScenarioInfo:
+        """The scenario that declares this purpose. Raises PluginError where none does."""
+        for one in self.scenarios.values():
+            if one.purpose is purpose:
+                return one
+        raise PluginError(f"no scenario says PURPOSE = '{purpose}'")
+
 
 def discover() -> Catalogue:
     """Everything of the project, the plug-in folders and the entry points.
 
-    Raises PluginError for a folder that describes itself wrongly and for two plug-ins of one name.
+    Raises PluginError for a folder that describes itself wrongly, for two plug-ins of one name and
+    for two scenarios of one purpose.
     """
     backends: dict[str, BackendInfo] = {}
     for folder, package in _backend_folders():
@@ -216,6 +230,7 @@ def discover() -> Catalogue:
     }
     _check_capabilities(backends.values(), scenarios.values())
     _check_figures(instruments.values(), scenarios.values())
+    _check_purposes(scenarios.values())
     return Catalogue(dict(sorted(backends.items())), scenarios, instruments)
 
 
@@ -238,6 +253,18 @@ def _check_capabilities(backends: Iterable[BackendInfo], scenarios: Iterable[Sce
         for name in sorted(backend.capabilities - asked):
             raise PluginError(
                 f"{backend.folder / 'backend.toml'}: {unknown('capability', name, sorted(asked))}"
+            )
+
+
+def _check_purposes(scenarios: Iterable[ScenarioInfo]) -> None:
+    claimed: dict[Purpose, Path] = {}
+    for one in scenarios:
+        if one.purpose is None:
+            continue
+        other = claimed.setdefault(one.purpose, one.path)
+        if other != one.path:
+            raise PluginError(
+                f"two scenarios say PURPOSE = '{one.purpose}', one may: {other} and {one.path}"
             )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from firstbyte.api import Metric, Scenario
+from firstbyte.api import Metric, Purpose, Scenario
 from firstbyte.contracts import ContractError, conform
 from firstbyte.engine import plugin_module
 from firstbyte.errors import PluginError
@@ -26,6 +26,7 @@ class Attributes:
     INSTRUMENTS: tuple[str, ...]
     GRID: Mapping[str, tuple[Param, ...]]
     METRICS: tuple[Any, ...]
+    PURPOSE: Purpose | None = None
 
     def __post_init__(self) -> None:
         if wrong := [one for one in self.METRICS if not isinstance(one, Metric)]:

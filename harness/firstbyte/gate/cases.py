@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from firstbyte.api import Purpose
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.plan import Axes, Planned, make_plan
 from firstbyte.engine.registry import Catalogue, ScenarioInfo
@@ -12,6 +13,7 @@ from firstbyte.errors import UnknownNameError
 from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, Kind, gated_metric
 from firstbyte.gate.policy import Policy
 from firstbyte.model import Cell, Environment, Limits
+from firstbyte.worker.leak_series import BUDGET_SECONDS
 
 TIMED_SAMPLES = 6
 """One warm-up and five that count, in each process."""
@@ -40,6 +42,8 @@ class Case:
     planned: Planned
     warm_up: bool
     """Whether a process's first sample is a warm-up."""
+    grows: bool = False
+    """Whether a process gives the series from which slopes are made."""
     threaded: bool = False
     """Whether more than the calling thread was seen at work."""
 
@@ -120,18 +124,18 @@ def _params(
 def _case(planned: Planned) -> Case:
     cold = planned.warmup_processes > 0
     cell = planned.cell
-    if cell.instrument == "clock":
-        # Where the cold start itself is measured, a process has one sample to give.
-        samples = 1 if cold else TIMED_SAMPLES
-    elif cell.instrument == "proc_memory" and cell.repetitions > 1:
+    grows = (
+        cell.instrument in INSTRUMENTS[Kind.GROWTH] and planned.scenario.purpose is Purpose.LEAKS
+    )
+    # Where the cold start itself is measured, a process has one sample to give.
+    samples = TIMED_SAMPLES if cell.instrument == "clock" and not cold else 1
+    if grows:
         samples = SCANS
-    else:
-        samples = 1
-    if samples == SCANS:
-        cell = replace(cell, params={**cell.params, "budget_s": SCANS_BUDGET_SECONDS})
+        cell = replace(cell, params={**cell.params, BUDGET_SECONDS: SCANS_BUDGET_SECONDS})
     gated = replace(cell, processes=1, repetitions=samples)
     return Case(
         name=name_of(cell),
         planned=replace(planned, cell=gated, warmup_processes=0),
         warm_up=cell.instrument == "clock" and not cold,
+        grows=grows,
     )

@@ -14,16 +14,13 @@ from firstbyte.analysis.stats import Slope, theil_sen
 from firstbyte.gate.metrics import GATED_METRICS, Kind
 from firstbyte.gate.trials import Figure
 from firstbyte.model import Sample
+from firstbyte.worker.leak_series import LeakSeries, Role
+from firstbyte.worker.ledgers import RESIDENT, counts_live
 
 WAIT = "run_queue_wait_ns"
 MIN_SLOPE_POINTS = 61
 """Readings that must be left once the first third, the warm-up of caches and pools, is dropped."""
 MIN_RHO_POINTS = 9
-_LIVE = "_live_bytes"
-_PEAK = "_peak_bytes"
-_RESIDENT = "rss_anon_bytes"
-_LONG = "long_"
-_BEYOND_NAMES = ("short_", _LONG, "distinct_", "again_")
 
 
 def figures(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, Figure]:
@@ -43,7 +40,6 @@ def figures(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, Figure]:
     }
     if "net_wall_ns" in found:
         found.pop("wall_ns", None)
-    found.update(_growth(kept[-1].series))
     return found
 
 
@@ -77,26 +73,32 @@ def _with_derived(values: Mapping[str, float]) -> dict[str, float]:
     derived = dict(values)
     if "wall_ns" in values and WAIT in values:
         derived["net_wall_ns"] = values["wall_ns"] - values[WAIT]
-    peaks = [value for name, value in values.items() if name.endswith(_PEAK)]
-    if peaks:
-        derived["allocator_peak_bytes"] = sum(peaks)
     return derived
 
 
-def _growth(series: Mapping[str, Sequence[float]]) -> dict[str, Slope]:
-    """Slopes over repeated scans, and live bytes gained per compressed byte within the long scan."""
-    found = {}
-    live = _summed(series, "")
-    if (slope := _slope_over_scans(live)) is not None:
-        found["live_bytes_per_scan"] = slope
-    if (slope := _slope_over_scans(series.get(_RESIDENT, ()))) is not None:
-        found["resident_bytes_per_scan"] = slope
-    consumed = series.get(f"{_LONG}consumed_bytes", ())
-    held = _summed(series, _LONG)
+def growth(noted: LeakSeries) -> dict[str, Figure]:
+    """Slopes over repeated scans, and live bytes gained per compressed byte within the long scan.
+
+    What has too few readings for a slope is left out, and so is what nobody counted.
+    """
+    live, resident = _live_in_all(noted.repeated), noted.repeated[RESIDENT]
+    slopes = {
+        "live_bytes_per_scan": _slope_over_scans(live),
+        "resident_bytes_per_scan": _slope_over_scans(resident),
+        "accumulation_rho": _rho(noted),
+    }
+    return {name: slope for name, slope in slopes.items() if slope is not None}
+
+
+def _rho(noted: LeakSeries) -> Slope | None:
+    if Role.LONG not in noted.within:
+        return None
+    scan = noted.within[Role.LONG]
+    consumed, held = scan.consumed_bytes, _live_in_all(scan.held)
     start = len(consumed) // 3
-    if len(consumed) - start >= MIN_RHO_POINTS and len(held) == len(consumed):
-        found["accumulation_rho"] = theil_sen(consumed[start:], held[start:])
-    return found
+    if not held or len(consumed) - start < MIN_RHO_POINTS:
+        return None
+    return theil_sen(consumed[start:], held[start:])
 
 
 def _slope_over_scans(readings: Sequence[float]) -> Slope | None:
@@ -106,13 +108,7 @@ def _slope_over_scans(readings: Sequence[float]) -> Slope | None:
     return theil_sen([float(index) for index in range(len(tail))], tail)
 
 
-def _summed(series: Mapping[str, Sequence[float]], prefix: str) -> list[float]:
-    """All live ledgers added up, reading by reading: a leak shows in one of them."""
-    ledgers = [
-        values
-        for name, values in series.items()
-        if name.startswith(prefix)
-        and name.endswith(_LIVE)
-        and (prefix or not name.startswith(_BEYOND_NAMES))
-    ]
-    return [sum(readings) for readings in zip(*ledgers, strict=True)] if ledgers else []
+def _live_in_all(ledgers: Mapping[str, Sequence[float]]) -> list[float]:
+    """Live bytes of all allocators added up, reading by reading: a leak shows in one of them."""
+    live = [readings for ledger, readings in ledgers.items() if counts_live(ledger)]
+    return [sum(at_once) for at_once in zip(*live, strict=True)]

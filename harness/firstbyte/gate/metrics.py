@@ -22,6 +22,7 @@ from firstbyte.gate.trials import (
     SteadyTrial,
     Trial,
 )
+from firstbyte.worker.ledgers import PEAKS
 
 
 class Kind(StrEnum):
@@ -53,9 +54,7 @@ GATED_METRICS: Mapping[str, GatedMetric] = {
         GatedMetric("wall_ns", Kind.TIME, "wall clock, only where the kernel keeps no wait"),
         GatedMetric("cpu_ns", Kind.TIME, "processor time of all threads"),
         GatedMetric("first_batch_ns", Kind.TIME, "first batch out of an open reader"),
-        GatedMetric(
-            "allocator_peak_bytes", Kind.SIZE, "peak live bytes of the library's allocator"
-        ),
+        GatedMetric(PEAKS, Kind.SIZE, "peak live bytes of the library's allocator"),
         GatedMetric(
             "peak_heap_bytes", Kind.SIZE, "peak requested bytes, as the heap tracer saw it"
         ),

@@ -11,17 +11,18 @@ from typing import Protocol
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.execute import Executor
 from firstbyte.engine.judge import judge
-from firstbyte.engine.laboratory import QUIET
 from firstbyte.engine.launch import Outcome
 from firstbyte.engine.plan import Planned
 from firstbyte.engine.registry import discover
-from firstbyte.gate.cases import TRACER, Case, name_of
-from firstbyte.gate.figures import WAIT, figures, spans
+from firstbyte.gate.cases import Case, name_of
+from firstbyte.gate.figures import WAIT, figures, growth, spans
 from firstbyte.gate.sides import Side
 from firstbyte.gate.trials import Figure
-from firstbyte.model import Cell, Status
+from firstbyte.model import Sample, Status
 from firstbyte.visibility.certificates import SCENARIO, allocator_names, certificate
+from firstbyte.worker.leak_series import LeakSeries
 from firstbyte.worker.order import MEASURE, Order
+from firstbyte.worker.quiet import QUIET
 from firstbyte.worker.turns import make_turns
 
 
@@ -142,7 +143,7 @@ class LiveSide:
         order = self._executor.order(planned, MEASURE, preparation.prepared)
         # Digests cost a scan of their own, so only the first process of a case makes them.
         final = case.name not in self._verified
-        return replace(order, final_process=final, variables=self._variables(planned.cell))
+        return replace(order, final_process=final, variables=self._variables(case))
 
     def _launch(self, order: Order) -> Outcome:
         return self._executor.launcher(order, self._executor.environment)
@@ -161,7 +162,7 @@ class LiveSide:
         return Observation(
             status=status,
             reason=reason,
-            figures=figures(outcome.samples, warm_up=case.warm_up),
+            figures=_all_figures(case, outcome.samples),
             spans=spans(outcome.samples, warm_up=case.warm_up),
             versions=outcome.versions,
             wall_ns=sum(sample.values.get("wall_ns", 0.0) for sample in timed),
@@ -170,12 +171,12 @@ class LiveSide:
             seconds=outcome.duration_s,
         )
 
-    def _variables(self, cell: Cell) -> dict[str, str]:
-        if cell.instrument == "clock":
+    def _variables(self, case: Case) -> dict[str, str]:
+        if case.timed:
             return {}
         # Without glibc's per-thread caches live bytes are exact, so that a slope means a leak; and memray
         # sees Python's objects where they come from malloc.
-        quiet = QUIET if cell.repetitions > 1 or cell.instrument == TRACER else {}
+        quiet = QUIET if case.grows or case.traced else {}
         return {**quiet, **self._memory_environment}
 
     def _own(self, planned: Planned) -> Planned:
@@ -204,6 +205,11 @@ class LiveSide:
             return outcome.status, outcome.reason
         verified = self._verified.get(name)
         return judge([verified, outcome] if verified else [outcome], self._manifest)
+
+
+def _all_figures(case: Case, samples: Sequence[Sample]) -> dict[str, Figure]:
+    found = figures(samples, warm_up=case.warm_up)
+    return found | growth(LeakSeries.of(samples[-1])) if case.grows and samples else found
 
 
 def _normal(distribution: str) -> str:

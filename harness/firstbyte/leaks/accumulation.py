@@ -9,10 +9,10 @@ gone, or at least used again by the next scan: otherwise it would be a leak.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from firstbyte.analysis.stats import Slope, theil_sen
+from firstbyte.worker.leak_series import LeakSeries, NotedScan, Role
 
 MIN_RHO = 0.3
 MIN_GAIN_BYTES = 1 << 20
@@ -21,19 +21,6 @@ MIN_LENGTH_RATIO = 1.5
 MIN_POINTS = 9
 FREED_SHARE = 0.5
 """At least this share of the gain must be gone after the scan, or be used again by the next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """One scan: compressed bytes consumed and bytes held in each ledger, batch by batch.
-
-    `held` values are absolute; `after` holds them once the reader was dropped.
-    """
-
-    consumed_bytes: Sequence[float]
-    held: Mapping[str, Sequence[float]]
-    after: Mapping[str, float]
-    file_bytes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +34,11 @@ class Accumulation:
     rho_across: float | None = None
 
 
-def judge_passes(short: Pass, long: Pass, again: Pass) -> Accumulation:
+def judge_scans(noted: LeakSeries) -> Accumulation:
     """Compare scans of a file, of one at least 1.5 times as long, and of that one again."""
+    if not noted.within:
+        return Accumulation(False, "not examined: all files are about as long")
+    short, long, again = (noted.within[role] for role in (Role.SHORT, Role.LONG, Role.LONG_AGAIN))
     if long.file_bytes < MIN_LENGTH_RATIO * short.file_bytes:
         return Accumulation(False, "not examined: no file of twice the length was read")
     if len(long.consumed_bytes) < MIN_POINTS:
@@ -61,13 +51,13 @@ def judge_passes(short: Pass, long: Pass, again: Pass) -> Accumulation:
     return max(judged, key=lambda one: (one.found, one.rho_across or 0.0))
 
 
-def within(scan: Pass, ledger: str) -> Slope:
+def within(scan: NotedScan, ledger: str) -> Slope:
     """rho within one scan, after its first third. Raises ValueError for too few batches."""
     start = len(scan.consumed_bytes) // 3
     return theil_sen(scan.consumed_bytes[start:], scan.held[ledger][start:], 0.99)
 
 
-def _judge_ledger(ledger: str, short: Pass, long: Pass, again: Pass) -> Accumulation:
+def _judge_ledger(ledger: str, short: NotedScan, long: NotedScan, again: NotedScan) -> Accumulation:
     inside = within(long, ledger)
     peak = max(long.held[ledger])
     gain = peak - max(short.held[ledger])

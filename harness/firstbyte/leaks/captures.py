@@ -8,6 +8,7 @@ from pathlib import Path
 
 from firstbyte.errors import HarnessError
 from firstbyte.leaks.stacks import LeakingStack, Stack, Unfreed, scaling_stacks
+from firstbyte.worker.captures import capture_path
 
 MAX_FRAMES = 40
 
@@ -36,8 +37,8 @@ def unfreed_by_stack(capture: Path) -> dict[Stack, Unfreed]:
 
 
 def leaking_stacks(folder: Path, scans: int) -> tuple[LeakingStack, ...]:
-    """Rule A on the two captures of a `leak_scan` under memray, of `scans` and of twice as many."""
-    once, twice = folder / "heap-000.bin", folder / "heap-001.bin"
+    """Rule A on the two captures of the leak scenario under memray, of `scans` and of twice as many."""
+    once, twice = capture_path(folder, 0), capture_path(folder, 1)
     return scaling_stacks(unfreed_by_stack(once), unfreed_by_stack(twice), scans)
 
 

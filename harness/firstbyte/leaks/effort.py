@@ -11,14 +11,14 @@ from firstbyte.leaks.rules import (
     LIVE_FLOOR_BYTES,
     LONGER,
     NOISE_FACTOR,
-    RESIDENT,
     RESIDENT_FLOOR_BYTES,
     SeriesFinding,
 )
+from firstbyte.worker.ledgers import RESIDENT
 
 DEFAULT_SCANS = 120
 PILOT_SCANS = 100
-BUDGET_SECONDS = 25.0
+DEFAULT_SECONDS = 25.0
 MAX_SECONDS = 600.0
 """Longest that one process may scan for the sake of `--detect`."""
 THRESHOLD_SHARE = 0.6
@@ -35,7 +35,7 @@ class Effort:
 
     scans: int = DEFAULT_SCANS
     live_floor_bytes: float | None = None
-    budget_seconds: float = BUDGET_SECONDS
+    budget_seconds: float = DEFAULT_SECONDS
     note: str = ""
     """What the chosen effort can show and what it cannot."""
 
@@ -75,7 +75,7 @@ def effort_for(
     return Effort(
         scans=scans,
         live_floor_bytes=min(LIVE_FLOOR_BYTES, threshold),
-        budget_seconds=max(BUDGET_SECONDS, 2 * scans * scan_seconds),
+        budget_seconds=max(DEFAULT_SECONDS, 2 * scans * scan_seconds),
         note=f"{detect_bytes:,.0f} B per scan {note}",
     )
 

@@ -12,27 +12,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstbyte.engine.laboratory import QUIET, Laboratory, scratch
+from firstbyte.api import Purpose
+from firstbyte.engine.laboratory import Laboratory, scratch
 from firstbyte.engine.registry import BackendInfo, Variant
 from firstbyte.leaks.captures import flamegraph, leaking_stacks
-from firstbyte.leaks.effort import BUDGET_SECONDS, PILOT_SCANS, Effort
-from firstbyte.leaks.observations import observation
+from firstbyte.leaks.effort import DEFAULT_SECONDS, PILOT_SCANS, Effort
 from firstbyte.leaks.rules import (
     LONGER,
     LeakClass,
     LeakVerdict,
-    Observation,
     SeriesFinding,
     judge_process,
     verdict,
 )
 from firstbyte.leaks.stacks import LeakingStack
 from firstbyte.model import Record, Sample, Status
-from firstbyte.worker.instruments.heap import CAPTURES_VARIABLE
-
-SCENARIO = "leak_scan"
-HEAP_SCANS = 20
-"""Scans in the first capture of `leak_scan` under memray; the second has twice as many."""
+from firstbyte.worker.captures import CAPTURES_VARIABLE, capture_path
+from firstbyte.worker.leak_series import (
+    ATTEMPT,
+    BUDGET_SECONDS,
+    CAPTURED_SCANS,
+    Attempt,
+    LeakSeries,
+)
+from firstbyte.worker.quiet import QUIET
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Finding:
     variant: str
     verdict: LeakVerdict | None
     """None where a worker did not end well; `trouble` says how."""
-    observations: tuple[Observation, ...]
+    processes: tuple[LeakSeries, ...]
     trouble: str = ""
     flamegraph: Path | None = None
 
@@ -59,8 +62,8 @@ def pilot(
     Raises EndedBadlyError where the worker does.
     """
     case = _Case(laboratory, subject, Effort(scans=PILOT_SCANS), lambda _: None)
-    seen = case.observe("pilot", PILOT_SCANS, BUDGET_SECONDS)
-    return judge_process(seen), seen.values["scan_seconds"]
+    seen = case.observe(Attempt.PILOT, PILOT_SCANS, DEFAULT_SECONDS)
+    return judge_process(seen), seen.scan_seconds
 
 
 def investigate(
@@ -71,7 +74,7 @@ def investigate(
     *,
     name_stacks: bool = True,
 ) -> Finding:
-    """Run `leak_scan` for one backend and variant until the verdict is settled.
+    """Run the leak scenario for one backend and variant until the verdict is settled.
 
     A LEAK is run once more under memray for its stacks, unless `name_stacks` is off.
     """
@@ -80,14 +83,14 @@ def investigate(
     try:
         settled = case.settle()
     except EndedBadlyError as error:
-        return Finding(backend.name, variant.name, None, tuple(case.observations), str(error))
+        return Finding(backend.name, variant.name, None, tuple(case.processes), str(error))
     picture = None
     if name_stacks and settled.outcome is LeakClass.LEAK:
         stacks, picture = case.name_culprits()
         settled = verdict(
-            case.observations, case.longer, stacks=stacks, floor_bytes=effort.live_floor_bytes
+            case.processes, case.longer, stacks=stacks, floor_bytes=effort.live_floor_bytes
         )
-    return Finding(backend.name, variant.name, settled, tuple(case.observations), "", picture)
+    return Finding(backend.name, variant.name, settled, tuple(case.processes), "", picture)
 
 
 class EndedBadlyError(Exception):
@@ -108,22 +111,22 @@ class _Case:
         self._subject = subject
         self._effort = effort
         self._step = step
-        self.observations: list[Observation] = []
-        self.longer: Observation | None = None
+        self.processes: list[LeakSeries] = []
+        self.longer: LeakSeries | None = None
 
     def settle(self) -> LeakVerdict:
         self._step(f"{self._effort.scans} scans in one process")
         budget = self._effort.budget_seconds
-        self.observations.append(self.observe("first", self._effort.scans, budget))
+        self.processes.append(self.observe(Attempt.FIRST, self._effort.scans, budget))
         while (current := self._verdict()).wants == "processes":
             self._step(f"suspicion: {current.reason}; once more in a fresh process")
             # As long as the first, or the two could not be compared.
-            scans = self.observations[0].scans
-            self.observations.append(self.observe("again", scans, 2 * budget))
+            scans = self.processes[0].scans
+            self.processes.append(self.observe(Attempt.AGAIN, scans, 2 * budget))
         if current.wants == "longer":
-            scans = LONGER * self.observations[0].scans
+            scans = LONGER * self.processes[0].scans
             self._step(f"confirmed in fresh processes; {scans} scans in one")
-            self.longer = self.observe("longer", scans, 2 * LONGER * budget)
+            self.longer = self.observe(Attempt.LONGER, scans, 2 * LONGER * budget)
             current = self._verdict()
         return current
 
@@ -135,29 +138,29 @@ class _Case:
         shutil.rmtree(folder)
         environ = {**QUIET, CAPTURES_VARIABLE: str(folder)}
         record = self._laboratory.measure(
-            self._subject, SCENARIO, "heap", params={"role": "stacks"}, environ=environ
+            self._subject, Purpose.LEAKS, "heap", params={ATTEMPT: Attempt.STACKS}, environ=environ
         )
         if record.status is not Status.OK:
             return (), None
-        stacks = leaking_stacks(folder, HEAP_SCANS)
-        picture = flamegraph(folder / "heap-001.bin", folder / "leaks.html") if stacks else None
+        stacks = leaking_stacks(folder, CAPTURED_SCANS)
+        picture = flamegraph(capture_path(folder, 1), folder / "leaks.html") if stacks else None
         return stacks, picture
 
     def _verdict(self) -> LeakVerdict:
         floor = self._effort.live_floor_bytes
-        return verdict(self.observations, self.longer, floor_bytes=floor)
+        return verdict(self.processes, self.longer, floor_bytes=floor)
 
-    def observe(self, role: str, scans: int, budget_seconds: float) -> Observation:
+    def observe(self, attempt: Attempt, scans: int, budget_seconds: float) -> LeakSeries:
         """One process of the scenario. Raises EndedBadlyError where it gave no sample."""
         record = self._laboratory.measure(
             self._subject,
-            SCENARIO,
+            Purpose.LEAKS,
             "proc_memory",
             repetitions=scans,
-            params={"role": role, "budget_s": budget_seconds},
+            params={ATTEMPT: attempt, BUDGET_SECONDS: budget_seconds},
             environ=QUIET,
         )
-        return observation(_only_sample(record))
+        return LeakSeries.of(_only_sample(record))
 
 
 def _only_sample(record: Record) -> Sample:

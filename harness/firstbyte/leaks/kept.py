@@ -11,9 +11,10 @@ from typing import Any
 from firstbyte.contracts import Document, Raw
 from firstbyte.errors import StoreError
 from firstbyte.leaks.investigation import Finding
-from firstbyte.leaks.rules import RESIDENT, LeakVerdict
+from firstbyte.leaks.rules import LeakVerdict
 from firstbyte.model import Run
 from firstbyte.whole import write_whole
+from firstbyte.worker.ledgers import RESIDENT
 
 FILE = "leaks.json"
 """In a run folder: the verdicts, in the order in which they were reached."""

@@ -30,8 +30,10 @@ from enum import StrEnum
 from itertools import pairwise
 
 from firstbyte.analysis.stats import Slope, theil_sen
-from firstbyte.leaks.accumulation import Accumulation
+from firstbyte.leaks.accumulation import judge_scans
 from firstbyte.leaks.stacks import LeakingStack
+from firstbyte.worker.leak_series import LeakSeries
+from firstbyte.worker.ledgers import GLIBC, RESIDENT, Moment
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -66,9 +68,6 @@ CACHE_STEP_BYTES = 256 * KIB
 KEPT_BYTES = 16 * MIB
 """Least memory for which RETENTION or FRAGMENTATION is worth a word."""
 
-RESIDENT = "rss_anon_bytes"
-LIVE_SUFFIX = "_live_bytes"
-
 
 class LeakClass(StrEnum):
     """What a leak check can say. Only LEAK and INCONCLUSIVE say that something must be done."""
@@ -102,28 +101,6 @@ class SeriesFinding:
     @property
     def flagged(self) -> bool:
         return self.rising and self.slope.low > self.threshold_bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What one process of `leak_scan` reported.
-
-    `repeats`, `distinct` and `again` hold one reading per scan by ledger: of the same file over and
-    over, of files with names not seen before, and of those files once more. `values` are the single
-    figures, named as the scenario names them. `quiet` says that glibc's per-thread caches were off.
-    """
-
-    repeats: Mapping[str, Sequence[float]]
-    values: Mapping[str, float] = field(default_factory=dict)
-    distinct: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    again: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    accumulation: Accumulation | None = None
-    quiet: bool = False
-
-    @property
-    def scans(self) -> int:
-        """Repeated scans of the process; fewer than asked for where its time was up."""
-        return min((len(values) for values in self.repeats.values()), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,23 +180,23 @@ def rises_evenly(values: Sequence[float]) -> bool:
 
 
 def judge_process(
-    observation: Observation, live_floor_bytes: float | None = None
+    noted: LeakSeries, live_floor_bytes: float | None = None
 ) -> dict[str, SeriesFinding]:
     """The findings of the repeated scans of one process, by ledger."""
     return {
         ledger: judge_series(
             ledger,
             values,
-            quiet=observation.quiet,
+            quiet=noted.quiet,
             floor_bytes=None if ledger == RESIDENT else live_floor_bytes,
         )
-        for ledger, values in observation.repeats.items()
+        for ledger, values in noted.repeated.items()
     }
 
 
 def verdict(
-    observations: Sequence[Observation],
-    longer: Observation | None = None,
+    processes: Sequence[LeakSeries],
+    longer: LeakSeries | None = None,
     *,
     stacks: Sequence[LeakingStack] = (),
     floor_bytes: float | None = None,
@@ -229,12 +206,12 @@ def verdict(
     A suspicion that has not been followed up is INCONCLUSIVE, and `wants` says what would settle
     it. `stacks` are those that rule A found; they name the culprit of a leak, and do not decide.
     `floor_bytes` are the bytes per scan that live ledgers are judged by. Raises ValueError
-    without an observation and for series that are too short.
+    without a process and for series that are too short.
     """
-    if not observations:
+    if not processes:
         raise ValueError("a verdict needs at least one process")
-    judged = [judge_process(one, floor_bytes) for one in observations]
-    basis = _Basis(tuple(observations), tuple(judged), longer, tuple(stacks), floor_bytes)
+    judged = [judge_process(one, floor_bytes) for one in processes]
+    basis = _Basis(tuple(processes), tuple(judged), longer, tuple(stacks), floor_bytes)
     return (
         _left_behind(basis)
         or _leak(basis)
@@ -249,9 +226,9 @@ def verdict(
 class _Basis:
     """All that the steps of a verdict look at."""
 
-    observations: tuple[Observation, ...]
+    processes: tuple[LeakSeries, ...]
     judged: tuple[dict[str, SeriesFinding], ...]
-    longer: Observation | None
+    longer: LeakSeries | None
     stacks: tuple[LeakingStack, ...]
     live_floor_bytes: float | None
 
@@ -278,7 +255,7 @@ class _Basis:
             ledger=steepest.ledger,
             slope=steepest.slope,
             scans=steepest.scans,
-            processes=len(self.observations),
+            processes=len(self.processes),
             detectable_bytes=worst,
             stacks=self.stacks if outcome is LeakClass.LEAK else (),
             wants=wants,
@@ -292,10 +269,12 @@ class _Basis:
 
 
 def _left_behind(basis: _Basis) -> LeakVerdict | None:
-    for what in ("threads", "descriptors"):
-        key = f"left_{what}_per_scan"
-        rates = [one.values[key] for one in basis.observations if key in one.values]
-        if rates and min(rates) >= LEFT_PER_SCAN:
+    left = {
+        "threads": [one.left_threads_per_scan for one in basis.processes],
+        "descriptors": [one.left_descriptors_per_scan for one in basis.processes],
+    }
+    for what, rates in left.items():
+        if min(rates) >= LEFT_PER_SCAN:
             reason = f"{_median(rates):.2g} {what} left behind per scan"
             if len(rates) < CONFIRMING_MAJORITY:
                 return basis.say(
@@ -324,7 +303,7 @@ def _leak(basis: _Basis) -> LeakVerdict | None:
             )
         if len(flagged) < CONFIRMING_MAJORITY:
             continue
-        if basis.longer is None or ledger not in basis.longer.repeats:
+        if basis.longer is None or ledger not in basis.longer.repeated:
             return basis.say(
                 LeakClass.INCONCLUSIVE,
                 f"{ledger} grows {first.slope.estimate:,.0f} B per scan in {len(flagged)} of "
@@ -350,17 +329,13 @@ def _by_preference(findings: Mapping[str, SeriesFinding]) -> list[str]:
 
 def _accumulation(basis: _Basis) -> LeakVerdict | None:
     """Live ledgers count at once; RssAnon wanders, so it has to show it in most processes."""
-    found = [
-        one.accumulation
-        for one in basis.observations
-        if one.accumulation is not None and one.accumulation.found
-    ]
+    found = [one for one in map(judge_scans, basis.processes) if one.found]
     if not found:
         return None
     reason = found[0].reason
     if found[0].ledger != RESIDENT or len(found) >= CONFIRMING_MAJORITY:
         return basis.say(LeakClass.ACCUMULATION, reason, rule="rho")
-    if len(basis.observations) < CONFIRMING_PROCESSES:
+    if len(basis.processes) < CONFIRMING_PROCESSES:
         reason = f"{reason} in one process: not confirmed"
         return basis.say(LeakClass.INCONCLUSIVE, reason, rule="rho", wants="processes")
     return None
@@ -368,16 +343,16 @@ def _accumulation(basis: _Basis) -> LeakVerdict | None:
 
 def _cache(basis: _Basis) -> LeakVerdict | None:
     """Live bytes step up over distinct files, and stand still when the same files come again."""
-    for one, findings in zip(basis.observations, basis.judged, strict=True):
+    for one, findings in zip(basis.processes, basis.judged, strict=True):
         for ledger in one.distinct:
-            if ledger == RESIDENT or ledger not in one.again or findings[ledger].flagged:
+            if ledger == RESIDENT or ledger not in one.same_again or findings[ledger].flagged:
                 continue
-            before = _median(one.repeats[ledger][-len(one.distinct[ledger]) :])
+            before = _median(one.repeated[ledger][-len(one.distinct[ledger]) :])
             filled = one.distinct[ledger][-1]
-            after = _median(one.again[ledger])
+            after = _median(one.same_again[ledger])
             step = after - before
             floor = max(CACHE_STEP_BYTES, 4 * findings[ledger].noise_bytes)
-            if step > floor and one.again[ledger][-1] - filled < step / 4:
+            if step > floor and one.same_again[ledger][-1] - filled < step / 4:
                 half = one.distinct[ledger][len(one.distinct[ledger]) // 2]
                 grows = "still growing" if filled - half > step / 4 else "bounded"
                 return basis.say(
@@ -391,21 +366,22 @@ def _cache(basis: _Basis) -> LeakVerdict | None:
 
 def _kept(basis: _Basis) -> LeakVerdict | None:
     """Memory that nobody uses and the kernel did not get back: RETENTION or FRAGMENTATION."""
-    values = basis.observations[0].values
-    if "dropped_rss_anon_bytes" not in values:
-        return None
-    dropped, trimmed = values["dropped_rss_anon_bytes"], values["trimmed_rss_anon_bytes"]
-    if dropped - trimmed > KEPT_BYTES:
+    first = basis.processes[0]
+    base, dropped, trimmed = (
+        first.moments[moment] for moment in (Moment.BASE, Moment.DROPPED, Moment.TRIMMED)
+    )
+    given_back = dropped[RESIDENT] - trimmed[RESIDENT]
+    if given_back > KEPT_BYTES:
         return basis.say(
             LeakClass.RETENTION,
-            f"{(dropped - trimmed) / MIB:,.1f} MiB were kept after everything was dropped, and went "
+            f"{given_back / MIB:,.1f} MiB were kept after everything was dropped, and went "
             "back to the kernel when the allocator was trimmed or left idle",
             rule="trim",
         )
-    if "trimmed_free_bytes" in values:
-        resident = trimmed - values["base_rss_anon_bytes"]
-        live = values["trimmed_glibc_live_bytes"] - values["base_glibc_live_bytes"]
-        pinned = min(resident - live, values["trimmed_free_bytes"])
+    if first.free_bytes is not None:
+        resident = trimmed[RESIDENT] - base[RESIDENT]
+        live = trimmed[GLIBC] - base[GLIBC]
+        pinned = min(resident - live, first.free_bytes)
         if pinned > KEPT_BYTES:
             return basis.say(
                 LeakClass.FRAGMENTATION,

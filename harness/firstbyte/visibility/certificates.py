@@ -10,6 +10,7 @@ from pathlib import Path
 from firstbyte.engine.registry import Catalogue
 from firstbyte.model import Record
 from firstbyte.visibility.rule import HEAP, Certificate, certify
+from firstbyte.worker.ledgers import Moment
 
 SCENARIO = "visibility"
 HEAP_METRICS = frozenset(
@@ -36,12 +37,7 @@ def certificates(
 
 def certificate(values: Mapping[str, float], allocators: tuple[str, ...] = ()) -> Certificate:
     """The certificate that the figures of one process of the scenario give."""
-    accounted = {
-        name.removeprefix("held_"): value
-        for name, value in values.items()
-        if name.startswith("held_") and name.endswith("_live_bytes")
-    }
-    accounted[HEAP] = values["leaked_heap_bytes"]
+    accounted = {**Moment.HELD.readings(values), HEAP: values["leaked_heap_bytes"]}
     return certify(values["taken_rss_anon_bytes"], accounted, allocators)
 
 

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from firstbyte.worker.ledgers import GLIBC, allocator_of
+
 MIN_TAKEN_BYTES = 24 << 20
 """Work that took less proves nothing: what was free in the heap before it would do."""
 PARTIAL_SHARE = 0.4
@@ -24,7 +26,6 @@ and by Python's arenas that were there already. What is really hidden leaves les
 
 HEAP = "heap_bytes"
 """The ledger of memray."""
-GLIBC = "glibc_live_bytes"
 
 
 class Sight(StrEnum):
@@ -113,7 +114,7 @@ def _reason(taken: float, coverages: tuple[Coverage, ...], allocators: tuple[str
     if heap.sight is Sight.SEEN:
         return account
     counted = [
-        f"{one.ledger.removesuffix('_live_bytes')} ({one.share:.0%} by its own counter)"
+        f"{allocator_of(one.ledger)} ({one.share:.0%} by its own counter)"
         for one in coverages
         if one.share >= PARTIAL_SHARE and one.ledger not in (HEAP, GLIBC)
     ]

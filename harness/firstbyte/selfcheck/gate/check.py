@@ -215,7 +215,7 @@ class SelfCheck:
             alone = case.planned.variant.threads in (1, None)
             # Twice the shortest, so that every scan has its sleep however much of it is put off.
             asleep = not fault.sleep or (alone and sleeps_ns >= 2 * SHORTEST_SLEEP_NS)
-            repeated = kind is not Kind.GROWTH or case.planned.cell.repetitions > 1
+            repeated = kind is not Kind.GROWTH or case.grows
             if case.planned.cell.instrument in INSTRUMENTS[kind] and repeated and asleep:
                 chosen[case.backend].append(case)
         return chosen

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from firstbyte import places
+from firstbyte.api import Purpose
 from firstbyte.contracts import Document
 from firstbyte.corpora.catalogue import resolve
 from firstbyte.engine import fingerprint as environment
@@ -203,7 +204,7 @@ def self_check(repetitions: int, say: Say, *, resume: bool = False) -> Certifica
 def _sight(laboratory: Laboratory, variant: str, say: Say) -> str:
     say(f"visibility: {variant}")
     subject = laboratory.subject(f"{BACKEND}:{variant}")
-    record = laboratory.measure(subject, "visibility", "heap")
+    record = laboratory.measure(subject, Purpose.VISIBILITY, "heap")
     _must_be_good(record.status, variant, record.reason)
     return certificate(record.samples[0].values).sight("heap_bytes").value
 
@@ -219,7 +220,7 @@ def _peaks(laboratory: Laboratory, peak: Peak, say: Say) -> list[PeakResult]:
         values = []
         for variant in ("clean", peak.variant):
             record = laboratory.measure(
-                laboratory.subject(f"{BACKEND}:{variant}"), "full_scan", instrument
+                laboratory.subject(f"{BACKEND}:{variant}"), Purpose.WHOLE_SCAN, instrument
             )
             _must_be_good(record.status, variant, record.reason)
             values.append(record.samples[0].values)
@@ -237,7 +238,7 @@ def _sampler_cost(laboratory: Laboratory, say: Say) -> SamplerCost:
         # The order alternates, so that a drift of the machine favours neither.
         for instrument in list(seen)[:: -1 if number % 2 else 1]:
             subject = laboratory.subject(f"{BACKEND}:clean")
-            record = laboratory.measure(subject, "full_scan", instrument)
+            record = laboratory.measure(subject, Purpose.WHOLE_SCAN, instrument)
             _must_be_good(record.status, "clean", record.reason)
             seen[instrument].append(record.samples[0].values["cpu_ns"])
     return SamplerCost(tuple(seen["clock"]), tuple(seen["clock_sampled"]))

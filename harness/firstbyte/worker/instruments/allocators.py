@@ -5,8 +5,8 @@ asked through `psutil.heap_info` (mallinfo2(3)): bytes handed out by malloc, in 
 mappings of its own; it knows nothing of mappings that a library makes itself, nor of an allocator
 linked into one. Counters come from the backend's optional `allocator_bytes`.
 
-A ledger is named `<allocator>_live_bytes`. glibc's is absent where the C library keeps no
-statistics.
+How ledgers are named stands in `firstbyte.worker.ledgers`. glibc's is absent where the C library
+keeps no statistics.
 """
 
 from __future__ import annotations
@@ -14,17 +14,24 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-import re
 import time
 from array import array
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from firstbyte.api import Backend, Metric
 from firstbyte.worker.instruments.proc_memory import read_status
+from firstbyte.worker.ledgers import (
+    FREE,
+    GLIBC,
+    PEAKS,
+    RESIDENT,
+    Moment,
+    live_ledger,
+    peak_of,
+)
 
-GLIBC = "glibc_live_bytes"
-RESIDENT = "rss_anon_bytes"
 SETTLE_SECONDS = 1.0
 SETTLE_STEP_SECONDS = 0.02
 SETTLED_BYTES = 64 * 1024
@@ -33,9 +40,9 @@ SETTLED_STEPS = 10
 
 
 AFTERMATH = (
-    Metric("dropped_rss_anon_bytes", "RssAnon once everything was dropped and collected"),
-    Metric("trimmed_rss_anon_bytes", "RssAnon after the allocators were trimmed"),
-    Metric("trimmed_free_bytes", "bytes that malloc's heaps hold free after that", better=""),
+    Metric(Moment.DROPPED.figure(RESIDENT), "RssAnon once everything was dropped and collected"),
+    Metric(Moment.TRIMMED.figure(RESIDENT), "RssAnon after the allocators were trimmed"),
+    Metric(FREE, "bytes that malloc's heaps hold free after that", better=""),
 )
 """What `aftermath` gives of every backend, for the METRICS of scenarios that ask it."""
 
@@ -80,7 +87,9 @@ class Ledgers:
             heap = self._heap_info()
             readings[GLIBC] = heap.heap_used + heap.mmap_used
         if self._counters is not None:
-            readings.update(_named(self._counters(), "live"))
+            readings.update(
+                (live_ledger(name), int(size)) for name, size in self._counters().items()
+            )
         return readings
 
     def resident_bytes(self) -> int:
@@ -93,8 +102,13 @@ class Ledgers:
             self._reset_peak()
 
     def peaks(self) -> dict[str, int]:
-        """Peaks that the backend's counters kept since `reset_peaks`: `<allocator>_peak_bytes`."""
-        return _named(self._peaks(), "peak") if self._peaks is not None else {}
+        """Peaks that the backend's counters kept since `reset_peaks`, of each allocator and of all
+        together; empty where it has none.
+        """
+        if self._peaks is None:
+            return {}
+        peaks = {peak_of(name): int(size) for name, size in self._peaks().items()}
+        return {**peaks, PEAKS: sum(peaks.values())}
 
     def free_bytes(self) -> int | None:
         """Bytes in malloc's heaps that are free, given back to the kernel or not; None if
@@ -142,31 +156,38 @@ class Series:
             self._arrays[name][self._filled] = value
         self._filled += 1
 
-    def series(self, prefix: str = "") -> dict[str, array[int]]:
-        """What was noted, by ledger."""
-        return {prefix + name: values[: self._filled] for name, values in self._arrays.items()}
+    def by_ledger(self) -> dict[str, array[int]]:
+        """What was noted."""
+        return {name: values[: self._filled] for name, values in self._arrays.items()}
 
 
-def aftermath(ledgers: Ledgers) -> dict[str, float]:
-    """What stays once everything was dropped: after gc (`dropped_*`), and after trim (`trimmed_*`).
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What stays once everything was dropped: readings by ledger, in bytes."""
 
-    Both wait until RssAnon stands still: a pool may hold hundreds of megabytes for a moment after
-    the scan. `trimmed_free_bytes` is what malloc's heaps hold free after the trim.
+    moments: Mapping[Moment, Mapping[str, int]]
+    free_bytes: int | None
+    """What malloc's heaps hold free after the trim; None where nobody can say."""
+
+    def values(self) -> dict[str, float]:
+        """The readings as figures of a sample."""
+        values = {} if self.free_bytes is None else {FREE: float(self.free_bytes)}
+        for moment, readings in self.moments.items():
+            values |= moment.figures(readings)
+        return values
+
+
+def aftermath(ledgers: Ledgers) -> Aftermath:
+    """Collect and read, trim and read.
+
+    Both readings wait until RssAnon stands still: a pool may hold hundreds of megabytes for a
+    moment after the scan.
     """
     gc.collect()
-    values = {f"dropped_{name}": float(value) for name, value in ledgers.settle().items()}
+    dropped = ledgers.settle()
     ledgers.trim()
-    values |= {f"trimmed_{name}": float(value) for name, value in ledgers.settle().items()}
-    free = ledgers.free_bytes()
-    return values if free is None else values | {"trimmed_free_bytes": float(free)}
-
-
-def _named(counters: Mapping[str, int], kind: str) -> dict[str, int]:
-    """`{"arrow pool": 1}` as `{"arrow_pool_live_bytes": 1}`."""
-    return {
-        f"{re.sub(r'[^0-9a-z]+', '_', name.lower())}_{kind}_bytes": int(value)
-        for name, value in counters.items()
-    }
+    trimmed = ledgers.settle()
+    return Aftermath({Moment.DROPPED: dropped, Moment.TRIMMED: trimmed}, ledgers.free_bytes())
 
 
 def _glibc_statistics(libc: Any) -> Any:

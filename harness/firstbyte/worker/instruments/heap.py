@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from firstbyte.api import Metric
+from firstbyte.worker.captures import CAPTURES_VARIABLE, capture_path
 
 METRICS = (
     Metric("peak_heap_bytes", "highest heap in use as memray saw it", certified=True),
@@ -28,15 +29,13 @@ METRICS = (
         certified=True,
     ),
 )
-CAPTURES_VARIABLE = "FIRSTBYTE_CAPTURES"
 
 
 class Probe:
     """Worker half: one memray capture per span.
 
-    A directory named by the environment variable FIRSTBYTE_CAPTURES keeps the captures as
-    `heap-000.bin`, `heap-001.bin`, ... in the order of the spans; otherwise each is deleted once it
-    is read.
+    A directory named by the environment variable FIRSTBYTE_CAPTURES keeps the captures, one a span;
+    otherwise each is deleted once it is read.
     """
 
     def __init__(self) -> None:
@@ -78,7 +77,7 @@ class Probe:
                 path.unlink()
 
     def _path(self) -> Path:
-        return self._directory / f"heap-{self._spans:03d}.bin"
+        return capture_path(self._directory, self._spans)
 
 
 def read_capture(path: Path) -> dict[str, float]:
