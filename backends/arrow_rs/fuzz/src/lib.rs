@@ -92,9 +92,9 @@ fn read_matching(path: &Path, options: &ScanOptions) -> Result<()> {
     let dataset = Dataset::open(path)?;
     let names = dataset.schema().fields().iter().map(|field| field.name().clone());
     let scan =
-        names.flat_map(|name| [(name.clone(), Literal::Integer(20)), (name, Literal::Text("b".into()))]);
+        names.flat_map(|name| [(name.clone(), Literal::from(20)), (name, Literal::from("b"))]);
     let scan = scan.map(|(column, literal)| {
-        let predicate = vec![Comparison { column, operator: Operator::GreaterOrEqual, literal }];
+        let predicate = vec![Comparison::new(&column, Operator::GreaterOrEqual, literal)];
         dataset.scan(&ScanOptions { predicate, ..options.clone() })
     });
     // A literal of another type is the fault of whoever chose it.

@@ -1,4 +1,7 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, Self, TypedDict, final
@@ -71,6 +74,11 @@ class Batch:
     ) -> tuple[object, object]: ...
     def __arrow_c_schema__(self) -> object: ...
 
+_Value = bool | int | float | Decimal | Fraction | str | bytes | datetime | date | time | timedelta
+"""What a column can be compared with. Numbers of NumPy are numbers, too."""
+
+_Comparison = tuple[str, str] | tuple[str, str, _Value | Collection[_Value] | None]
+
 class Position(TypedDict):
     """Where a pass is: plain values, so that it goes through pickle and JSON."""
 
@@ -141,7 +149,7 @@ class Dataset:
         seed: int | None = None,
         epoch: int = 0,
         shuffle_rows: int = 0,
-        where: Sequence[tuple[str, str, bool | int | float | str]] | None = None,
+        where: Sequence[_Comparison] | None = None,
         resume: Position | None = None,
     ) -> Reader:
         """One pass over the file.
@@ -160,9 +168,13 @@ class Dataset:
         nested values, raises LimitError before it does.
         seed, epoch: shuffle the row groups; the same pair gives the same order everywhere.
         shuffle_rows: rows held to be shuffled among each other, rounded up to whole batches.
-        where: (column, operator, value) with ==, !=, <, <=, > or >=; all must hold. A null matches
-        nothing, and numbers compare as in Python, so that a NaN is equal to none. Row groups whose
-        statistics exclude a match are not read, nor pages whose index does.
+        where: comparisons that all must hold, each (column, operator, value) with ==, !=, <, <=, >
+        or >=, (column, "in" or "not in", [value, ...]), or (column, "is null" or "is not null").
+        Values compare as in Python, exactly and whatever the number types: an int column with a
+        float, a float64 column with an int above 2**53, decimals, truth values as 0 and 1, text,
+        bytes, dates, times, durations, and timestamps (with a time zone where the column has one).
+        A null matches nothing but "is null", and a NaN is equal to none. Row groups and pages whose
+        bounds exclude a match are not read, as far as the format allows to believe these.
         resume: the `position` of a pass with the same options; goes on with exactly the next row.
 
         Raises ValueError for arguments that do not fit the file.

@@ -8,7 +8,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, FixedSizeBinaryArray, Int64Array, ListArray, RecordBatch, StringArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema};
-use firstbyte_core::{Comparison, Dataset, Kind, Literal, Operator, ScanOptions, Strings};
+use firstbyte_core::{Comparison, Dataset, Kind, Operator, ScanOptions, Strings};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -178,11 +178,7 @@ fn the_page_index_of_arrow_rs_leaves_out_pages() {
     let metadata = fs::metadata(&shard.0).unwrap();
     let dataset = Dataset::open(&shard.0).unwrap();
     let predicate = [(Operator::GreaterOrEqual, 730), (Operator::Less, 1_620)]
-        .map(|(operator, value)| Comparison {
-            column: "id".into(),
-            operator,
-            literal: Literal::Integer(value),
-        })
+        .map(|(operator, value)| Comparison::new("id", operator, value))
         .to_vec();
     let options = ScanOptions { predicate, batch_rows: 100, ..ScanOptions::default() };
     // What lies before the first page that can match is not needed: it may be anything.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::{Int64Builder, ListBuilder};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use firstbyte_core::{Comparison, Dataset, Kind, Literal, Operator, ScanOptions};
+use firstbyte_core::{Comparison, Dataset, Kind, Operator, ScanOptions};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
@@ -66,11 +66,7 @@ fn batches(dataset: &Dataset, options: &ScanOptions) -> Vec<RecordBatch> {
 
 #[test]
 fn batches_are_the_same() {
-    let comparison = Comparison {
-        column: "id".into(),
-        operator: Operator::GreaterOrEqual,
-        literal: Literal::Integer(17_000),
-    };
+    let comparison = Comparison::new("id", Operator::GreaterOrEqual, 17_000);
     let all = [
         ScanOptions::default(),
         ScanOptions { batch_rows: 777, memory_budget_bytes: 1, ..Default::default() },

@@ -2,12 +2,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use firstbyte_core::defaults;
-use firstbyte_core::{Comparison, Dataset as CoreDataset, Error, Literal, Operator, ScanOptions, Strings};
+use firstbyte_core::{Dataset as CoreDataset, Error, ScanOptions, Strings};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::batch::Batch;
+use crate::comparison;
 use crate::errors::raise;
 use crate::position;
 use crate::reader::Reader;
@@ -25,25 +26,6 @@ pub struct Dataset(CoreDataset);
 pub fn open(py: Python<'_>, source: PathBuf) -> PyResult<Dataset> {
     let opened = py.detach(|| CoreDataset::open(source));
     opened.map(Dataset).map_err(|error| raise(py, &error))
-}
-
-/// A Python value that a column is compared with.
-#[derive(FromPyObject)]
-enum Value {
-    Boolean(bool),
-    Integer(i64),
-    Float(f64),
-    Text(String),
-}
-
-fn comparison((column, operator, value): (String, String, Value)) -> Result<Comparison, Error> {
-    let literal = match value {
-        Value::Boolean(value) => Literal::Boolean(value),
-        Value::Integer(value) => Literal::Integer(value),
-        Value::Float(value) => Literal::Float(value),
-        Value::Text(value) => Literal::Text(value),
-    };
-    Ok(Comparison { column, operator: Operator::parse(&operator)?, literal })
 }
 
 fn strings(text: &str) -> Result<Strings, Error> {
@@ -100,7 +82,7 @@ impl Dataset {
         seed: Option<u64>,
         epoch: u64,
         shuffle_rows: usize,
-        r#where: Option<Vec<(String, String, Value)>>,
+        r#where: Option<Vec<Bound<'_, PyAny>>>,
         resume: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Reader> {
         if batch_size == 0 {
@@ -123,9 +105,8 @@ impl Dataset {
             predicate: r#where
                 .unwrap_or_default()
                 .into_iter()
-                .map(comparison)
-                .collect::<Result<_, _>>()
-                .map_err(|error| raise(py, &error))?,
+                .map(|asked| comparison::from_python(&asked))
+                .collect::<PyResult<_>>()?,
             resume: resume.map(position::from_dict).transpose()?,
             interrupt: Some(Arc::new(Signals::interrupt(&signals))),
         };

@@ -2,6 +2,7 @@
 
 mod batch;
 mod capsule;
+mod comparison;
 mod dataset;
 mod errors;
 mod memory;

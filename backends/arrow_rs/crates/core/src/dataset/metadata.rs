@@ -8,7 +8,7 @@ use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels}
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::Result;
-use crate::format::footer::{self, Statistics};
+use crate::format::footer;
 use crate::source::LocalFile;
 
 /// How text arrives.
@@ -33,7 +33,7 @@ pub struct Meta {
 
 impl Meta {
     pub fn read(file: &LocalFile) -> Result<Self> {
-        let parquet = Arc::new(footer::read(file, Statistics::Skip)?);
+        let parquet = Arc::new(footer::read(file)?);
         let schema = footer::arrow_schema(&parquet)?;
         let levels = schema.fields().iter().map(|_| OnceLock::new()).collect();
         Ok(Self { parquet, schema, levels })

@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::{Fields, Schema, SchemaRef};
-use parquet::file::metadata::ParquetMetaData;
 
 use crate::dataset::metadata::{Meta, Strings, with_strings};
 use crate::error::{Error, Place, Result};
-use crate::format::footer::{self, Statistics};
 use crate::guard::guard;
 use crate::source::LocalFile;
 
@@ -66,11 +64,6 @@ impl Dataset {
 
     pub(crate) fn place(&self) -> Place {
         Place { file: Some(self.path().to_owned()), ..Place::default() }
-    }
-
-    /// Metadata that also has the minima and maxima, for predicates.
-    pub(crate) fn with_statistics(&self) -> Result<ParquetMetaData> {
-        guard(|| footer::read(&self.file, Statistics::Keep))
     }
 
     /// Positions of top-level columns, in file order. Unknown names are an error that lists what there is.

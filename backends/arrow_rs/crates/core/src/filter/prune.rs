@@ -2,60 +2,43 @@
 
 use std::ops::Range;
 
-use arrow_buffer::BooleanBuffer;
-use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
-use parquet::file::metadata::ParquetMetaData;
-
 use crate::dataset::Dataset;
-use crate::error::{Place, Result};
-use crate::filter::comparison::Comparison;
-use crate::format::page_index;
+use crate::error::{Error, Place, Result};
+use crate::filter::predicate::Filter;
+use crate::format::bounds::Bounds;
+use crate::format::{footer, page_index, statistics};
 use crate::guard::guard;
 use crate::plan::Piece;
 
-/// The pieces of row groups whose minima and maxima leave a match possible.
-pub fn row_groups(dataset: &Dataset, all: &[Comparison], pieces: &[Piece]) -> Result<Vec<Piece>> {
-    let metadata = dataset.with_statistics()?;
-    let mut possible = vec![true; metadata.num_row_groups()];
-    for comparison in all {
-        let excluded = guard(|| excluded_groups(comparison, dataset, &metadata))?;
-        for (possible, excluded) in possible.iter_mut().zip(excluded.iter().flatten()) {
-            *possible &= !excluded;
+/// The pieces of row groups whose statistics leave a match possible.
+pub fn row_groups(dataset: &Dataset, all: &[Filter], pieces: &[Piece]) -> Result<Vec<Piece>> {
+    let (footer, _) = footer::read_bytes(dataset.file())?;
+    let mut possible = vec![true; dataset.row_group_rows().len()];
+    for filter in all {
+        let Some((leaf, notation)) = filter.notation(dataset) else { continue };
+        let bounds = statistics::bounds(&footer, leaf, notation)?;
+        if bounds.len() != possible.len() {
+            return Err(Error::corrupt("the footer is not the one that it was when the file was opened"));
+        }
+        for (possible, bounds) in possible.iter_mut().zip(&bounds) {
+            *possible &= !filter.condition.excludes(bounds);
         }
     }
     Ok(pieces.iter().copied().filter(|piece| possible[piece.group]).collect())
 }
 
-/// For each row group whether its statistics exclude every row; None where they say nothing.
-fn excluded_groups(
-    comparison: &Comparison,
-    dataset: &Dataset,
-    metadata: &ParquetMetaData,
-) -> Result<Option<BooleanBuffer>> {
-    let columns = metadata.file_metadata().schema_descr();
-    let Ok(converter) = StatisticsConverter::try_new(&comparison.column, dataset.schema(), columns) else {
-        return Ok(None);
-    };
-    let groups = || metadata.row_groups().iter();
-    let (Ok(minima), Ok(maxima)) = (converter.row_group_mins(groups()), converter.row_group_maxes(groups()))
-    else {
-        return Ok(None);
-    };
-    comparison.excludes(&minima, &maxima).map(Some)
-}
-
 /// The rows of the pieces that are on pages whose bounds leave a match possible, in the same order.
-pub fn pages(dataset: &Dataset, all: &[Comparison], pieces: &[Piece]) -> Result<Vec<Piece>> {
+pub fn pages(dataset: &Dataset, all: &[Filter], pieces: &[Piece]) -> Result<Vec<Piece>> {
     let mut kept = Vec::new();
     for piece in pieces {
         let mut rows: Vec<_> = std::iter::once(piece.start..piece.start + piece.rows).collect();
-        for comparison in all {
+        for filter in all {
             let place = Place {
-                column: Some(comparison.column.clone()),
+                column: Some(filter.column.clone()),
                 row_group: Some(piece.group),
                 ..Place::default()
             };
-            let excluded = guard(|| excluded_rows(comparison, dataset, piece.group));
+            let excluded = guard(|| excluded_rows(filter, dataset, piece.group));
             rows = without(&rows, &excluded.map_err(|error| error.within(&place))?);
         }
         let pieces = rows.iter().map(|rows| Piece {
@@ -69,27 +52,21 @@ pub fn pages(dataset: &Dataset, all: &[Comparison], pieces: &[Piece]) -> Result<
 }
 
 /// Rows of a row group that are on pages without a match, in ascending order.
-fn excluded_rows(comparison: &Comparison, dataset: &Dataset, group: usize) -> Result<Vec<Range<u64>>> {
+fn excluded_rows(filter: &Filter, dataset: &Dataset, group: usize) -> Result<Vec<Range<u64>>> {
     let metadata = &dataset.meta().parquet;
-    let root = dataset.roots(Some(std::slice::from_ref(&comparison.column)))?[0];
-    let schema = metadata.file_metadata().schema_descr();
-    let leaf = (0..schema.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root);
-    let Some(leaf) = leaf.filter(|&leaf| schema.get_column_root(leaf).is_primitive()) else {
-        return Ok(Vec::new());
-    };
+    let Some((leaf, notation)) = filter.notation(dataset) else { return Ok(Vec::new()) };
     let chunk = metadata.row_group(group).column(leaf);
     let rows = metadata.row_group(group).num_rows() as u64;
     let Some(spans) = page_index::spans(dataset.file(), chunk, rows)? else { return Ok(Vec::new()) };
-    let data_type = dataset.schema().field(root).data_type();
-    let Some(bounds) = page_index::bounds(dataset.file(), metadata, (group, leaf), data_type, &spans)? else {
+    let Some(bounds) = page_index::bounds(dataset.file(), metadata, (group, leaf, notation), &spans)? else {
         return Ok(Vec::new());
     };
-    let excluded = comparison.excludes(&bounds.minima, &bounds.maxima)?;
-    let pages = spans.iter().zip(excluded.iter().zip(bounds.only_nulls));
-    Ok(pages
-        .filter(|(_, (excluded, only_nulls))| *excluded || *only_nulls)
-        .map(|(span, _)| span.row..span.row + span.rows)
-        .collect())
+    let excludes = |bounds: &Option<Bounds>| match bounds {
+        Some(bounds) => filter.condition.excludes(bounds),
+        None => !filter.condition.takes_nulls(),
+    };
+    let pages = spans.iter().zip(&bounds);
+    Ok(pages.filter(|(_, bounds)| excludes(bounds)).map(|(span, _)| span.row..span.row + span.rows).collect())
 }
 
 /// The ranges without those excluded; both ascending.

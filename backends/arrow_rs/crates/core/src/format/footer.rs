@@ -21,15 +21,21 @@ const ENCRYPTED_MAGIC: &[u8] = b"PARE";
 /// Nested types of real files are less than ten deep; decoders recurse.
 const MAX_SCHEMA_DEPTH: usize = 64;
 
-/// Whether the footer's minima and maxima are wanted; they are most of its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Statistics {
-    Skip,
-    Keep,
+/// Read and check the footer, without its statistics, which are most of its bytes.
+pub fn read(file: &LocalFile) -> Result<ParquetMetaData> {
+    let (bytes, start) = read_bytes(file)?;
+    let policy = ParquetStatisticsPolicy::SkipAll;
+    let options = ParquetMetaDataOptions::new()
+        .with_column_stats_policy(policy.clone())
+        .with_encoding_stats_policy(policy.clone())
+        .with_size_stats_policy(policy);
+    let metadata = ParquetMetaDataReader::decode_metadata_with_options(&bytes, Some(&options))?;
+    check_layout(&metadata, start)?;
+    Ok(metadata)
 }
 
-/// Read and check the footer; also the position where it starts, which all data lies before.
-pub fn read(file: &LocalFile, statistics: Statistics) -> Result<ParquetMetaData> {
+/// The footer's bytes, whose lengths and types are known to be true, and where they start: all data lies before.
+pub fn read_bytes(file: &LocalFile) -> Result<(Vec<u8>, u64)> {
     let size = file.stamp().bytes;
     if size < (MAGIC.len() + TRAILER_BYTES) as u64 {
         return Err(Error::corrupt(format!("not a Parquet file: {size} bytes are too few")));
@@ -50,20 +56,11 @@ pub fn read(file: &LocalFile, statistics: Statistics) -> Result<ParquetMetaData>
     if start < tail_start {
         tail = read_range(file, start, size)?;
     }
-    let bytes = &tail[tail.len() - TRAILER_BYTES - length as usize..tail.len() - TRAILER_BYTES];
-    check_structure(bytes)
+    tail.truncate(tail.len() - TRAILER_BYTES);
+    let bytes = tail.split_off(tail.len() - length as usize);
+    check_structure(&bytes)
         .map_err(|stop| Error::from(stop).within(&Place { offset: Some(start), ..Place::default() }))?;
-    let policy = match statistics {
-        Statistics::Skip => ParquetStatisticsPolicy::SkipAll,
-        Statistics::Keep => ParquetStatisticsPolicy::KeepAll,
-    };
-    let options = ParquetMetaDataOptions::new()
-        .with_column_stats_policy(policy)
-        .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
-        .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    let metadata = ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options))?;
-    check_layout(&metadata, start)?;
-    Ok(metadata)
+    Ok((bytes, start))
 }
 
 /// The schema of the batches: the one that the writer stored, where it fits the file.

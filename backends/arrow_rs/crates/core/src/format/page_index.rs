@@ -5,19 +5,10 @@
 //! bounds of pages that were left out for them, as with those of row groups, and the row counts of pages that
 //! were stepped over next to each other, of which only the sum matters.
 
-use std::sync::Arc;
-
-use arrow_array::types::{
-    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
-};
-use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringArray};
-use arrow_ord::cmp;
-use arrow_schema::DataType;
-use parquet::basic::{ColumnOrder, Type};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
 use crate::error::Result;
+use crate::format::bounds::{Bound, Bounds, Notation};
 use crate::format::thrift::{Reader, Step, Stop, kind};
 use crate::source::LocalFile;
 
@@ -114,46 +105,31 @@ fn fit(spans: &[Span], start: u64, end: u64) -> bool {
         && at == end
 }
 
-/// Bounds of the values of each page of a chunk.
-pub struct Bounds {
-    /// Of the column's type; null where nothing is known.
-    pub minima: ArrayRef,
-    pub maxima: ArrayRef,
-    /// Pages without any value.
-    pub only_nulls: Vec<bool>,
-}
+/// Bounds of the values of each page of a chunk; None for pages without any value.
+pub type PageBounds = Vec<Option<Bounds>>;
 
 /// The bounds of the pages of a flat column's chunk, whose `spans` are known. None where the file has none
-/// that are sound, or where bounds of the type say nothing.
+/// that are sound.
 pub fn bounds(
     file: &LocalFile,
     metadata: &ParquetMetaData,
-    (group, leaf): (usize, usize),
-    data_type: &DataType,
+    (group, leaf, notation): (usize, usize, Notation),
     spans: &[Span],
-) -> Result<Option<Bounds>> {
-    let orders = metadata.file_metadata().column_orders();
-    let ordered = matches!(
-        orders.and_then(|orders| orders.get(leaf)),
-        Some(ColumnOrder::TYPE_DEFINED_ORDER(_) | ColumnOrder::IEEE_754_TOTAL_ORDER)
-    );
+) -> Result<Option<PageBounds>> {
     let chunk = metadata.row_group(group).column(leaf);
     let range = (chunk.column_index_offset(), chunk.column_index_length());
-    if !ordered {
+    if !notation.is_ordered() {
         return Ok(None);
     }
     let Some(bytes) = read(file, range)? else { return Ok(None) };
     let Ok(raw) = read_bounds(&bytes, spans) else { return Ok(None) };
-    let array = |values: &[&[u8]]| {
-        let known =
-            values.iter().zip(&raw.only_nulls).map(|(&value, &only_nulls)| (!only_nulls).then_some(value));
-        bound_array(data_type, chunk.column_type(), known.collect())
-    };
-    let Some((minima, maxima)) = array(&raw.minima).zip(array(&raw.maxima)) else { return Ok(None) };
-    let sound = raw.order.is_kept(&minima)
-        && raw.order.is_kept(&maxima)
-        && cmp::gt(&minima, &maxima).is_ok_and(|wrong| wrong.true_count() == 0);
-    Ok(sound.then_some(Bounds { minima, maxima, only_nulls: raw.only_nulls }))
+    let pages = raw.minima.iter().zip(&raw.maxima).zip(&raw.only_nulls);
+    // No index says whether its bounds were cut.
+    let pages = pages.map(|((smallest, largest), only_nulls)| {
+        (!only_nulls).then(|| notation.read(Some(smallest), Some(largest), false))
+    });
+    let pages: PageBounds = pages.collect();
+    Ok(raw.order.is_kept(&pages).then_some(pages))
 }
 
 struct RawBounds<'a> {
@@ -217,58 +193,16 @@ impl Order {
     }
 
     /// Whether the bounds are in this order, as far as they are known.
-    fn is_kept(self, bounds: &ArrayRef) -> bool {
-        let count = bounds.len().saturating_sub(1);
-        let (before, after) = (bounds.slice(0, count), bounds.slice(bounds.len() - count, count));
-        let wrong = match self {
-            Self::None => return true,
-            Self::Ascending => cmp::gt(&before, &after),
-            Self::Descending => cmp::lt(&before, &after),
+    fn is_kept(self, pages: &PageBounds) -> bool {
+        let in_order = |bound: fn(&Bounds) -> Option<&Bound>| {
+            let known = pages.iter().flatten().filter_map(bound);
+            match self {
+                Self::None => true,
+                Self::Ascending => known.is_sorted(),
+                Self::Descending => known.is_sorted_by(|before, after| before >= after),
+            }
         };
-        wrong.is_ok_and(|wrong| wrong.true_count() == 0)
-    }
-}
-
-/// Bounds as an array of the column's type, null where they are none of it. None for types whose bounds are
-/// not made use of.
-fn bound_array(data_type: &DataType, physical: Type, bounds: Vec<Option<&[u8]>>) -> Option<ArrayRef> {
-    fn of<T: ArrowPrimitiveType>(
-        bounds: &[Option<&[u8]>],
-        read: impl Fn(&[u8]) -> Option<T::Native>,
-    ) -> Option<ArrayRef> {
-        let values = bounds.iter().map(|bound| bound.and_then(&read));
-        Some(Arc::new(values.collect::<PrimitiveArray<T>>()))
-    }
-    let short = |bytes: &[u8]| bytes.try_into().ok().map(i32::from_le_bytes);
-    let long = |bytes: &[u8]| bytes.try_into().ok().map(i64::from_le_bytes);
-    match (data_type, physical) {
-        (DataType::Boolean, Type::BOOLEAN) => {
-            let truth = |bytes: &[u8]| matches!(bytes, [0 | 1]).then(|| bytes[0] == 1);
-            let values = bounds.iter().map(|bound| bound.and_then(truth));
-            Some(Arc::new(values.collect::<BooleanArray>()))
-        }
-        (DataType::Int8, Type::INT32) => of::<Int8Type>(&bounds, |b| short(b)?.try_into().ok()),
-        (DataType::Int16, Type::INT32) => of::<Int16Type>(&bounds, |b| short(b)?.try_into().ok()),
-        (DataType::Int32, Type::INT32) => of::<Int32Type>(&bounds, short),
-        (DataType::Int64, Type::INT64) => of::<Int64Type>(&bounds, long),
-        (DataType::UInt8, Type::INT32) => of::<UInt8Type>(&bounds, |b| short(b)?.try_into().ok()),
-        (DataType::UInt16, Type::INT32) => of::<UInt16Type>(&bounds, |b| short(b)?.try_into().ok()),
-        (DataType::UInt32, Type::INT32) => of::<UInt32Type>(&bounds, |b| Some(short(b)? as u32)),
-        (DataType::UInt64, Type::INT64) => of::<UInt64Type>(&bounds, |b| Some(long(b)? as u64)),
-        // Adding zero makes the negative zero positive: the two are equal, but not in the order of arrays.
-        (DataType::Float32, Type::FLOAT) => of::<Float32Type>(&bounds, |b| {
-            b.try_into().ok().map(f32::from_le_bytes).filter(|value| !value.is_nan()).map(|value| value + 0.0)
-        }),
-        (DataType::Float64, Type::DOUBLE) => of::<Float64Type>(&bounds, |b| {
-            b.try_into().ok().map(f64::from_le_bytes).filter(|value| !value.is_nan()).map(|value| value + 0.0)
-        }),
-        (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, Type::BYTE_ARRAY) => {
-            // Long bounds are cut short, perhaps within a character.
-            let values = bounds.iter().map(|bound| bound.and_then(|bytes| std::str::from_utf8(bytes).ok()));
-            Some(Arc::new(values.collect::<StringArray>()))
-        }
-        (DataType::Dictionary(_, values), _) => bound_array(values, physical, bounds),
-        _ => None,
+        in_order(|bounds| bounds.smallest.as_ref()) && in_order(|bounds| bounds.largest.as_ref())
     }
 }
 
@@ -333,13 +267,17 @@ mod tests {
 
     #[test]
     fn order_is_checked_over_what_is_known() {
-        let array = |values: &[Option<i32>]| -> ArrayRef {
-            Arc::new(values.iter().copied().collect::<PrimitiveArray<Int32Type>>())
+        let pages = |values: &[Option<i64>]| -> PageBounds {
+            let bounds = |value: i64| {
+                let bound = Some(Bound::Whole(value.into()));
+                Bounds { smallest: bound.clone(), largest: bound, largest_may_be_cut: false }
+            };
+            values.iter().map(|value| value.map(bounds)).collect()
         };
-        let rising = array(&[Some(1), None, Some(3)]);
+        let rising = pages(&[Some(1), None, Some(3)]);
         assert!(Order::Ascending.is_kept(&rising) && Order::None.is_kept(&rising));
-        assert!(!Order::Ascending.is_kept(&array(&[Some(2), Some(1)])));
-        assert!(!Order::Descending.is_kept(&array(&[Some(1), Some(2)])));
-        assert!(Order::Descending.is_kept(&array(&[])));
+        assert!(!Order::Ascending.is_kept(&pages(&[Some(2), None, Some(1)])));
+        assert!(!Order::Descending.is_kept(&pages(&[Some(1), Some(2)])));
+        assert!(Order::Descending.is_kept(&pages(&[])));
     }
 }

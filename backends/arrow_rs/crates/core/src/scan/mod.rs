@@ -69,7 +69,7 @@ impl Scan {
         if !options.predicate.is_empty() {
             let made = Predicate::new(dataset, &options.predicate, &roots, schema.clone())?;
             read.clone_from(&made.roots);
-            pieces = prune::row_groups(dataset, &made.comparisons, &pieces)?;
+            pieces = prune::row_groups(dataset, &made.filters, &pieces)?;
             predicate = Some(made);
         }
         if let Some(seed) = options.seed {
@@ -80,7 +80,7 @@ impl Scan {
         }
         if let Some(predicate) = &predicate {
             // Last, so that order and shares are the same with and without an index.
-            pieces = prune::pages(dataset, &predicate.comparisons, &pieces)?;
+            pieces = prune::pages(dataset, &predicate.filters, &pieces)?;
         }
         let mut position = Position { rows: 0, block_rows: 0, plan: digest(dataset, options, &pieces) };
         if let Some(resume) = options.resume {
