@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 SCHEMA_VERSION = 1
 """Version of the stored records; its history stands beside the loader in `firstbyte.engine.store`."""
@@ -49,6 +49,57 @@ class Limits:
     memory_bytes: int
 
 
+def params_text(params: Mapping[str, Param]) -> str:
+    """`cache=warm,start=cold`: the parameters as one sortable text; empty where there are none."""
+    return ",".join(f"{name}={params[name]}" for name in sorted(params))
+
+
+class Subject(NamedTuple):
+    """A backend and one of its variants, as text `backend:variant`: what is set against another."""
+
+    backend: str
+    variant: str
+
+    def __str__(self) -> str:
+        return f"{self.backend}:{self.variant}"
+
+    @classmethod
+    def parse(cls, text: str) -> Subject:
+        """From `NAME:VARIANT`, or from `NAME` with an empty variant, which stands for any of them."""
+        return cls(*text.partition(":")[::2])
+
+
+class CellKey(NamedTuple):
+    """Identity of a cell within a run: what `--resume` matches and what records are joined on.
+
+    As text, `scenario/backend:variant@environment/corpus/params/instrument`.
+    """
+
+    scenario: str
+    backend: str
+    variant: str
+    environment: str
+    """Empty for the same cell in any environment, of which a gate has two."""
+    corpus: str
+    params: str
+    """As `params_text` gives them."""
+    instrument: str
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.backend, self.variant)
+
+    @property
+    def anywhere(self) -> CellKey:
+        """The same in any environment."""
+        return self._replace(environment="")
+
+    def __str__(self) -> str:
+        where = f"@{self.environment}" if self.environment else ""
+        subject = f"{self.subject}{where}"
+        return "/".join((self.scenario, subject, self.corpus, self.params or "-", self.instrument))
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """Scenario x backend x variant x environment x corpus x parameters x instrument: the unit of work."""
@@ -66,17 +117,19 @@ class Cell:
     limits: Limits
 
     @property
-    def key(self) -> str:
-        """Identity of the cell within a run: what `--resume` matches and what records are joined on."""
-        params = ",".join(f"{name}={self.params[name]}" for name in sorted(self.params))
-        return "/".join(
-            (
-                self.scenario,
-                f"{self.backend}:{self.variant}@{self.environment}",
-                self.corpus,
-                params or "-",
-                self.instrument,
-            )
+    def subject(self) -> Subject:
+        return Subject(self.backend, self.variant)
+
+    @property
+    def key(self) -> CellKey:
+        return CellKey(
+            self.scenario,
+            self.backend,
+            self.variant,
+            self.environment,
+            self.corpus,
+            params_text(self.params),
+            self.instrument,
         )
 
 

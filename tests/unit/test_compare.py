@@ -34,7 +34,7 @@ def test_a_run_compared_with_itself_has_ratio_one_everywhere() -> None:
     assert len(rows) > 100
     assert {row.ratio for row in rows if row.ratio is not None} == {1.0}
     assert all(row.interval[0] <= 1 <= row.interval[1] for row in rows if row.interval)
-    assert {one.key.split("/")[1].split(":")[0] for one in uncompared} == {
+    assert {one.key.backend for one in uncompared} == {
         "pure_python",
         "datafusion",
     }

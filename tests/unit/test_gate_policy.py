@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
+from pipeline_fixtures import backend_info, catalogue, fake_scenario, scenario_info
 
 from firstbyte.errors import HarnessError, UnknownNameError
 from firstbyte.gate.policy import (
@@ -13,6 +15,7 @@ from firstbyte.gate.policy import (
     Policy,
     PolicyError,
     Waiver,
+    check_names,
     parse_fraction,
     read_policy,
     with_tolerances,
@@ -149,6 +152,36 @@ def test_fractions(text: str, value: float) -> None:
 def test_bad_fractions(text: str) -> None:
     with pytest.raises(PolicyError, match="positive fraction"):
         parse_fraction(text, "here")
+
+
+NAMES = {
+    'tolerances = { "ful_scan.cpu_ns" = 0.05 }': "no scenario 'ful_scan'; did you mean 'full_scan'?",
+    'tolerances = { "full_scan.cpu_ns" = 0.05, cpu_ns = 0.01 }': "",
+    '@scenario = "ful_scan"': "no scenario for waiver 'known', 'ful_scan'; did you mean 'full_scan'?",
+    '@backend = "polar:*"': "no backend for waiver 'known', 'polar:*'",
+    '@backend = "polars:stream"': "'polars:stream'; did you mean 'polars:streaming'?",
+    '@metric = "cpu_nanos"': "no metric for waiver 'known', 'cpu_nanos'; did you mean 'cpu_ns'?",
+    '@backend = "polars:*"': "",
+    '@backend = "po?ars"': "",
+    '@scenario = "full_*"': "",
+}
+"""Settings, those of a waiver behind an @, and why they can never apply."""
+
+
+@pytest.mark.parametrize("text", NAMES)
+def test_what_can_never_apply_is_refused(tmp_path: Path, text: str) -> None:
+    known = catalogue(
+        [backend_info("polars", ["streaming"])],
+        [scenario_info("full_scan", fake_scenario(), tmp_path)],
+    )
+    waiver = '[[tool.firstbyte.gate.waivers]]\nreason = "known"\nexpires = 2026-06-01\n'
+    table = waiver if text.startswith("@") else "[tool.firstbyte.gate]\n"
+    policy = policy_of(tmp_path, table + text.removeprefix("@"))
+    if not NAMES[text]:
+        check_names(policy, known)
+        return
+    with pytest.raises(UnknownNameError, match=re.escape(NAMES[text])):
+        check_names(policy, known)
 
 
 def verdict(outcome: Outcome, change: float | None = 0.05, metric: str = "cpu_ns") -> Verdict:

@@ -12,7 +12,7 @@ from pipeline_fixtures import cells, records
 
 from firstbyte.engine.store import RECORD
 from firstbyte.errors import StoreError
-from firstbyte.model import Cell, Record, Status, cell_from_dict
+from firstbyte.model import Cell, Record, Status, Subject, cell_from_dict, params_text
 from firstbyte.worker.order import Order
 
 JSON = st.recursive(
@@ -111,8 +111,27 @@ def test_a_key_names_everything_that_a_reader_must_know() -> None:
     cell = Cell(
         "scan", "arrow", "best", "current", "mt:size=1MB", {"b": 2, "a": True}, "clock", 1, 1, None
     )
-    assert cell.key == "scan/arrow:best@current/mt:size=1MB/a=True,b=2/clock"
-    assert replace(cell, params={}).key == "scan/arrow:best@current/mt:size=1MB/-/clock"
+    assert str(cell.key) == "scan/arrow:best@current/mt:size=1MB/a=True,b=2/clock"
+    assert str(replace(cell, params={}).key) == "scan/arrow:best@current/mt:size=1MB/-/clock"
+    assert str(cell.key.anywhere) == "scan/arrow:best/mt:size=1MB/a=True,b=2/clock"
+    assert f"{cell.key.subject} {cell.subject}" == "arrow:best arrow:best"
+
+
+@given(cells())
+def test_a_key_has_the_parts_of_its_cell(cell: Cell) -> None:
+    parts = cell.key._asdict()
+    assert parts.pop("params") == params_text(cell.params)
+    assert parts == {name: getattr(cell, name) for name in parts}
+    other = replace(cell, environment=f"{cell.environment}x")
+    assert cell.key != other.key
+    assert cell.key.anywhere == other.key.anywhere
+    assert str(cell.key.anywhere) != str(cell.key)
+
+
+@given(cells())
+def test_a_subject_comes_back_from_its_text(cell: Cell) -> None:
+    assert Subject.parse(str(cell.subject)) == cell.subject
+    assert Subject.parse(cell.backend) == Subject(cell.backend, "")
 
 
 def test_only_ok_is_ok() -> None:

@@ -53,7 +53,7 @@ def planned(known: Catalogue, **axes: Any) -> Plan:
 
 
 def keys(plan: Plan) -> list[str]:
-    return [one.cell.key for one in plan.cells]
+    return [str(one.cell.key) for one in plan.cells]
 
 
 @SHARED

@@ -167,7 +167,7 @@ def test_a_sealed_run_is_a_table(tmp_path: Path) -> None:
     folder = filled(tmp_path, [RECORD, FAILED])
     folder.seal(run_of(finished="2026-01-01"))
     frame = pandas.read_parquet(folder.path / SEALED_FILE)
-    assert set(frame["cell"]) == {CELL.key}
+    assert set(frame["cell"]) == {str(CELL.key)}
     ok = frame[frame["status"] == "OK"]
     values = ok.dropna(subset="value")
     assert list(values["metric"]) == ["wall_ns", "rows_per_s", "wall_ns"]
@@ -197,7 +197,7 @@ def test_any_run_can_be_sealed(
     figures = sum(len(sample.values) for record in kept for sample in record.samples)
     assert frame["value"].notna().sum() == figures
     assert frame["value"].dtype == "float64"
-    assert set(frame["cell"]) == {record.cell.key for record in kept}
+    assert set(frame["cell"]) == {str(record.cell.key) for record in kept}
 
 
 IDS = ("20260101T000000-aaaa", "20260102T000000-bbbb", "20260102T000000-cccc")
@@ -300,7 +300,7 @@ def test_a_run_of_the_first_version_is_read(tmp_path: Path) -> None:
     (tmp_path / RECORDS_FILE).write_text(FIRST_RECORD + "\n")
     run, (record,) = load(tmp_path)
     assert (run.run_id, run.host["cores"]) == ("r", 2)
-    assert record.cell.key == "full_scan/arro3:default@current/mt/start=cold/clock"
+    assert str(record.cell.key) == "full_scan/arro3:default@current/mt/start=cold/clock"
     assert record.samples == (
         Sample({"wall_ns": 3794141, "resident_ratio": 1.0}, {"rss_bytes": [1, 2]}),
     )

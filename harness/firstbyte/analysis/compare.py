@@ -16,12 +16,11 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from firstbyte.analysis import frames
 from firstbyte.engine.fingerprint import differences
 from firstbyte.errors import IncomparableError, UnknownNameError
-from firstbyte.model import Cell, Record, Run
+from firstbyte.model import Cell, CellKey, Record, Run
 
 CONFIDENCE = 0.95
 
@@ -48,7 +47,7 @@ class Comparison:
 class Uncompared:
     """A cell that only one run has, or that is not OK in both."""
 
-    key: str
+    key: CellKey
     reason: str
 
 
@@ -151,20 +150,15 @@ def _comparison(
     )
 
 
-def _by_process(records: Iterable[Record]) -> dict[tuple[str, str], dict[int, list[float]]]:
+def _by_process(records: Iterable[Record]) -> dict[tuple[CellKey, str], dict[int, list[float]]]:
     """Values by (cell key, metric) and process, from the reported instrument of each metric."""
     kept = frames.latest(records)
-    keys = {frames.identity(record): record.cell.key for record in kept}
-    found: dict[tuple[str, str], dict[int, list[float]]] = {}
+    found: dict[tuple[CellKey, str], dict[int, list[float]]] = {}
     for row in frames.rows_of(frames.reportable(frames.samples(kept))):
-        key = keys[_identity(row)]
+        key = frames.key_of(row)
         processes = found.setdefault((key, row["metric"]), {})
         processes.setdefault(row["process"], []).append(row["value"])
     return found
-
-
-def _identity(row: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(row[name] for name in frames.CELL)
 
 
 def _obstacle(before: Record | None, after: Record | None) -> str:

@@ -11,20 +11,16 @@ from typing import Any
 
 import pandas as pd
 
-from firstbyte.model import Param, Record
+from firstbyte.model import CellKey, Param, Record
+from firstbyte.model import params_text as params_text
 
-CELL = ["scenario", "backend", "variant", "environment", "corpus", "params", "instrument"]
+CELL = list(CellKey._fields)
 """The columns that together identify a cell."""
 
 CLOCK = "clock"
 MICRO_CLOCK = "pytest_benchmark"
 """The other instrument whose times count: it has a process of its own and nothing beside it."""
 _PREFERENCE = (CLOCK, "proc_memory")
-
-
-def params_text(params: Mapping[str, Param]) -> str:
-    """`cache=warm,start=cold`: the parameters as one sortable text, as in `Cell.key`."""
-    return ",".join(f"{name}={params[name]}" for name in sorted(params))
 
 
 def latest(records: Iterable[Record]) -> list[Record]:
@@ -168,22 +164,13 @@ def _preferred(instruments: Collection[str]) -> str | None:
     return min(instruments, default=None)
 
 
-def identity(record: Record) -> tuple[str, ...]:
-    """The values of `CELL` of the record's cell."""
-    return tuple(_identity(record).values())
+def key_of(row: Mapping[str, Any]) -> CellKey:
+    """The cell that a row is of."""
+    return CellKey(*(row[name] for name in CELL))
 
 
 def _identity(record: Record) -> dict[str, Any]:
-    cell = record.cell
-    return {
-        "scenario": cell.scenario,
-        "backend": cell.backend,
-        "variant": cell.variant,
-        "environment": cell.environment,
-        "corpus": cell.corpus,
-        "params": params_text(cell.params),
-        "instrument": cell.instrument,
-    }
+    return record.cell.key._asdict()
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:

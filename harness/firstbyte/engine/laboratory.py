@@ -13,7 +13,7 @@ from firstbyte.engine import registry
 from firstbyte.engine.execute import Executor
 from firstbyte.engine.launch import current_environment
 from firstbyte.engine.plan import Planned
-from firstbyte.engine.registry import BackendInfo, Catalogue, Variant
+from firstbyte.engine.registry import Catalogue, Chosen
 from firstbyte.model import Cell, Limits, Param, Record
 
 DEFAULT_LIMITS = Limits(timeout_s=300.0, memory_bytes=8_000_000_000)
@@ -39,17 +39,14 @@ class Laboratory:
             places.cache() / "prepared",
         )
 
-    def subject(self, text: str) -> tuple[BackendInfo, Variant]:
+    def subject(self, text: str) -> Chosen:
         """The backend and variant that `name` or `name:variant` means. Raises UnknownNameError."""
-        name, _, variant = text.partition(":")
-        backend = self.catalogue.backend(name)
-        if variant:
-            return backend, backend.variant(variant)
-        return backend, next(one for one in backend.variants if one.default)
+        found = self.catalogue.variants(text)
+        return found[0] if len(found) == 1 else next(one for one in found if one.variant.default)
 
     def measure(
         self,
-        subject: tuple[BackendInfo, Variant],
+        subject: Chosen,
         purpose: Purpose,
         instrument: str,
         *,

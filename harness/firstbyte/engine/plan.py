@@ -13,12 +13,13 @@ from firstbyte.api import ALL, Repetitions
 from firstbyte.engine.registry import (
     BackendInfo,
     Catalogue,
+    Chosen,
     InstrumentInfo,
     ScenarioInfo,
     Variant,
 )
 from firstbyte.errors import HarnessError, UnknownNameError
-from firstbyte.model import Cell, Environment, Limits, Param
+from firstbyte.model import Cell, CellKey, Environment, Limits, Param
 
 PROFILES = ("quick", "full")
 DEFAULT_LIMITS = Limits(timeout_s=120.0, memory_bytes=8_000_000_000)
@@ -127,7 +128,7 @@ def estimate_seconds(plan: Plan, history: Iterable[tuple[Cell, float]]) -> list[
     The same cell first, else the median of its scenario and instrument for the same backend, else
     of its scenario and instrument for all. Durations are scaled by the number of processes.
     """
-    exact: dict[str, float] = {}
+    exact: dict[CellKey, float] = {}
     like: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for cell, seconds in history:
         per_process = seconds / max(1, cell.processes)
@@ -150,18 +151,9 @@ def estimate_seconds(plan: Plan, history: Iterable[tuple[Cell, float]]) -> list[
     return estimates
 
 
-def _chosen_backends(
-    catalogue: Catalogue, chosen: Sequence[str]
-) -> list[tuple[BackendInfo, Variant]]:
-    if not chosen:
-        return [(b, v) for b in catalogue.backends.values() for v in b.variants]
-    pairs: list[tuple[BackendInfo, Variant]] = []
-    for text in chosen:
-        name, _, variant = text.partition(":")
-        backend = catalogue.backend(name)
-        variants = [backend.variant(variant)] if variant else backend.variants
-        pairs.extend((backend, one) for one in variants)
-    return list({(b.name, v.name): (b, v) for b, v in pairs}.values())
+def _chosen_backends(catalogue: Catalogue, chosen: Sequence[str]) -> list[Chosen]:
+    found = [one for text in chosen or catalogue.backends for one in catalogue.variants(text)]
+    return list({one.subject: one for one in found}.values())
 
 
 def _in_profile(

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import Meta
 
@@ -28,6 +28,7 @@ from firstbyte.api import Instrument, Metric, Purpose, Scenario
 from firstbyte.contracts import ContractError, conform, read_toml, unknown
 from firstbyte.engine import instrument_module, scenario_module
 from firstbyte.errors import PluginError, UnknownNameError
+from firstbyte.model import Subject
 
 PLUGINS_VARIABLE = "FIRSTBYTE_PLUGINS"
 
@@ -111,6 +112,17 @@ class BackendInfo:
         return ""
 
 
+class Chosen(NamedTuple):
+    """A backend with the variant of it that is used."""
+
+    backend: BackendInfo
+    variant: Variant
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.backend.name, self.variant.name)
+
+
 @dataclass(frozen=True)
 class PluginFile:
     """A plug-in that is one module file; it is imported once somebody asks for its module."""
@@ -191,6 +203,13 @@ class Catalogue:
         if name not in self.backends:
             raise UnknownNameError("backend", name, self.backends)
         return self.backends[name]
+
+    def variants(self, text: str) -> list[Chosen]:
+        """The variant that `NAME:VARIANT` means, or all of `NAME`. Raises UnknownNameError."""
+        wanted = Subject.parse(text)
+        backend = self.backend(wanted.backend)
+        chosen = [backend.variant(wanted.variant)] if wanted.variant else backend.variants
+        return [Chosen(backend, variant) for variant in chosen]
 
     def scenario(self, name: str) -> ScenarioInfo:
         """The scenario of that name. Raises UnknownNameError."""

@@ -21,7 +21,7 @@ from firstbyte.engine.plan import Axes, Plan, Planned, estimate_seconds, make_pl
 from firstbyte.engine.registry import Catalogue
 from firstbyte.engine.store import RunFolder, Warn, durations, find_unfinished, load, run_folders
 from firstbyte.errors import CorpusError, HarnessError
-from firstbyte.model import Environment, Record, Run
+from firstbyte.model import CellKey, Environment, Record, Run
 from firstbyte.plugins import checkout
 
 DEFAULT_CORPUS = "gettext"
@@ -68,7 +68,7 @@ class OpenRun:
     records: list[Record]
 
     @property
-    def done(self) -> frozenset[str]:
+    def done(self) -> frozenset[CellKey]:
         """Keys of the cells that have a record."""
         return frozenset(record.cell.key for record in self.records)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from firstbyte.contracts import Document
 from firstbyte.errors import StoreError
-from firstbyte.model import SCHEMA_VERSION, Cell, Record, Run
+from firstbyte.model import SCHEMA_VERSION, Cell, CellKey, Record, Run
 from firstbyte.whole import write_whole
 
 RUN = Document(Run, SCHEMA_VERSION, StoreError)
@@ -33,8 +33,8 @@ RUN_FILE = "run.json"
 RECORDS_FILE = "records.jsonl"
 SEALED_FILE = "records.parquet"
 _TEXT_COLUMNS = (
-    *("run_id", "cell", "scenario", "backend", "variant", "environment", "corpus", "params"),
-    *("instrument", "status", "reason", "versions", "started", "metric"),
+    *("run_id", "cell", *CellKey._fields),
+    *("status", "reason", "versions", "started", "metric"),
 )
 
 
@@ -195,14 +195,9 @@ def _flat(record: Record) -> Iterator[dict[str, Any]]:
     cell = record.cell
     common = {
         "run_id": record.run_id,
-        "cell": cell.key,
-        "scenario": cell.scenario,
-        "backend": cell.backend,
-        "variant": cell.variant,
-        "environment": cell.environment,
-        "corpus": cell.corpus,
+        "cell": str(cell.key),
+        **cell.key._asdict(),
         "params": json.dumps(dict(cell.params), sort_keys=True),
-        "instrument": cell.instrument,
         "status": record.status.value,
         "reason": record.reason,
         "versions": json.dumps(dict(record.versions), sort_keys=True),

@@ -11,7 +11,7 @@ from firstbyte.engine.plan import Axes, Planned, make_plan
 from firstbyte.engine.registry import Catalogue, ScenarioInfo
 from firstbyte.errors import UnknownNameError
 from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, Kind, gated_metric
-from firstbyte.gate.policy import Policy
+from firstbyte.gate.policy import Policy, check_names
 from firstbyte.model import Cell, Environment, Limits
 from firstbyte.worker.leak_series import BUDGET_SECONDS
 
@@ -74,7 +74,7 @@ class Case:
     @property
     def backend(self) -> str:
         """`name:variant`."""
-        return f"{self.planned.cell.backend}:{self.planned.cell.variant}"
+        return str(self.planned.cell.subject)
 
 
 def chosen_metrics(names: Sequence[str]) -> tuple[GatedMetric, ...]:
@@ -89,6 +89,7 @@ def cases(
 
     Raises UnknownNameError for a name that does not exist, HarnessError where nothing is left.
     """
+    check_names(policy, catalogue)
     wanted = {instrument for kind in kinds for instrument in INSTRUMENTS[kind]}
     scenarios = [catalogue.scenario(name) for name in policy.scenarios or catalogue.scenarios]
     offered = {name for scenario in scenarios for name in scenario.module.INSTRUMENTS}
@@ -106,7 +107,7 @@ def cases(
 
 def name_of(cell: Cell) -> str:
     """Identity of a case: the cell without its environment, of which a gate has two."""
-    return cell.key.replace(f"@{cell.environment}/", "/", 1)
+    return str(cell.key.anywhere)
 
 
 def _params(

@@ -39,11 +39,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from firstbyte.contracts import ContractError, conform, read_toml, table
-from firstbyte.errors import HarnessError
-from firstbyte.gate.metrics import Tolerances, gated_metric
+from firstbyte.engine.registry import Catalogue
+from firstbyte.errors import HarnessError, UnknownNameError
+from firstbyte.gate.metrics import GATED_METRICS, Tolerances, gated_metric
 from firstbyte.gate.trials import Outcome
 from firstbyte.gate.verdicts import Verdict
-from firstbyte.model import Param
+from firstbyte.model import Param, Subject
 
 TABLE = "tool.firstbyte.gate"
 
@@ -83,7 +84,10 @@ class Waiver:
             return False
         return (
             fnmatchcase(scenario, self.scenario)
-            and any(fnmatchcase(name, self.backend) for name in (backend, backend.split(":")[0]))
+            and any(
+                fnmatchcase(name, self.backend)
+                for name in (backend, Subject.parse(backend).backend)
+            )
             and fnmatchcase(verdict.metric, self.metric)
         )
 
@@ -170,6 +174,26 @@ def read_policy(pyproject: Path, today: date) -> Policy:
         return _policy(conform(raw, Table), where, today)
     except ContractError as error:
         raise PolicyError(f"{where}: {error}") from error
+
+
+def check_names(policy: Policy, catalogue: Catalogue) -> None:
+    """Refuse a tolerance and a waiver that can never apply, as their names fit nothing that there is.
+
+    Raises UnknownNameError.
+    """
+    for name in policy.tolerances.named:
+        scenario, dot, _ = name.rpartition(".")
+        if dot:
+            catalogue.scenario(scenario)
+    subjects = {str(one.subject) for name in catalogue.backends for one in catalogue.variants(name)}
+    for waiver in policy.waivers:
+        for kind, pattern, names in (
+            ("scenario", waiver.scenario, set(catalogue.scenarios)),
+            ("backend", waiver.backend, subjects | set(catalogue.backends)),
+            ("metric", waiver.metric, set(GATED_METRICS)),
+        ):
+            if not any(fnmatchcase(name, pattern) for name in names):
+                raise UnknownNameError(f"{kind} for waiver '{waiver.reason}',", pattern, names)
 
 
 def narrowed(

@@ -18,7 +18,7 @@ from firstbyte.engine import registry, session
 from firstbyte.engine.laboratory import Laboratory
 from firstbyte.engine.launch import current_environment
 from firstbyte.engine.plan import Plan
-from firstbyte.engine.registry import BackendInfo, Variant
+from firstbyte.engine.registry import Chosen
 from firstbyte.engine.session import OpenRun, Session
 from firstbyte.leaks import kept as verdicts
 from firstbyte.leaks.corpus import leak_corpus
@@ -28,7 +28,6 @@ from firstbyte.leaks.kept import LEGEND, NOT_RUN, Row
 from firstbyte.render import provenance
 from firstbyte.render.units import duration
 
-Subject = tuple[BackendInfo, Variant]
 Say = Callable[[str], None]
 
 _STYLES = {"LEAK": "bold red", NOT_RUN: "bold red", "CLEAN": "green"}
@@ -39,7 +38,7 @@ class LeakCheck:
     """What to check, and on what; no run folder yet."""
 
     laboratory: Laboratory
-    subjects: Sequence[Subject]
+    subjects: Sequence[Chosen]
     corpus: str
 
 
@@ -72,7 +71,7 @@ def prepare(corpus: str, backends: Sequence[str]) -> LeakCheck:
     """Check the names and make the files. Raises HarnessError for bad input."""
     catalogue = registry.discover()
     everything = list(catalogue.backends)
-    subjects = [one for text in backends or everything for one in _subjects(catalogue, text)]
+    subjects = [one for text in backends or everything for one in catalogue.variants(text)]
     manifest = leak_corpus(resolve(corpus), places.cache())
     return LeakCheck(Laboratory(manifest, catalogue), subjects, corpus)
 
@@ -102,7 +101,7 @@ def plan(check: LeakCheck, detect_bytes: int | None, say: Say) -> list[Planned]:
         return [Planned(Effort()) for _ in check.subjects]
     planned = []
     for subject in check.subjects:
-        say(f"{_name(subject)}: pilot")
+        say(f"{subject.subject}: pilot")
         try:
             noise, scan_seconds = pilot(check.laboratory, subject)
         except EndedBadlyError:
@@ -117,7 +116,7 @@ def costs(check: LeakCheck, efforts: Sequence[Planned]) -> list[str]:
     """One line per subject: scans and seconds, and what they can show."""
     lines = []
     for subject, one in zip(check.subjects, efforts, strict=True):
-        line = f"{_name(subject)}: {one.effort.scans:,} scans"
+        line = f"{subject.subject}: {one.effort.scans:,} scans"
         if one.scan_seconds is None:
             line += f", at most about {duration(2 * one.effort.budget_seconds)} if nothing is found"
         else:
@@ -130,7 +129,7 @@ def costs(check: LeakCheck, efforts: Sequence[Planned]) -> list[str]:
 def investigate_all(run: LeakRun, efforts: Sequence[Planned], say: Say) -> Iterator[Finding]:
     """Investigate every subject in turn; each finding is on disk before it is yielded."""
     for subject, one in zip(run.check.subjects, efforts, strict=True):
-        name = _name(subject)
+        name = str(subject.subject)
         finding = investigate(run.laboratory, subject, one.effort, partial(_say_of, name, say))
         run.findings.append(_with_picture(finding, run.run.folder.path))
         for folder in run.folders:
@@ -164,16 +163,5 @@ def _with_picture(finding: Finding, folder: Path) -> Finding:
     return replace(finding, flamegraph=Path(shutil.move(finding.flamegraph, target)))
 
 
-def _subjects(catalogue: registry.Catalogue, text: str) -> list[Subject]:
-    name, _, variant = text.partition(":")
-    backend = catalogue.backend(name)
-    chosen = [backend.variant(variant)] if variant else backend.variants
-    return [(backend, one) for one in chosen]
-
-
 def _say_of(name: str, say: Say, line: str) -> None:
     say(f"{name}: {line}")
-
-
-def _name(subject: Subject) -> str:
-    return f"{subject[0].name}:{subject[1].name}"

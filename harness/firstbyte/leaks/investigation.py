@@ -14,7 +14,7 @@ from pathlib import Path
 
 from firstbyte.api import Purpose
 from firstbyte.engine.laboratory import Laboratory, scratch
-from firstbyte.engine.registry import BackendInfo, Variant
+from firstbyte.engine.registry import Chosen
 from firstbyte.leaks.captures import flamegraph, leaking_stacks
 from firstbyte.leaks.effort import DEFAULT_SECONDS, PILOT_SCANS, Effort
 from firstbyte.leaks.rules import (
@@ -54,9 +54,7 @@ class Finding:
 Step = Callable[[str], None]
 
 
-def pilot(
-    laboratory: Laboratory, subject: tuple[BackendInfo, Variant]
-) -> tuple[dict[str, SeriesFinding], float]:
+def pilot(laboratory: Laboratory, subject: Chosen) -> tuple[dict[str, SeriesFinding], float]:
     """Noise of every ledger and seconds per scan, from one short process.
 
     Raises EndedBadlyError where the worker does.
@@ -68,7 +66,7 @@ def pilot(
 
 def investigate(
     laboratory: Laboratory,
-    subject: tuple[BackendInfo, Variant],
+    subject: Chosen,
     effort: Effort,
     step: Step = lambda _: None,
     *,
@@ -103,7 +101,7 @@ class _Case:
     def __init__(
         self,
         laboratory: Laboratory,
-        subject: tuple[BackendInfo, Variant],
+        subject: Chosen,
         effort: Effort,
         step: Step,
     ) -> None:

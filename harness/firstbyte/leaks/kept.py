@@ -12,7 +12,7 @@ from firstbyte.contracts import Document, Raw
 from firstbyte.errors import StoreError
 from firstbyte.leaks.investigation import Finding
 from firstbyte.leaks.rules import LeakVerdict
-from firstbyte.model import Run
+from firstbyte.model import Run, Subject
 from firstbyte.whole import write_whole
 from firstbyte.worker.ledgers import RESIDENT
 
@@ -78,7 +78,7 @@ class Kept:
 
 def row(finding: Finding) -> Row:
     """What is shown of a finding."""
-    name = f"{finding.backend}:{finding.variant}"
+    name = str(Subject(finding.backend, finding.variant))
     if finding.verdict is None:
         return Row(name, NOT_RUN, "", "", "", finding.trouble)
     verdict = finding.verdict

@@ -27,7 +27,7 @@ from firstbyte.engine.laboratory import Laboratory
 from firstbyte.errors import HarnessError
 from firstbyte.leaks.corpus import leak_corpus
 from firstbyte.leaks.rules import LeakClass
-from firstbyte.model import Status
+from firstbyte.model import Status, Subject
 from firstbyte.selfcheck.memory.planted import (
     BACKEND,
     PEAK_TOLERANCE_BYTES,
@@ -38,6 +38,7 @@ from firstbyte.selfcheck.memory.planted import (
     Peak,
     compile_faults,
     make_findable,
+    planted_subject,
 )
 from firstbyte.selfcheck.memory.trials import Trial, trials
 from firstbyte.visibility.certificates import certificate
@@ -185,7 +186,7 @@ def self_check(repetitions: int, say: Say, *, resume: bool = False) -> Certifica
     peaks = tuple(one for peak in PEAKS for one in _peaks(laboratory, peak, say))
     sampler = _sampler_cost(laboratory, say)
     tried = list(trials(laboratory, repetitions, journal, say))
-    clean = [one for one in tried if not one.subject.startswith(f"{BACKEND}:")]
+    clean = [one for one in tried if Subject.parse(one.subject).backend != BACKEND]
     return Certificate(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         host=environment.host(),
@@ -203,7 +204,7 @@ def self_check(repetitions: int, say: Say, *, resume: bool = False) -> Certifica
 
 def _sight(laboratory: Laboratory, variant: str, say: Say) -> str:
     say(f"visibility: {variant}")
-    subject = laboratory.subject(f"{BACKEND}:{variant}")
+    subject = laboratory.subject(planted_subject(variant))
     record = laboratory.measure(subject, Purpose.VISIBILITY, "heap")
     _must_be_good(record.status, variant, record.reason)
     return certificate(record.samples[0].values).sight("heap_bytes").value
@@ -220,7 +221,7 @@ def _peaks(laboratory: Laboratory, peak: Peak, say: Say) -> list[PeakResult]:
         values = []
         for variant in ("clean", peak.variant):
             record = laboratory.measure(
-                laboratory.subject(f"{BACKEND}:{variant}"), Purpose.WHOLE_SCAN, instrument
+                laboratory.subject(planted_subject(variant)), Purpose.WHOLE_SCAN, instrument
             )
             _must_be_good(record.status, variant, record.reason)
             values.append(record.samples[0].values)
@@ -237,7 +238,7 @@ def _sampler_cost(laboratory: Laboratory, say: Say) -> SamplerCost:
     for number in range(SAMPLER_PAIRS):
         # The order alternates, so that a drift of the machine favours neither.
         for instrument in list(seen)[:: -1 if number % 2 else 1]:
-            subject = laboratory.subject(f"{BACKEND}:clean")
+            subject = laboratory.subject(planted_subject("clean"))
             record = laboratory.measure(subject, Purpose.WHOLE_SCAN, instrument)
             _must_be_good(record.status, "clean", record.reason)
             seen[instrument].append(record.samples[0].values["cpu_ns"])
@@ -245,7 +246,7 @@ def _sampler_cost(laboratory: Laboratory, say: Say) -> SamplerCost:
 
 
 def _truth(variant: str, expected: LeakClass, tried: Sequence[Trial]) -> TruthResult:
-    own = [one for one in tried if one.subject == f"{BACKEND}:{variant}"]
+    own = [one for one in tried if one.subject == planted_subject(variant)]
     detectable: dict[str, float] = {}
     for trial in own:
         for ledger, size in trial.detectable_bytes.items():

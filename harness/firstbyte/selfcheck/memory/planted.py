@@ -13,6 +13,7 @@ from firstbyte.api import Unsupported
 from firstbyte.engine import registry
 from firstbyte.errors import HarnessError
 from firstbyte.leaks.rules import LeakClass
+from firstbyte.model import Subject
 from firstbyte.plugins import PACKAGE, mount
 from firstbyte.visibility.rule import Sight
 
@@ -69,6 +70,11 @@ PEAKS = (Peak("peak", 64 << 20, in_heap=True), Peak("peak_bundled", 64 << 20, in
 """Held for 10 ms in the middle of one scan."""
 PEAK_TOLERANCE_BYTES = 1e6
 PEAK_TOLERANCE_SHARE = 0.02
+
+
+def planted_subject(variant: str) -> str:
+    """`backend:variant` of a planted fault."""
+    return str(Subject(BACKEND, variant))
 
 
 def make_findable() -> None:

@@ -13,10 +13,11 @@ from operator import itemgetter
 
 from firstbyte.engine.journal import Journal
 from firstbyte.engine.laboratory import Laboratory
+from firstbyte.engine.registry import Chosen
 from firstbyte.errors import HarnessError
 from firstbyte.leaks.effort import Effort
 from firstbyte.leaks.investigation import investigate
-from firstbyte.selfcheck.memory.planted import BACKEND, HARDEST, TRUTHS
+from firstbyte.selfcheck.memory.planted import BACKEND, HARDEST, TRUTHS, planted_subject
 
 Say = Callable[[str], None]
 
@@ -61,12 +62,12 @@ def planned_repetitions(laboratory: Laboratory, repetitions: int) -> dict[str, i
     The smallest planted leaks `repetitions` times, the other faults a sixth as often. Installed
     backends two thirds as often: there are many, and together they are the negatives.
     """
-    hardest = {f"{BACKEND}:{variant}" for variant in HARDEST}
-    planted = {
+    hardest = {planted_subject(variant) for variant in HARDEST}
+    made_up = {
         subject: repetitions if subject in hardest else ceil(repetitions / 6)
         for subject in _planted()
     }
-    return planted | {subject: ceil(2 * repetitions / 3) for subject in _installed(laboratory)}
+    return made_up | {subject: ceil(2 * repetitions / 3) for subject in _installed(laboratory)}
 
 
 def _try(laboratory: Laboratory, subject: str, number: int) -> Trial:
@@ -82,12 +83,12 @@ def _try(laboratory: Laboratory, subject: str, number: int) -> Trial:
 
 
 def _planted() -> list[str]:
-    return [f"{BACKEND}:{variant}" for variant in TRUTHS]
+    return [planted_subject(variant) for variant in TRUTHS]
 
 
 def _installed(laboratory: Laboratory) -> list[str]:
     return [
-        f"{backend.name}:{variant.name}"
+        str(Chosen(backend, variant).subject)
         for backend in laboratory.catalogue.backends.values()
         if backend.name != BACKEND and not backend.unavailable
         for variant in backend.variants
