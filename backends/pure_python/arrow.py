@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from firstbyte.api import Unsupported
 
-from .reader import Batch
+from .batch import Batch
 from .schema import (
     BOOLEAN,
     DOUBLE,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from firstbyte.errors import UnknownNameError
 
 from .assembly import assemble, nothing
+from .batch import Batch
 from .column import ColumnReader
 from .errors import CorruptParquetError, MalformedError
 from .footer import Footer, RowGroupMeta, read_footer
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
     import pyarrow
 
 Take = Callable[[int], list[Any]]
-
-
-class Batch(NamedTuple):
-    """`num_rows` rows: column name -> list of Python values, in the order of the schema."""
-
-    num_rows: int
-    columns: dict[str, list[Any]]
 
 
 class PureReader:

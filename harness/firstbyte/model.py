@@ -6,6 +6,7 @@ A worker imports this module before it imports a backend, so nothing here may im
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -187,6 +188,11 @@ class Run:
     finished: str = ""
     plan_fingerprint: str = ""
     schema: int = SCHEMA_VERSION
+
+    @property
+    def command(self) -> str:
+        """The command line that made the run, quoted so that it can be pasted into a shell."""
+        return shlex.join(self.argv)
 
 
 def cell_from_dict(raw: Mapping[str, Any]) -> Cell:

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from firstbyte.corpora import manifest as manifests
 from firstbyte.corpora.catalogue import find, resolve
+from firstbyte.corpora.verify import verify
 from firstbyte.errors import CorpusError
 
 AWKWARD = pa.table(
@@ -45,7 +45,7 @@ def test_any_schema_and_groups_without_rows(tmp_path: Path) -> None:
     assert manifest.columns == tuple(AWKWARD.column_names)
     assert manifest.text_column == "a.b"
     assert [shard.first_value for shard in manifest.shards] == [None, ""]
-    assert manifests.verify(manifest) == []
+    assert verify(manifest) == []
     for path, (content, stat) in before.items():
         assert path.read_bytes() == content
         assert path.stat().st_mtime_ns == stat.st_mtime_ns
@@ -74,7 +74,7 @@ def test_a_description_is_kept_until_a_file_changes(tmp_path: Path) -> None:
     # What was recorded still finds the change; asking for the corpus again describes it anew.
     recorded = find(spec, cache)
     assert recorded == first
-    assert "size differs" in manifests.verify(recorded)[0]
+    assert "size differs" in verify(recorded)[0]
     assert resolve(spec, cache).rows == 6
     write(tmp_path / "2.parquet", AWKWARD)
     assert resolve(spec, cache).rows == 9

@@ -14,6 +14,7 @@ from firstbyte.corpora import manifest as manifests
 from firstbyte.corpora import shards
 from firstbyte.corpora.digest import DIGEST_VERSION
 from firstbyte.corpora.manifest import Column, Manifest
+from firstbyte.corpora.verify import verify
 from firstbyte.errors import CorpusError
 
 
@@ -50,7 +51,7 @@ def test_round_trip(tmp_path: Path, table: pa.Table) -> None:
     assert loaded.bytes == sum(path.stat().st_size for path in loaded.paths)
     assert loaded.shards[0].first_value == "été 0000"
     assert [path.name for path in tmp_path.glob("manifest*")] == ["manifest.json"]
-    assert manifests.verify(loaded) == []
+    assert verify(loaded) == []
 
 
 def test_every_flipped_byte_is_found(tmp_path: Path, table: pa.Table) -> None:
@@ -61,7 +62,7 @@ def test_every_flipped_byte_is_found(tmp_path: Path, table: pa.Table) -> None:
         damaged = bytearray(whole)
         damaged[position] ^= 1
         path.write_bytes(damaged)
-        found = manifests.verify(made)
+        found = verify(made)
         assert found[0].startswith("mt: 0.parquet: sha256 differs, expected ")
         assert all("\n" not in problem for problem in found)
 
@@ -70,7 +71,7 @@ def test_the_damaged_column_is_named(tmp_path: Path, table: pa.Table) -> None:
     made = make(tmp_path, table)
     path = made.paths[0]
     path.write_bytes(path.read_bytes().replace("été 0042".encode(), "été 0043".encode()))
-    found = manifests.verify(made)
+    found = verify(made)
     assert len(found) == 2
     assert "column 'text': content differs" in found[1]
 
@@ -82,7 +83,7 @@ def test_an_unreadable_column_is_named(tmp_path: Path, table: pa.Table) -> None:
     content = bytearray(path.read_bytes())
     content[start : start + 4] = b"\xff\xff\xff\xff"
     path.write_bytes(content)
-    found = manifests.verify(made)
+    found = verify(made)
     assert "cannot be read as Parquet" in found[1]
     assert [line for line in found if "column 'text': " in line]
     assert not [line for line in found if "column 'n'" in line]
@@ -93,7 +94,7 @@ def test_a_digest_that_lies_is_found(tmp_path: Path, table: pa.Table) -> None:
     made = make(tmp_path, table)
     entry = made.shards[0]
     wrong = replace(entry, digests=dict(entry.digests) | {"n": "0" * 32}, rows=99, first_value="x")
-    found = manifests.verify(replace(made, shards=(wrong,)))
+    found = verify(replace(made, shards=(wrong,)))
     assert [problem.partition(", ")[0] for problem in found] == [
         "mt: 0.parquet: row count differs",
         "mt: 0.parquet: column 'n': content differs",
@@ -105,14 +106,14 @@ def test_missing_and_cut_files_are_found(tmp_path: Path, table: pa.Table) -> Non
     made = make(tmp_path, table, table)
     made.paths[0].unlink()
     made.paths[1].write_bytes(made.paths[1].read_bytes()[:-1])
-    found = manifests.verify(made)
+    found = verify(made)
     assert found[0] == "mt: 0.parquet: cannot be read: No such file or directory"
     assert "1.parquet: size differs" in found[1]
 
 
 def test_digests_of_another_version_are_not_compared(tmp_path: Path, table: pa.Table) -> None:
     made = replace(make(tmp_path, table), digest_version=0)
-    assert "digests of version 0" in manifests.verify(made)[0]
+    assert "digests of version 0" in verify(made)[0]
 
 
 @pytest.mark.parametrize(

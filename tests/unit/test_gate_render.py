@@ -8,12 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from firstbyte.gate.outputs.junit import JUnitGate
+from firstbyte.gate.outputs.markdown import MarkdownGate
+from firstbyte.gate.outputs.rows import HEADINGS, rows
 from firstbyte.gate.result import EXIT_CODES, GateResult
-from firstbyte.gate.rows import HEADINGS, rows
 from firstbyte.gate.trials import Finding, Outcome
 from firstbyte.gate.verdicts import Verdict
-from firstbyte.render.junit import JUnitGate
-from firstbyte.render.markdown import MarkdownGate
 
 SLOWER = Verdict(
     "full_scan/pyarrow:dataset/mt",

@@ -32,7 +32,8 @@ from firstbyte.selfcheck.gate.certificate import (
     Condition,
     MetricPower,
     PlantedResult,
-    certificate_text,
+    certificate_path,
+    in_words,
     load_certificate,
 )
 from firstbyte.selfcheck.gate.check import SelfCheck, Tried
@@ -66,16 +67,19 @@ CERTIFICATE = Certificate(
 )
 
 
-def test_a_certificate_survives_the_disk_and_is_shown_for_its_host(tmp_path: Path) -> None:
-    path = tmp_path / "selfcheck" / "gate.json"
-    assert certificate_text(path) == NOT_SELF_CHECKED
+def test_a_certificate_survives_the_disk_and_is_shown_for_its_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRSTBYTE_RESULTS", str(tmp_path))
+    path = certificate_path()
+    assert in_words() == NOT_SELF_CHECKED
     CERTIFICATE.save(path)
     assert load_certificate(path) == CERTIFICATE
-    text = certificate_text(path)
+    text = in_words()
     assert "as it is: 0 false alarms in 20,000 simulated gates of 43 metrics" in text
     assert "+5% found in at least 91.0%" in text, "the worst metric counts"
     replace(CERTIFICATE, host={**host(), "machine": "pdp11"}).save(path)
-    assert "of another host" in certificate_text(path)
+    assert "of another host" in in_words()
     for damaged in (
         {"powers": []},
         {"schema": 3, "powers": []},
@@ -83,7 +87,7 @@ def test_a_certificate_survives_the_disk_and_is_shown_for_its_host(tmp_path: Pat
     ):
         path.write_text(json.dumps(damaged))
         with pytest.raises(HarnessError, match=r"cannot read .*gate\.json: .*; remove it and run"):
-            certificate_text(path)
+            in_words()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from test_gate_render import RESULT
 
-from firstbyte.gate.table import GateTable
+from firstbyte.gate.outputs.terminal import GateTable
 
 
 @pytest.mark.parametrize("width", [80, 100, 240])

@@ -15,7 +15,7 @@ from firstbyte.gate import baselines
 from firstbyte.leaks import kept
 from firstbyte.leaks.investigation import Finding
 from firstbyte.selfcheck.gate import certificate as gate
-from firstbyte.selfcheck.memory import check as memory
+from firstbyte.selfcheck.memory import certificate as memory
 
 RESULTS = Path(__file__).parents[2] / "results"
 PUBLISHED: dict[str, tuple[Document[Any], str]] = {

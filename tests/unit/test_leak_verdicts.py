@@ -16,7 +16,7 @@ from firstbyte.leaks.rules import LeakClass, LeakVerdict
 from firstbyte.leaks.stacks import LeakingStack
 from firstbyte.render.html import render
 from firstbyte.selfcheck import of_host as selfchecks
-from firstbyte.selfcheck.memory import check as selfcheck
+from firstbyte.selfcheck.memory import certificate as selfcheck
 
 LEAK = Finding(
     "pyarrow",
@@ -77,7 +77,6 @@ def test_the_report_shows_verdicts_and_self_checks(
 
 def test_self_checks_are_of_the_runs_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FIRSTBYTE_RESULTS", str(tmp_path))
-    monkeypatch.setattr(selfchecks, "certificate_path", lambda: tmp_path / "gate.json")
     made = selfcheck.Certificate(
         made="2026-06-01T10:00:00+00:00",
         host=host(),

@@ -14,6 +14,7 @@ from firstbyte.engine.journal import Journal
 from firstbyte.engine.laboratory import Laboratory
 from firstbyte.errors import HarnessError
 from firstbyte.leaks.rules import LeakClass
+from firstbyte.selfcheck.memory import certificate as certificates
 from firstbyte.selfcheck.memory import check as selfcheck
 from firstbyte.selfcheck.memory import trials as module
 from firstbyte.selfcheck.memory.planted import TRUTHS
@@ -104,8 +105,8 @@ def test_what_was_said_of_a_truth_survives_the_disk(
     ]
     truth = selfcheck._truth("clean", LeakClass.CLEAN, tried)
     assert (truth.right, truth.runs, truth.detectable_bytes) == (1, 2, {"rss": 3.0})
-    sampler = selfcheck.SamplerCost((1.0,), (1.0,))
-    made = selfcheck.Certificate("2026-06-01", {}, (truth,), (), {}, sampler, 0, ())
-    selfcheck.save(made)
-    assert selfcheck.load() == made
+    sampler = certificates.SamplerCost((1.0,), (1.0,))
+    made = certificates.Certificate("2026-06-01", {}, (truth,), (), {}, sampler, 0, ())
+    certificates.save(made)
+    assert certificates.load() == made
     assert made.wrong_leaks == (1, 2)

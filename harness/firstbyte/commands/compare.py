@@ -112,7 +112,7 @@ def _print_rows(console: Console, rows: Sequence[Comparison]) -> None:
 
 
 def _line(row: Comparison) -> str:
-    from firstbyte.render.units import title, unit_for
+    from firstbyte.units import title, unit_for
 
     unit = unit_for(row.metric, [row.before, row.after])
     figures = (f"{unit.text(value)} {unit.symbol}" for value in (row.before, row.after))

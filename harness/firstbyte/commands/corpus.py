@@ -103,14 +103,14 @@ def verify(spec: str | None, **options: str | None) -> None:
 
     Ends with exit code 0 when all is as recorded, and 3 with one line for each problem.
     """
-    from firstbyte.corpora import manifest
+    from firstbyte.corpora import verify as verification
 
     problems: list[str] = []
     with _progress_bar() as progress:
         for load in _recorded(spec, options):
             try:
                 recorded = load()
-                found = manifest.verify(recorded, progress)
+                found = verification.verify(recorded, progress)
             except CorpusError as error:
                 problems.append(str(error))
                 continue

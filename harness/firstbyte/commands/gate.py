@@ -144,7 +144,8 @@ def command(
             return
     else:
         from firstbyte.gate.sides import WORKING_TREE
-        from firstbyte.gate.workshop import Comparison, certificate, paired_gate
+        from firstbyte.gate.workshop import Comparison, paired_gate
+        from firstbyte.selfcheck.gate import certificate
 
         with paired_gate(
             Comparison(base, head or WORKING_TREE, base_env, head_env, reuse_environment),
@@ -153,7 +154,7 @@ def command(
             say=say,
             budget_seconds=parse_seconds(budget) if budget else None,
         ) as gate:
-            gate.certificate = certificate()
+            gate.certificate = certificate.in_words()
             result = gate.run()
     _report(result, markdown, junit, json_file)
     if accept_inconclusive and result.outcome is Outcome.INCONCLUSIVE:
@@ -175,9 +176,9 @@ def _report(
 ) -> None:
     from rich.console import Console
 
-    from firstbyte.gate.table import GateTable
-    from firstbyte.render.junit import JUnitGate
-    from firstbyte.render.markdown import MarkdownGate
+    from firstbyte.gate.outputs.junit import JUnitGate
+    from firstbyte.gate.outputs.markdown import MarkdownGate
+    from firstbyte.gate.outputs.terminal import GateTable
 
     console = Console()
     console.print(GateTable(result).render(console))

@@ -62,6 +62,7 @@ def command(
     from firstbyte.leaks import check as leak_run
     from firstbyte.leaks import kept as verdicts
     from firstbyte.leaks.rules import LeakClass
+    from firstbyte.leaks.terminal import table
     from firstbyte.sizes import parse_bytes
 
     folder = results or places.results()
@@ -74,7 +75,7 @@ def command(
         return
     run = leak_run.start(check, folder, neighbour)
     findings = list(leak_run.investigate_all(run, efforts, _say))
-    Console().print(leak_run.table([verdicts.row(finding) for finding in findings]))
+    Console().print(table([verdicts.row(finding) for finding in findings]))
     click.echo(f"records: {leak_run.finish(run)}")
     unsettled = (LeakClass.LEAK, LeakClass.INCONCLUSIVE)
     if any(one.verdict is None or one.verdict.outcome in unsettled for one in findings):

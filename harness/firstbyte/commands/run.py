@@ -70,7 +70,7 @@ def _warn(line: str) -> None:
 
 
 def _print_plan(workshop: Session, estimates: Sequence[float | None]) -> None:
-    from firstbyte.render.units import duration
+    from firstbyte.units import duration
 
     for planned, seconds in zip(workshop.plan.cells, estimates, strict=True):
         cell = planned.cell

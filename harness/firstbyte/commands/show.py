@@ -74,8 +74,8 @@ def command(
 
     from rich.console import Console
 
-    from firstbyte.leaks import check as leak_run
     from firstbyte.leaks import kept as verdicts
+    from firstbyte.leaks.terminal import table
     from firstbyte.render.terminal import summary
 
     def columns(of_run: RunView, name: str) -> list[Metric]:
@@ -86,7 +86,7 @@ def command(
     if against is None:
         Console().print(summary(of, chosen, catalogue, metrics=columns))
         if leaks := verdicts.read(folder):
-            Console().print(leak_run.table(leaks.rows))
+            Console().print(table(leaks.rows))
         return
 
     from firstbyte.render.scoreboard import draw, scoreboard

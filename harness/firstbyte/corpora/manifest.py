@@ -1,7 +1,4 @@
-"""What a corpus consists of, as JSON beside it: rows, bytes and digests, and how it was made.
-
-`verify` reads the shards; nothing else does.
-"""
+"""What a corpus consists of, as JSON beside it: rows, bytes and digests, and how it was made."""
 
 from __future__ import annotations
 
@@ -13,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from firstbyte.contracts import Document
-from firstbyte.corpora.progress import Progress, silent
 from firstbyte.errors import CorpusError
 
 MANIFEST_NAME = "manifest.json"
@@ -155,22 +151,3 @@ def load(folder: Path) -> Manifest:
 def _stored_fields(made: Manifest | Stored) -> dict[str, Any]:
     """What a manifest and its file have in common, by name."""
     return {one.name: getattr(made, one.name) for one in fields(Manifest) if one.name != "folder"}
-
-
-def verify(manifest: Manifest, progress: Progress = silent) -> list[str]:
-    """Compare every shard with the manifest: size and sha256 of the file, then its content.
-
-    Returns one line per problem, naming the shard and, where it can be told, the column.
-    """
-    from firstbyte.corpora import shards
-    from firstbyte.corpora.digest import DIGEST_VERSION
-
-    if manifest.digest_version != DIGEST_VERSION:
-        problem = f"digests of version {manifest.digest_version}, this is {DIGEST_VERSION}"
-        return [f"{manifest.spec}: {problem}; remove {manifest.folder} and build it again"]
-    found = []
-    for index, shard in enumerate(manifest.shards):
-        progress(f"verifying {manifest.spec}", index / len(manifest.shards))
-        problems = shards.problems(manifest.path(shard), shard, manifest.text_column)
-        found += [f"{manifest.spec}: {shard.path}: {problem}" for problem in problems]
-    return found

@@ -30,8 +30,6 @@ from firstbyte.gate.policy import Policy
 from firstbyte.gate.run import GateRun
 from firstbyte.gate.sides import Installer, Side, SideError, Source
 from firstbyte.model import Environment
-from firstbyte.selfcheck.gate.certificate import certificate_text
-from firstbyte.selfcheck.gate.check import SelfCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ def memory_gate(
     manifest = resolve(baseline.corpus)
     require_comparable(baseline, manifest)
     chosen = cases(discover(), policy, manifest, {Kind.SIZE})
-    live = LiveSide(_here(), manifest, _prepared(), policy.environment)
+    live = LiveSide(this_program(), manifest, prepared(), policy.environment)
     run = GateRun(
         StoredSide(baseline, label), live, chosen, metrics, policy, say=say, same_versions=True
     )
@@ -138,25 +136,8 @@ def new_baseline(policy: Policy, say: Callable[[str], None]) -> Baseline:
     """Sizes of this program as it is now."""
     manifest = resolve(policy.corpus or DEFAULT_CORPUS)
     chosen = cases(discover(), policy, manifest, {Kind.SIZE})
-    live = LiveSide(_here(), manifest, _prepared(), policy.environment)
+    live = LiveSide(this_program(), manifest, prepared(), policy.environment)
     return measure(live, chosen, memory_metrics(policy.metrics), manifest, say)
-
-
-def self_check(policy: Policy, say: Callable[[str], None]) -> SelfCheck:
-    """The gate's check of itself, with this program on both sides."""
-    manifest = resolve(policy.corpus or DEFAULT_CORPUS)
-    chosen = cases(discover(), policy, manifest, set(Kind))
-    return SelfCheck(_here(), manifest, _prepared(), chosen, policy, say)
-
-
-def certificate_path() -> Path:
-    """Where the self-check of this host is kept."""
-    return places.results() / "selfcheck" / "gate.json"
-
-
-def certificate() -> str:
-    """What the self-check of this host says, for the foot of a result."""
-    return certificate_text(certificate_path())
 
 
 def default_baseline() -> Path:
@@ -164,11 +145,12 @@ def default_baseline() -> Path:
     return places.results() / "baselines" / file_name()
 
 
-def _prepared() -> Path:
+def prepared() -> Path:
+    """Where the corpora of gates of this program are kept as its backends want them."""
     return places.cache() / "gate" / "prepared"
 
 
-def _here() -> Side:
+def this_program() -> Side:
     """The running program as a side."""
     roots = (plugins.own_root(), *plugin_roots())
     return Side(

@@ -1,4 +1,4 @@
-"""One `firstbyte leaks`: which backends, at what cost, into which run folder, and the table."""
+"""One `firstbyte leaks`: which backends, at what cost, and into which run folder."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from firstbyte import places
 from firstbyte.corpora.catalogue import resolve
@@ -24,13 +20,9 @@ from firstbyte.leaks import kept as verdicts
 from firstbyte.leaks.corpus import leak_corpus
 from firstbyte.leaks.effort import Effort, cost_seconds, effort_for
 from firstbyte.leaks.investigation import EndedBadlyError, Finding, investigate, pilot
-from firstbyte.leaks.kept import LEGEND, NOT_RUN, Row
-from firstbyte.render import provenance
-from firstbyte.render.units import duration
+from firstbyte.units import duration
 
 Say = Callable[[str], None]
-
-_STYLES = {"LEAK": "bold red", NOT_RUN: "bold red", "CLEAN": "green"}
 
 
 @dataclass
@@ -133,7 +125,7 @@ def investigate_all(run: LeakRun, efforts: Sequence[Planned], say: Say) -> Itera
         finding = investigate(run.laboratory, subject, one.effort, partial(_say_of, name, say))
         run.findings.append(_with_picture(finding, run.run.folder.path))
         for folder in run.folders:
-            verdicts.write(folder, run.run.run, provenance.command(run.run.run), run.findings)
+            verdicts.write(folder, run.run.run, run.run.run.command, run.findings)
         yield run.findings[-1]
 
 
@@ -141,18 +133,6 @@ def finish(run: LeakRun) -> Path:
     """Seal the run folder and return its path."""
     run.run.seal()
     return run.run.folder.path
-
-
-def table(rows: Sequence[Row]) -> Group:
-    """The verdicts as the terminal shows them: a table, and below it why."""
-    made = Table(
-        "backend", "verdict", "B per scan", "scans", "would have seen", title="leak or not"
-    )
-    for one in rows:
-        outcome = Text(one.outcome, style=_STYLES.get(one.outcome, "bold yellow"))
-        made.add_row(Text(one.subject), outcome, one.slope, one.scans, one.would_have_seen)
-    reasons = [Text(f"{one.subject}: {one.reason}") for one in rows]
-    return Group(made, *reasons, Text(LEGEND, style="dim"))
 
 
 def _with_picture(finding: Finding, folder: Path) -> Finding:

@@ -22,7 +22,7 @@ from firstbyte.analysis.frames import params_text
 from firstbyte.api import Metric
 from firstbyte.errors import HarnessError, UnknownNameError
 from firstbyte.render.tables import NOT_RUN, Column, Figure, RunView
-from firstbyte.render.units import title
+from firstbyte.units import title
 
 
 @dataclass(frozen=True, slots=True)

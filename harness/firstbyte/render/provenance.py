@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ def how_obtained(run: Run, records: Iterable[Record]) -> list[tuple[str, str]]:
         if version not in (known := versions.setdefault(name, [])):
             known.append(version)
     lines = [
-        ("command", command(run)),
+        ("command", run.command),
         ("run", f"{run.run_id}, profile {run.profile}"),
         ("started", run.started),
         ("finished", run.finished or "not finished"),
@@ -39,11 +38,6 @@ def how_obtained(run: Run, records: Iterable[Record]) -> list[tuple[str, str]]:
 def brief(values: Mapping[str, Any]) -> str:
     """The top level of a mapping as one line; what is nested or empty is left out."""
     return flat({k: v for k, v in values.items() if v != "" and not isinstance(v, Mapping)})
-
-
-def command(run: Run) -> str:
-    """The command line that made the run, quoted so that it can be pasted into a shell."""
-    return shlex.join(run.argv)
 
 
 def flat(values: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from firstbyte.model import Record, Run
 from firstbyte.render import provenance
 from firstbyte.render.headline import Headline, Spec, headline, parse
 from firstbyte.render.tables import Figure, Problem, RunView
-from firstbyte.render.units import DECIMAL_NOTE, number
+from firstbyte.units import DECIMAL_NOTE, number
 
 _BEGIN = re.compile(r"<!--\s*headline:begin(?P<spec>.*?)-->\n?", re.DOTALL)
 _END = "<!-- headline:end -->"

@@ -24,7 +24,7 @@ from firstbyte.engine.registry import ALL_CORES, Variant
 from firstbyte.errors import UnknownNameError
 from firstbyte.model import Cell
 from firstbyte.render.tables import Column, Figure, RunView
-from firstbyte.render.units import DECIMAL_NOTE, Unit, number, unit_for
+from firstbyte.units import DECIMAL_NOTE, Unit, number, unit_for
 
 SCAN = "full_scan"
 FLOOR = "codec_floor"

@@ -15,7 +15,7 @@ from firstbyte.analysis import frames
 from firstbyte.api import Metric
 from firstbyte.engine.registry import Catalogue
 from firstbyte.model import Cell, Param, Record, Status
-from firstbyte.render.units import Unit, title, unit_for
+from firstbyte.units import Unit, title, unit_for
 from firstbyte.visibility.withholding import withhold
 
 NOT_RUN = "not run"

@@ -23,7 +23,7 @@ from firstbyte.engine.registry import Catalogue
 from firstbyte.model import Cell, Record, Run, Status
 from firstbyte.render import provenance
 from firstbyte.render.tables import Column, Figure, Problem, RunView, Table
-from firstbyte.render.units import DECIMAL_NOTE, duration
+from firstbyte.units import DECIMAL_NOTE, duration
 
 _BEST = "bold green"
 _FAILED = "bold red"

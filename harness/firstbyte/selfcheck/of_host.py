@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from firstbyte.engine.fingerprint import differences
-from firstbyte.gate.workshop import certificate_path
-from firstbyte.selfcheck.gate.certificate import certificate_text
-from firstbyte.selfcheck.memory import check as memory
+from firstbyte.selfcheck.gate import certificate as gate
+from firstbyte.selfcheck.memory import certificate as memory
 
 
 def of_host(host: Mapping[str, Any]) -> tuple[str, ...]:
@@ -16,7 +15,7 @@ def of_host(host: Mapping[str, Any]) -> tuple[str, ...]:
 
     Raises HarnessError for a damaged one.
     """
-    return (_memory(host), f"gate: {certificate_text(certificate_path(), of=host)}")
+    return (_memory(host), f"gate: {gate.in_words(host)}")
 
 
 def _memory(host: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from firstbyte.api import Metric
 from firstbyte.model import Cell, Param
 from firstbyte.render.html import plots
 from firstbyte.render.tables import WITHHELD, RunView
-from firstbyte.render.units import title, unit_for
+from firstbyte.units import title, unit_for
 
 WHOLES = {
     "first_byte_ns": (

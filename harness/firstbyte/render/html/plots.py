@@ -27,7 +27,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from firstbyte.render.units import Unit, number
+from firstbyte.units import Unit, number
 
 OKABE_ITO = (
     "#0072B2",

@@ -20,7 +20,7 @@ from firstbyte.model import Record, Run, Status
 from firstbyte.render import provenance
 from firstbyte.render.html.figures import Drawing, colours, drawings
 from firstbyte.render.tables import Problem, RunView, Table
-from firstbyte.render.units import DECIMAL_NOTE
+from firstbyte.units import DECIMAL_NOTE
 
 _SETTINGS_IN_SUMMARY = 4
 """A scenario with more settings of its parameters has its figures in its own section only."""
@@ -85,8 +85,8 @@ def render(
     sections = [_section(view, scenario) for scenario in view.scenarios()]
     return template.render(
         run=run,
-        made_by=provenance.command(run) if made_by is None else made_by,
-        command=provenance.command(run),
+        made_by=run.command if made_by is None else made_by,
+        command=run.command,
         style=Markup(environment.get_template("style.css").render()),
         summaries=_summaries(view),
         beyond_summary=[name for name in view.scenarios() if not _in_summary(view, name)],

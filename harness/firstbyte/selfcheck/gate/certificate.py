@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from firstbyte import places
 from firstbyte.contracts import Document
 from firstbyte.engine.fingerprint import differences, host
 from firstbyte.errors import HarnessError
@@ -145,12 +146,17 @@ def load_certificate(path: Path) -> Certificate | None:
     return DOCUMENT.read(path) if path.exists() else None
 
 
-def certificate_text(path: Path, of: Mapping[str, Any] | None = None) -> str:
+def certificate_path() -> Path:
+    """Where the gate's certificate of this host is kept."""
+    return places.results() / "selfcheck" / "gate.json"
+
+
+def in_words(of: Mapping[str, Any] | None = None) -> str:
     """The line for a gate's result: what the self-check on a host said, or that there is none.
 
     The host is this one unless `of` names another. Raises HarnessError for a damaged certificate.
     """
-    certificate = load_certificate(path)
+    certificate = load_certificate(certificate_path())
     if certificate is None:
         return NOT_SELF_CHECKED
     if differing := differences(certificate.host, host() if of is None else of):

@@ -19,10 +19,12 @@ from statistics import median
 
 import numpy as np
 
+from firstbyte.corpora.catalogue import resolve
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.fingerprint import host
 from firstbyte.engine.journal import Journal
-from firstbyte.gate.cases import INSTRUMENTS, Case
+from firstbyte.engine.registry import discover
+from firstbyte.gate.cases import DEFAULT_CORPUS, INSTRUMENTS, Case, cases
 from firstbyte.gate.metrics import GATED_METRICS, Kind
 from firstbyte.gate.observe import LiveSide
 from firstbyte.gate.policy import Policy
@@ -30,6 +32,7 @@ from firstbyte.gate.run import GateRun
 from firstbyte.gate.sides import Side
 from firstbyte.gate.trials import Figure, Outcome, PairedRule
 from firstbyte.gate.verdicts import Verdict, overall
+from firstbyte.gate.workshop import prepared, this_program
 from firstbyte.selfcheck.gate.busy import busy_cores
 from firstbyte.selfcheck.gate.certificate import Certificate, Condition, MetricPower, PlantedResult
 from firstbyte.selfcheck.gate.planted import SHORTEST_SLEEP_NS, Fault
@@ -302,6 +305,13 @@ class SelfCheck:
                     inconclusive=one.inconclusive.value,
                     pairs=len(differences_),
                 )
+
+
+def self_check(policy: Policy, say: Callable[[str], None]) -> SelfCheck:
+    """The check of this policy's gate, with this program on both sides."""
+    manifest = resolve(policy.corpus or DEFAULT_CORPUS)
+    chosen = cases(discover(), policy, manifest, set(Kind))
+    return SelfCheck(this_program(), manifest, prepared(), chosen, policy, say)
 
 
 def _largest_changes(worse: Sequence[Verdict]) -> list[float]:

@@ -9,7 +9,8 @@ from rich.console import RenderableType
 from firstbyte import places
 from firstbyte.engine.journal import Journal
 from firstbyte.gate.policy import narrowed
-from firstbyte.gate.workshop import certificate_path, self_check
+from firstbyte.selfcheck.gate.certificate import certificate_path
+from firstbyte.selfcheck.gate.check import self_check
 from firstbyte.selfcheck.gate.table import CertificateTable
 
 

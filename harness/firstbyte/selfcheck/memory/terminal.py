@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from firstbyte.selfcheck.memory.check import Certificate, in_words, save, self_check
+from firstbyte.selfcheck.memory.certificate import Certificate, in_words, save
+from firstbyte.selfcheck.memory.check import self_check
 from firstbyte.selfcheck.memory.planted import SIGHTS
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from firstbyte.gate.outputs.rows import HEADINGS, WOULD_SEE, Row, rows
 from firstbyte.gate.result import GateResult
-from firstbyte.gate.rows import HEADINGS, WOULD_SEE, Row, rows
 from firstbyte.gate.trials import Outcome
-from firstbyte.render.units import duration
+from firstbyte.units import duration
 
 _RIGHT = {"base", "head", "change [interval]", "pairs", "would see"}
 

@@ -9,10 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from firstbyte.gate.outputs.rows import HEADINGS, WOULD_SEE, Row, rows
 from firstbyte.gate.result import GateResult
-from firstbyte.gate.rows import HEADINGS, WOULD_SEE, Row, rows
 from firstbyte.gate.trials import Outcome
-from firstbyte.render.units import duration
+from firstbyte.units import duration
 
 _STYLES = {
     Outcome.REGRESSED: "bold red",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from firstbyte.gate.trials import Finding, Outcome
 from firstbyte.gate.verdicts import STATUS_METRIC, Verdict
-from firstbyte.render.units import number, title, unit_for
+from firstbyte.units import number, title, unit_for
 
 HEADINGS = ("case", "metric", "base", "head", "change [interval]", "pairs", "would see", "verdict")
 WOULD_SEE = (

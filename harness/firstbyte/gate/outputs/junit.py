@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
+from firstbyte.gate.outputs.rows import change
 from firstbyte.gate.result import GateResult
-from firstbyte.gate.rows import change
 from firstbyte.gate.trials import Outcome
 from firstbyte.gate.verdicts import Verdict
 
