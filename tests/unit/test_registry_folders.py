@@ -169,8 +169,13 @@ def scenario(root: Path, name: str, text: str = SCENARIO) -> Path:
 WRONG_SCENARIOS = {
     "attribute": (
         SCENARIO.replace("METRICS =", "METRIC ="),
-        "missing METRICS",
+        "nobody reads 'METRIC'; did you mean 'METRICS'?",
     ),
+    "attribute that may be absent": (
+        SCENARIO + "PURPOS = None",
+        "nobody reads 'PURPOS'; did you mean 'PURPOSE'?",
+    ),
+    "missing": (SCENARIO.replace("METRICS =", "OTHER ="), "missing METRICS"),
     "type": (
         SCENARIO.replace('("clock",)', '"clock"'),
         "INSTRUMENTS: expected a list, got 'clock'",
@@ -179,7 +184,7 @@ WRONG_SCENARIOS = {
     "word": (SCENARIO.replace("= ALL", '= "al"'), "expected 'all' or 'extremes', got 'al'"),
     "purpose": (SCENARIO + "\nPURPOSE = 'leak'\n", "PURPOSE: expected 'leaks' or "),
     "metric": (SCENARIO.replace('Metric("wall_ns", "a time")', '"wall_ns"'), "got 'wall_ns'"),
-    "function": (SCENARIO.replace("def derive", "def drive"), "missing the functions derive"),
+    "function": (SCENARIO.replace("def derive", "def other"), "missing the functions derive"),
     "needs": (SCENARIO.replace('["mode"]', '["mod"]'), "needs({'mode': 'scan'}) fails: KeyError"),
     "syntax": ("def (", "cannot be imported: SyntaxError"),
     "import": ("import no_such_library", "cannot be imported: ModuleNotFoundError"),
@@ -189,7 +194,7 @@ WRONG_SCENARIOS = {
 @pytest.mark.parametrize("kind", WRONG_SCENARIOS)
 def test_a_wrong_scenario_is_refused_in_one_line(plugins: Path, kind: str) -> None:
     text, reason = WRONG_SCENARIOS[kind]
-    path = scenario(plugins, f"wrong_{kind}", text)
+    path = scenario(plugins, f"wrong_{kind.replace(' ', '_')}", text)
     with pytest.raises(PluginError) as caught:
         registry.discover()
     assert str(caught.value).startswith(f"{path}: ")

@@ -13,6 +13,7 @@ from firstbyte.errors import PluginError
 def load(import_name: str, path: Path) -> Instrument:
     """The module in that file. Raises PluginError where it fails or lacks what an instrument has."""
     module = plugin_module.load(import_name, path)
+    plugin_module.refuse_misspelt(module, path, ("Probe", "METRICS", "Observer", "POLL_SECONDS"))
     if not callable(getattr(module, "Probe", None)):
         raise PluginError(f"{path}: missing the class Probe")
     metrics = getattr(module, "METRICS", None)

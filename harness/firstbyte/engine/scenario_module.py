@@ -37,6 +37,7 @@ def load(import_name: str, path: Path) -> Scenario:
     """The module in that file. Raises PluginError where it fails or lacks what a scenario has."""
     module = plugin_module.load(import_name, path)
     names = [one.name for one in fields(Attributes)]
+    plugin_module.refuse_misspelt(module, path, (*names, *FUNCTIONS))
     try:
         conform(
             {name: getattr(module, name) for name in names if hasattr(module, name)}, Attributes
