@@ -8,21 +8,26 @@ from typing import Any
 
 import pyarrow as pa
 
-from .rows import Row
+from .errors import StructureError
+from .rows import Row, field_of
 from .schema import arrow_fields, stored_type
 
 
 def record_batch(rows: Sequence[Row], schema: object, columns: Sequence[str]) -> pa.RecordBatch:
     """The chosen columns of the rows with the types that the file's SCHEMA names.
 
-    Raises DecodeError for a bad schema and `pyarrow.ArrowInvalid` or KeyError for rows unlike it.
+    Raises DecodeError for a bad schema and StructureError for rows unlike it.
     """
     kinds = dict(arrow_fields(schema))
     arrays = []
     for name in columns:
         stored = stored_type(kinds[name])
-        values = pa.array([_plain(row[name]) for row in rows], stored)
-        arrays.append(values if stored == kinds[name] else values.cast(kinds[name]))
+        values = [_plain(field_of(row, name)) for row in rows]
+        try:
+            array = pa.array(values, stored)
+            arrays.append(array if stored == kinds[name] else array.cast(kinds[name]))
+        except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+            raise StructureError(f"field '{name}' is not {kinds[name]}: {error}") from error
     return pa.RecordBatch.from_arrays(
         arrays, schema=pa.schema([(name, kinds[name]) for name in columns])
     )

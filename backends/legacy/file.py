@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import zlib
 from bisect import bisect_right
+from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,12 @@ from .format import (
     unpack_index,
     unpack_trailer,
 )
+from .inflate import inflate
 from .rows import Row, decode_rows
 from .source import FileSource, MemorySource, Source
+
+INFLATE_READ_BYTES = 64 << 10
+"""Compressed bytes that are read and inflated at a time."""
 
 
 class LshdFile:
@@ -108,31 +114,26 @@ class LshdFile:
         """A piece of the compressed bytes of a block. Raises TruncatedError."""
         return self._source.read(self.index[number].file_off + BLOCK.size + offset, length)
 
-    def raw_block(self, number: int, *, check_crc: bool) -> bytes:
-        """A block inflated. Raises DecodeError, StructureError or ChecksumError."""
+    def raw_block(self, number: int) -> Iterator[bytes]:
+        """The content of a block, read and inflated piece by piece.
+
+        Raises DecodeError, StructureError or TruncatedError.
+        """
         header = self.block_header(number)
-        compressed = self.compressed(number, 0, header.comp_len)
-        # Deflate cannot shrink more than 1032:1, so a wilder length is damage and not a request
-        # for gigabytes. (zlib, "Maximum Compression Factor")
-        if header.raw_len > 1032 * header.comp_len:
-            raise StructureError(
-                f"block {number} announces {header.raw_len} bytes from {header.comp_len}"
-            )
-        try:
-            raw = zlib.decompress(compressed, bufsize=max(header.raw_len, 1))
-        except zlib.error as error:
-            raise DecodeError(f"block {number} does not inflate: {error}") from error
-        if len(raw) != header.raw_len:
-            raise StructureError(
-                f"block {number} length differs, expected {header.raw_len}, got {len(raw)}"
-            )
-        if check_crc:
-            expect_crc(f"block {number}", header.crc32, zlib.crc32(raw))
-        return raw
+        offsets = range(0, header.comp_len, INFLATE_READ_BYTES)
+        compressed = (
+            self.compressed(number, at, min(INFLATE_READ_BYTES, header.comp_len - at))
+            for at in offsets
+        )
+        return inflate(compressed, f"block {number}", header.raw_len)
 
     def rows(self, number: int, *, check_crc: bool) -> list[Row]:
-        """All rows of a block. Raises what `raw_block` and `decode_rows` raise."""
-        return decode_rows(self.raw_block(number, check_crc=check_crc), self.index[number].n_rec)
+        """All rows of a block. Raises what `raw_block` and `decode_rows` raise, or ChecksumError."""
+        raw = list(self.raw_block(number))
+        if check_crc:
+            crc = reduce(lambda crc, piece: zlib.crc32(piece, crc), raw, 0)
+            expect_crc(f"block {number}", self.block_header(number).crc32, crc)
+        return decode_rows(raw, self.index[number].n_rec, len(self.names))
 
     def record(self, position: int) -> Row:
         """One record by its number: the format has to inflate and decode the block it is in.
@@ -148,6 +149,9 @@ class LshdFile:
 def _parse_schema(text: bytes) -> tuple[Any, list[str]]:
     try:
         schema = json.loads(text)
-        return schema, [str(name) for name, _ in schema["fields"]]
-    except (ValueError, KeyError, TypeError) as error:
+        names = [name for name, _ in schema["fields"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DecodeError(f"schema is not the expected json: {error!r}") from error
+    if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+        raise DecodeError("schema does not give each field a name of its own")
+    return schema, names

@@ -34,6 +34,9 @@ HEADER_MAGIC = b"LSHD"
 BLOCK_MAGIC = b"BLK1"
 TRAILER_MAGIC = b"LSHE"
 
+_INDEX_OVERHEAD_BYTES = 5
+_INDEX_ENTRY_BYTES = 1 + 3 * 9
+"""The most that msgpack takes for the index, and for the three integers of each block."""
 _HEADER_CRC_AT = 28
 _TRAILER_CRC_AT = 44
 
@@ -141,13 +144,10 @@ def unpack_index(data: bytes, trailer: Trailer, first_block_off: int) -> list[Bl
 
     `first_block_off` is where the schema ends. Raises DecodeError or StructureError.
     """
-    try:
-        rows: Any = msgpack.unpackb(zlib.decompress(data))
-        entries = [BlockEntry(file_off, n_rec, first_rec) for file_off, n_rec, first_rec in rows]
-    except (zlib.error, ValueError, TypeError) as error:
-        raise DecodeError(f"index is not a zlib-compressed msgpack table: {error}") from error
-    if not all(isinstance(cell, int) for row in rows for cell in row):
-        raise DecodeError("index holds something else than integers")
+    if trailer.n_blocks > trailer.index_off // BLOCK.size:
+        raise StructureError(f"{trailer.n_blocks} blocks do not fit {trailer.index_off} bytes")
+    rows = _index_rows(data, _INDEX_OVERHEAD_BYTES + _INDEX_ENTRY_BYTES * trailer.n_blocks)
+    entries = [BlockEntry(*row) for row in rows]
     if len(entries) != trailer.n_blocks:
         raise StructureError(f"block count differs, trailer {trailer.n_blocks}, index {len(rows)}")
     record, offset = 0, first_block_off
@@ -169,6 +169,24 @@ def unpack_index(data: bytes, trailer: Trailer, first_block_off: int) -> list[Bl
     if offset > trailer.index_off:
         raise StructureError(f"last block ends after the index begins at {trailer.index_off}")
     return entries
+
+
+def _index_rows(data: bytes, most_bytes: int) -> list[list[int]]:
+    """The index as stored: three integers a block. Raises DecodeError or StructureError."""
+    stream = zlib.decompressobj()
+    try:
+        raw = stream.decompress(data, most_bytes)
+        if not stream.eof:
+            raise StructureError(f"index inflates to more than {most_bytes} bytes, or is cut off")
+        rows: Any = msgpack.unpackb(raw)
+    except (zlib.error, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise DecodeError(f"index is not a zlib-compressed msgpack table: {error}") from error
+    if not isinstance(rows, list) or not all(
+        isinstance(row, list) and len(row) == 3 and all(type(cell) is int for cell in row)
+        for row in rows
+    ):
+        raise DecodeError("index is not a table of three integers a block")
+    return rows
 
 
 def expect_crc(part: str, stored: int, computed: int) -> None:

@@ -6,19 +6,14 @@ so what was not asked for is decoded all the same, and the consumer takes the fi
 
 from __future__ import annotations
 
-import zlib
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .errors import DecodeError, StructureError
 from .file import LshdFile
-from .rows import Row, check_rows, paused_gc, unpacker
-
-INFLATE_READ_BYTES = 64 << 10
-"""Compressed bytes that R3 reads and inflates at a time."""
+from .rows import Row, check_rows, check_shape, decoding, field_of, paused_gc, unpacker
 
 
 class LshdReader:
@@ -68,11 +63,12 @@ class LshdReader:
         return len(batch)
 
     def first_value(self, batch: list[Row], column: str) -> object:
-        """The stored value; dates and times are stored as integers."""
-        value = batch[0][column]
+        """The stored value; dates and times are stored as integers. Raises StructureError."""
+        value = field_of(batch[0], column)
         return value.tolist() if isinstance(value, array) else value
 
     def canonical(self, batch: list[Row]) -> Any:
+        """The rows in Arrow form. Raises DecodeError or StructureError."""
         from .arrow import record_batch
 
         return record_batch(batch, self._file.schema, self._columns)
@@ -142,27 +138,16 @@ class R3(LshdReader):
 
     def _block_rows(self, number: int) -> Iterator[Row]:
         header = self._file.block_header(number)
-        inflate = zlib.decompressobj()
-        records = unpacker()
-        count = raw_len = 0
-        for offset in range(0, header.comp_len, INFLATE_READ_BYTES):
-            length = min(INFLATE_READ_BYTES, header.comp_len - offset)
-            try:
-                raw = inflate.decompress(self._file.compressed(number, offset, length))
-                raw_len += len(raw)
+        records = unpacker(header.raw_len)
+        count = 0
+        for raw in self._file.raw_block(number):
+            with decoding():
                 records.feed(raw)
-                for row in islice(records, header.n_rec - count):
-                    count += 1
-                    yield row
-            except zlib.error as error:
-                raise DecodeError(f"block {number} does not inflate: {error}") from error
-            except ValueError as error:
-                raise DecodeError(f"block {number} does not hold msgpack: {error}") from error
-        if not inflate.eof or inflate.unused_data or raw_len != header.raw_len:
-            raise StructureError(
-                f"block {number} length differs, expected {header.raw_len}, got {raw_len}"
-            )
-        check_rows(count, header.n_rec, records.tell(), raw_len)
+                rows = list(islice(records, header.n_rec - count))
+            check_shape(rows, len(self._file.names))
+            count += len(rows)
+            yield from rows
+        check_rows(count, header.n_rec, records.tell(), header.raw_len)
 
 
 RUNGS: dict[str, type[LshdReader]] = {"r0": R0, "r1": R1, "r2": R2, "r3": R3}

@@ -6,9 +6,8 @@ import gc
 import sys
 import threading
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from itertools import islice
 from typing import Any
 
@@ -19,29 +18,72 @@ from .format import EXT_INT32_ARRAY
 
 Row = dict[str, Any]
 
-_UNPACK_READ_BYTES = 1 << 20
+
+class _Pieces:
+    """The file that an unpacker reads: a piece a time, so that it holds a window and no second copy."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self._left = iter(pieces)
+
+    def read(self, _size: int) -> bytes:
+        return next(self._left, b"")
 
 
-def unpacker(raw: bytes | None = None) -> Any:
-    """An unpacker over all of `raw`, or one to be fed."""
-    # Through a file the unpacker holds a window of the block and not a second copy of it.
-    stream = None if raw is None else BytesIO(raw)
+def unpacker(raw_len: int, pieces: Sequence[bytes] | None = None) -> Any:
+    """An unpacker over the pieces of a block of `raw_len` bytes, or one to be fed with them.
+
+    Nothing in the block can have more items or bytes than the block has bytes: what claims more is
+    refused before it is allocated.
+    """
+    bound = max(raw_len, 1)
     return msgpack.Unpacker(
-        stream, read_size=_UNPACK_READ_BYTES, max_buffer_size=0, ext_hook=_extension
+        None if pieces is None else _Pieces(pieces),
+        max_buffer_size=0,
+        max_array_len=bound,
+        max_map_len=bound,
+        max_str_len=bound,
+        max_bin_len=bound,
+        max_ext_len=bound,
+        ext_hook=_extension,
     )
 
 
-def decode_rows(raw: bytes, n_rec: int) -> list[Row]:
-    """All rows of a block. Raises DecodeError, or StructureError where it holds another number."""
-    rows: Any = unpacker(raw)
+@contextmanager
+def decoding() -> Iterator[None]:
+    """What msgpack raises for damaged records becomes a DecodeError."""
     try:
-        with paused_gc():
-            # Not one more: a cut record at the end would be counted as used.
-            decoded = list(islice(rows, n_rec))
-    except ValueError as error:
+        yield
+    except (ValueError, OverflowError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise DecodeError(f"block does not hold msgpack records: {error}") from error
-    check_rows(len(decoded), n_rec, rows.tell(), len(raw))
+
+
+def decode_rows(raw: Sequence[bytes], n_rec: int, n_fields: int) -> list[Row]:
+    """All rows of a block that came in pieces.
+
+    Raises DecodeError, or StructureError where it does not hold so many rows of so many fields.
+    """
+    raw_len = sum(map(len, raw))
+    rows: Any = unpacker(raw_len, raw)
+    with decoding(), paused_gc():
+        # Not one more: a cut record at the end would be counted as used.
+        decoded = list(islice(rows, n_rec))
+    check_rows(len(decoded), n_rec, rows.tell(), raw_len)
+    check_shape(decoded, n_fields)
     return decoded
+
+
+def check_shape(rows: Sequence[Row], n_fields: int) -> None:
+    """Raises StructureError for what is no map of so many fields. Their names are looked at when used."""
+    if not {*map(type, rows)} <= {dict} or not {*map(len, rows)} <= {n_fields}:
+        raise StructureError(f"a record is no map of the schema's {n_fields} fields")
+
+
+def field_of(row: Row, name: str) -> Any:
+    """The value of a field. Raises StructureError where the record lacks it."""
+    try:
+        return row[name]
+    except KeyError:
+        raise StructureError(f"a record has no field '{name}', which the schema names") from None
 
 
 def check_rows(count: int, n_rec: int, used_bytes: int, raw_len: int) -> None:

@@ -53,7 +53,7 @@ def arrow_fields(schema: object) -> list[tuple[str, Any]]:
     """Names and Arrow types from the parsed SCHEMA part. Raises DecodeError."""
     try:
         return [(str(name), _parse(kind)) for name, kind in schema["fields"]]  # type: ignore[index]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, pa.ArrowException) as error:
         raise DecodeError(f"schema is not one of lshd: {error!r}") from error
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import struct
+import tracemalloc
 import weakref
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -380,3 +383,179 @@ def test_closing_ends_the_pass_and_the_file(rung: str, tmp_path: Path) -> None:
     with pytest.raises(StopIteration):
         next(reader)
     assert len(list(Path("/proc/self/fd").iterdir())) == open_files
+
+
+def peak_bytes(work: Callable[[], object]) -> int:
+    """The most that Python and msgpack's buffers held at once while it ran, raised or not."""
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(errors.LshdError):
+            work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def bomb(content_bytes: int) -> bytes:
+    return msgpack.packb({"t": "", "ids": msgpack.ExtType(1, bytes(content_bytes))})
+
+
+@RUNG_NAMES
+def test_a_block_that_inflates_to_more_than_it_claims_is_left_alone(
+    rung: str, tmp_path: Path
+) -> None:
+    size = 64 << 20
+    path = save(tmp_path, by_hand([[bomb(size)]], raw_len_change=-size))
+    with pytest.raises(errors.StructureError, match="block 0 length differs"):
+        read_all(rung, path)
+    assert peak_bytes(lambda: read_all(rung, path)) < 4 << 20
+
+
+def resealed(data: bytes, index: bytes, n_blocks: int) -> bytes:
+    """The file with other bytes for its index, and all checksums right."""
+    index_off, _, n_records = struct.unpack_from("<QIQ", data, len(data) - 64)
+    body = data[:index_off] + index
+    tail = struct.pack("<QIQ", index_off, len(index), n_records)
+    tail += hashlib.sha1(body).digest() + struct.pack("<I", n_blocks)
+    return body + tail + struct.pack("<I", zlib.crc32(tail)) + bytes(12) + b"LSHE"
+
+
+@RUNG_NAMES
+@pytest.mark.parametrize("n_blocks", [1, 2**32 - 1])
+def test_an_index_that_inflates_to_more_than_its_blocks_need_is_left_alone(
+    rung: str, n_blocks: int, tmp_path: Path
+) -> None:
+    index = zlib.compress(msgpack.packb([[0, 1, 0]] * (1 << 20)))
+    path = save(tmp_path, resealed(by_hand([RECORDS]), index, n_blocks))
+    with pytest.raises(errors.StructureError):
+        read_all(rung, path)
+    assert peak_bytes(lambda: read_all(rung, path)) < 4 << 20
+
+
+@RUNG_NAMES
+@pytest.mark.parametrize("header", ["dd7fffffff", "df7fffffff", "db7fffffff", "c67fffffff"])
+def test_an_array_that_claims_more_items_than_its_block_has_bytes(
+    rung: str, header: str, tmp_path: Path
+) -> None:
+    """Arrays, maps, texts and bytes of two thousand million: refused before they are allocated."""
+    path = save(tmp_path, by_hand([[bytes.fromhex("82a174") + bytes.fromhex(header)]]))
+    with pytest.raises((errors.DecodeError, errors.StructureError)):
+        read_all(rung, path)
+    assert peak_bytes(lambda: read_all(rung, path)) < 4 << 20
+
+
+ODD_RECORDS: dict[str, Any] = {
+    "a number": 7,
+    "nothing": None,
+    "a list": ["a", []],
+    "too few fields": {"t": "a"},
+    "too many fields": {"t": "a", "ids": None, "more": 1},
+}
+
+
+@RUNG_NAMES
+@pytest.mark.parametrize("odd", ODD_RECORDS)
+def test_records_that_are_no_rows_of_the_schema(rung: str, odd: str, tmp_path: Path) -> None:
+    path = save(tmp_path, by_hand([[*RECORDS, msgpack.packb(ODD_RECORDS[odd])]]))
+    with pytest.raises(errors.StructureError, match="no map of the schema's 2 fields"):
+        read_all(rung, path)
+
+
+@RUNG_NAMES
+def test_a_record_with_a_field_of_another_name(rung: str, tmp_path: Path) -> None:
+    path = save(tmp_path, by_hand([[msgpack.packb({"text": "a", "ids": None})]]))
+    with RUNGS[rung](path, None, 5) as reader:
+        batch = next(reader)
+        with pytest.raises(errors.StructureError, match="no field 't', which the schema names"):
+            reader.first_value(batch, "t")
+        with pytest.raises(errors.StructureError, match="no field 't', which the schema names"):
+            reader.canonical(batch)
+
+
+UNLIKE: dict[str, Any] = {
+    "a number for a text": {"t": 7, "ids": None},
+    "a text for a list": {"t": "a", "ids": "b"},
+    "a map for a text": {"t": {"a": 1}, "ids": None},
+    "a moment": {"t": msgpack.Timestamp(5), "ids": None},
+    "texts in a list of integers": {"t": "a", "ids": ["x"]},
+    "an integer that fits no 32 bits": {"t": "a", "ids": [2**40]},
+}
+
+
+@RUNG_NAMES
+@pytest.mark.parametrize("unlike", UNLIKE)
+def test_values_that_are_not_of_the_schemas_type(rung: str, unlike: str, tmp_path: Path) -> None:
+    path = save(tmp_path, by_hand([[msgpack.packb(UNLIKE[unlike])]]))
+    with RUNGS[rung](path, None, 5) as reader:
+        batch = next(reader)
+        with pytest.raises(errors.StructureError, match=r"^field '(t|ids)' is not "):
+            reader.canonical(batch)
+
+
+ODD_SCHEMAS = {
+    "deep": b"[" * 100_000,
+    "a list": b"[]",
+    "no fields": b"{}",
+    "fields that are a number": b'{"fields": 3}',
+    "a field without a type": b'{"fields": [["t"]]}',
+    "a name that is a number": b'{"fields": [[1, "string"]]}',
+    "one name twice": b'{"fields": [["t", "string"], ["t", "string"]]}',
+    "nothing": b"null",
+}
+
+
+@RUNG_NAMES
+@pytest.mark.parametrize("odd", ODD_SCHEMAS)
+def test_schemas_that_are_none(rung: str, odd: str, tmp_path: Path) -> None:
+    with pytest.raises(errors.DecodeError, match="schema"):
+        read_all(rung, save(tmp_path, by_hand([RECORDS], schema=ODD_SCHEMAS[odd])))
+
+
+ODD_TYPES = ["no such type", 5, {"list": None}, {"timestamp": "year", "tz": None}, {"struct": 1}]
+
+
+@pytest.mark.parametrize("odd", ODD_TYPES, ids=str)
+def test_types_that_are_none(odd: Any, tmp_path: Path) -> None:
+    schema = json.dumps({"fields": [["t", odd], ["ids", {"list": "int32"}]]}).encode()
+    with RUNGS["r1"](save(tmp_path, by_hand([RECORDS], schema=schema)), None, 5) as reader:
+        batch = next(reader)
+        with pytest.raises(errors.DecodeError, match="schema is not one of lshd"):
+            reader.canonical(batch)
+
+
+# msgpack's own maps, lists and scalars at will, in place of records.
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text()
+    | st.binary() | st.binary().map(lambda data: msgpack.ExtType(1, data)),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    records=st.lists(
+        st.one_of(ANYTHING, st.fixed_dictionaries({"t": ANYTHING, "ids": ANYTHING})).map(
+            msgpack.packb
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    flips=st.lists(st.tuples(st.integers(0, 200), st.integers(1, 255)), max_size=2),
+)
+def test_whatever_a_block_holds_ends_in_rows_or_a_typed_error(
+    records: list[bytes],
+    flips: list[tuple[int, int]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    damaged = [bytearray(data) for data in records]
+    for at, flip in flips:
+        target = damaged[at % len(damaged)]
+        target[at % len(target)] ^= flip
+    path = tmp_path_factory.getbasetemp() / "anything.lshd"
+    path.write_bytes(by_hand([[bytes(data) for data in damaged]]))
+    for rung in RUNGS:
+        with contextlib.suppress(errors.LshdError), RUNGS[rung](path, None, 2) as reader:
+            for batch in reader:
+                reader.first_value(batch, "t")
+                assert reader.canonical(batch).num_rows == reader.rows(batch)
