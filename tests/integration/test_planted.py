@@ -15,7 +15,8 @@ from firstbyte.engine import registry
 from firstbyte.engine.laboratory import Laboratory
 from firstbyte.leaks.captures import leaking_stacks
 from firstbyte.leaks.corpus import leak_corpus
-from firstbyte.leaks.rules import LeakClass, judge_process, verdict
+from firstbyte.leaks.rules import LeakClass, verdict
+from firstbyte.leaks.slopes import judge_process
 from firstbyte.model import Record, Status
 from firstbyte.selfcheck.memory.planted import TRUTHS, make_findable
 from firstbyte.visibility.certificates import certificate

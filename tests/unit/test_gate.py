@@ -10,16 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstbyte.errors import UnknownNameError
+from firstbyte.gate.growth import GrowthTrial
 from firstbyte.gate.metrics import GATED_METRICS, Tolerances, gated_metric, trial_for
-from firstbyte.gate.trials import (
-    Finding,
-    GrowthTrial,
-    Outcome,
-    PairedRule,
-    PairedTrial,
-    SteadyRule,
-    SteadyTrial,
-)
+from firstbyte.gate.paired import PairedRule, PairedTrial
+from firstbyte.gate.steady import SteadyRule, SteadyTrial
+from firstbyte.gate.trials import Finding, Outcome
 from firstbyte.gate.verdicts import STATUS_METRIC, Gate, Verdict, overall
 from firstbyte.selfcheck.gate.simulation import false_alarms, power
 

@@ -21,9 +21,9 @@ from rich.console import Console
 from firstbyte.engine.fingerprint import host
 from firstbyte.engine.journal import Journal
 from firstbyte.errors import HarnessError
+from firstbyte.gate.paired import PairedRule
 from firstbyte.gate.policy import Policy
 from firstbyte.gate.result import NOT_SELF_CHECKED
-from firstbyte.gate.trials import PairedRule
 from firstbyte.selfcheck.gate import check as module
 from firstbyte.selfcheck.gate import planted
 from firstbyte.selfcheck.gate.busy import busy_cores

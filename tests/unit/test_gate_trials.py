@@ -13,16 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstbyte.analysis.stats import Slope
-from firstbyte.gate.trials import (
-    GrowthRule,
-    GrowthTrial,
-    Outcome,
-    PairedRule,
-    PairedTrial,
-    SteadyRule,
-    SteadyTrial,
-    Trial,
-)
+from firstbyte.gate.growth import GrowthRule, GrowthTrial
+from firstbyte.gate.paired import PairedRule, PairedTrial
+from firstbyte.gate.steady import SteadyRule, SteadyTrial
+from firstbyte.gate.trials import Outcome, Trial
 from firstbyte.selfcheck.gate.simulation import _rises
 
 RULE = PairedRule()

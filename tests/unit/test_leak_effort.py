@@ -7,7 +7,7 @@ import pytest
 from firstbyte.analysis.stats import Slope
 from firstbyte.errors import HarnessError
 from firstbyte.leaks.effort import DEFAULT_SCANS, effort_for
-from firstbyte.leaks.rules import SeriesFinding, judge_series
+from firstbyte.leaks.slopes import SeriesFinding, judge_series
 
 GLIBC = "glibc_live_bytes"
 

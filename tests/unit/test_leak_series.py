@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from leak_fixtures import BATCH_ROWS, BYTES_PER_ROW, FILES, LEDGER, SCANS, leak_sample
 
 from firstbyte.leaks.accumulation import judge_scans
-from firstbyte.leaks.rules import judge_process
+from firstbyte.leaks.slopes import judge_process
 from firstbyte.model import Sample
 from firstbyte.worker.leak_series import (
     CONSUMED,

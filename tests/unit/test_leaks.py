@@ -11,12 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstbyte.leaks.accumulation import Accumulation, judge_scans
-from firstbyte.leaks.rules import (
-    LeakClass,
-    judge_series,
-    rises_evenly,
-    verdict,
-)
+from firstbyte.leaks.rules import LeakClass, verdict
+from firstbyte.leaks.slopes import judge_series, rises_evenly
 from firstbyte.leaks.stacks import Unfreed, scaling_stacks
 from firstbyte.worker.leak_series import LeakSeries, NotedScan, Role
 from firstbyte.worker.ledgers import GLIBC, RESIDENT, Moment

@@ -1,8 +1,8 @@
 """The gate: is the head worse than the base, by pairs of processes that are measured now?
 
-To read in this order: `trials` (one metric, fed pairs) and `verdicts` (all of them: the rule), both
-free of clocks and processes; `metrics` and `policy` (what is judged, how strictly); `cases`, `figures`
-and `observe` (what a process gives); `pairs`, `cores`, `hostwatch` and `run` (the loop); `sides` (what is
-compared); `baselines` (stored sizes in the place of a base); `workshop` (what commands call). A result
-is shown by the files in `outputs`.
+To read in this order: `trials` (what judges one metric, fed pairs: `paired`, `steady`, `growth`) and
+`verdicts` (all of them: the rule), free of clocks and processes; `metrics` and `policy` (what is judged,
+how strictly); `cases`, `figures` and `observe` (what a process gives); `pairs`, `cores`, `hostwatch` and
+`run` (the loop); `sides` (what is compared); `baselines` (stored sizes in the place of a base);
+`workshop` (what commands call). A result is shown by the files in `outputs`.
 """

@@ -22,7 +22,8 @@ from firstbyte.gate.cases import Case
 from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, Kind
 from firstbyte.gate.observe import Observation, Observer
 from firstbyte.gate.result import EXIT_CODES
-from firstbyte.gate.trials import SIZE_TOLERANCE, Outcome
+from firstbyte.gate.steady import SIZE_TOLERANCE
+from firstbyte.gate.trials import Outcome
 from firstbyte.model import Figure, Status
 from firstbyte.whole import write_whole
 

@@ -11,17 +11,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from firstbyte.errors import UnknownNameError
-from firstbyte.gate.trials import (
-    SIZE_TOLERANCE,
-    TIME_TOLERANCE,
-    GrowthRule,
-    GrowthTrial,
-    PairedRule,
-    PairedTrial,
-    SteadyRule,
-    SteadyTrial,
-    Trial,
-)
+from firstbyte.gate.growth import GrowthRule, GrowthTrial
+from firstbyte.gate.paired import TIME_TOLERANCE, PairedRule, PairedTrial
+from firstbyte.gate.steady import SIZE_TOLERANCE, SteadyRule, SteadyTrial
+from firstbyte.gate.trials import Trial
 from firstbyte.worker.ledgers import PEAKS
 
 

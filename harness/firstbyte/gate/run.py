@@ -15,10 +15,11 @@ from firstbyte.gate.cores import IdlestCore
 from firstbyte.gate.hostwatch import HostWatch
 from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, Kind, Tolerances, trial_for
 from firstbyte.gate.observe import Observation, Observer
+from firstbyte.gate.paired import PairedRule
 from firstbyte.gate.pairs import observe_pair, paired_figures, runs_together
 from firstbyte.gate.policy import Policy
 from firstbyte.gate.result import NOT_SELF_CHECKED, GateResult
-from firstbyte.gate.trials import Figure, Outcome, PairedRule, Trial
+from firstbyte.gate.trials import Figure, Outcome, Trial
 from firstbyte.gate.verdicts import Gate, Verdict
 from firstbyte.model import Status
 

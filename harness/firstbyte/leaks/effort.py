@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firstbyte.errors import HarnessError
-from firstbyte.leaks.rules import (
+from firstbyte.leaks.rules import LONGER
+from firstbyte.leaks.slopes import (
     LIVE_FLOOR_BYTES,
-    LONGER,
     NOISE_FACTOR,
     RESIDENT_FLOOR_BYTES,
     SeriesFinding,

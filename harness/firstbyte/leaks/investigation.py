@@ -17,14 +17,8 @@ from firstbyte.engine.laboratory import Laboratory, scratch
 from firstbyte.engine.registry import Chosen
 from firstbyte.leaks.captures import flamegraph, leaking_stacks
 from firstbyte.leaks.effort import DEFAULT_SECONDS, PILOT_SCANS, Effort
-from firstbyte.leaks.rules import (
-    LONGER,
-    LeakClass,
-    LeakVerdict,
-    SeriesFinding,
-    judge_process,
-    verdict,
-)
+from firstbyte.leaks.rules import LONGER, LeakClass, LeakVerdict, verdict
+from firstbyte.leaks.slopes import SeriesFinding, judge_process
 from firstbyte.leaks.stacks import LeakingStack
 from firstbyte.model import Record, Sample, Status
 from firstbyte.worker.captures import CAPTURES_VARIABLE, capture_path

@@ -27,10 +27,11 @@ from firstbyte.engine.registry import discover
 from firstbyte.gate.cases import DEFAULT_CORPUS, INSTRUMENTS, Case, cases
 from firstbyte.gate.metrics import GATED_METRICS, Kind
 from firstbyte.gate.observe import LiveSide
+from firstbyte.gate.paired import PairedRule
 from firstbyte.gate.policy import Policy
 from firstbyte.gate.run import GateRun
 from firstbyte.gate.sides import Side
-from firstbyte.gate.trials import Figure, Outcome, PairedRule
+from firstbyte.gate.trials import Figure, Outcome
 from firstbyte.gate.verdicts import Verdict, overall
 from firstbyte.gate.workshop import prepared, this_program
 from firstbyte.selfcheck.gate.busy import busy_cores

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firstbyte.analysis.stats import Floats, block_resample, clopper_pearson, hodges_lehmann
-from firstbyte.gate.trials import Outcome, PairedRule, PairedTrial
+from firstbyte.gate.paired import PairedRule, PairedTrial
+from firstbyte.gate.trials import Outcome
 from firstbyte.gate.verdicts import Gate
 
 BLOCK_PAIRS = 8
