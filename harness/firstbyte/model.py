@@ -95,6 +95,21 @@ class CellKey(NamedTuple):
         """The same in any environment."""
         return self._replace(environment="")
 
+    @classmethod
+    def parse(cls, text: str) -> CellKey:
+        """The inverse of `str`. Raises ValueError for anything else.
+
+        A corpus may have slashes in it, as the user's own files have; nothing else does.
+        """
+        parts = text.split("/")
+        if len(parts) < 5:
+            raise ValueError(f"'{text}' is no cell's key")
+        scenario, place, *corpus, params, instrument = parts
+        subject, _, environment = place.partition("@")
+        backend, variant = Subject.parse(subject)
+        named = "" if params == "-" else params
+        return cls(scenario, backend, variant, environment, "/".join(corpus), named, instrument)
+
     def __str__(self) -> str:
         where = f"@{self.environment}" if self.environment else ""
         subject = f"{self.subject}{where}"

@@ -137,6 +137,14 @@ def test_a_missing_or_damaged_baseline_says_what_to_do(tmp_path: Path) -> None:
         BaselineError, match=r"cannot read .*memory-x.json: no JSON: .*; run `firstbyte baseline"
     ):
         load(path)
+    Baseline("mt", "", {}, {}).save(path)
+    path.write_text(path.read_text().replace('"cases": {}', '"cases": {"x": {}}'))
+    with pytest.raises(BaselineError, match=r"cases\.x: missing figures, versions"):
+        load(path)
+    stored = '"cases": {"x": {"versions": {}, "figures": {}}}'
+    path.write_text(path.read_text().replace('"cases": {"x": {}}', stored))
+    with pytest.raises(BaselineError, match="'x' is no cell's key"):
+        load(path)
     path.write_text(json.dumps({"schema": 99}))
     with pytest.raises(BaselineError, match="its schema is 99, this firstbyte reads up to 1"):
         load(path)
@@ -144,7 +152,10 @@ def test_a_missing_or_damaged_baseline_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_stored_case_is_an_observation() -> None:
     baseline = Baseline(
-        "mt", "", {}, {"known": StoredCase({"fake": "1"}, {"allocation_count": 1.0})}
+        "mt",
+        "",
+        {},
+        {"full_scan/known:v/mt/-/heap": StoredCase({"fake": "1"}, {"allocation_count": 1.0})},
     )
     side = StoredSide(baseline, "label")
     unknown = side.observe(case())

@@ -184,8 +184,11 @@ def test_what_can_never_apply_is_refused(tmp_path: Path, text: str) -> None:
         check_names(policy, known)
 
 
+CASE = "full_scan/polars:streaming/mt:size=1MB/-/clock"
+
+
 def verdict(outcome: Outcome, change: float | None = 0.05, metric: str = "cpu_ns") -> Verdict:
-    return Verdict("case", metric, Finding(outcome, "rule", change=change))
+    return Verdict(CASE, metric, Finding(outcome, "rule", change=change))
 
 
 @pytest.mark.parametrize(
@@ -203,8 +206,7 @@ def verdict(outcome: Outcome, change: float | None = 0.05, metric: str = "cpu_ns
 )
 def test_what_a_waiver_covers(waiver: dict[str, object], covered: bool) -> None:
     policy = Policy(waivers=(Waiver(reason="known", expires=TODAY, **waiver),))  # type: ignore[arg-type]
-    names = {"case": ("full_scan", "polars:streaming")}
-    (waived,) = policy.waive([verdict(Outcome.REGRESSED)], names)
+    (waived,) = policy.waive([verdict(Outcome.REGRESSED)])
     assert bool(waived.waived) is covered
     assert (overall([waived]) is Outcome.PASS) is covered
     assert waived.finding.outcome is Outcome.REGRESSED, "what was found stays visible"
@@ -212,6 +214,5 @@ def test_what_a_waiver_covers(waiver: dict[str, object], covered: bool) -> None:
 
 def test_a_waiver_never_hides_a_pass_and_a_bounded_one_no_unknown_change() -> None:
     policy = Policy(waivers=(Waiver(reason="known", expires=TODAY, up_to=0.5),))
-    names = {"case": ("full_scan", "polars:streaming")}
-    found = policy.waive([verdict(Outcome.PASS), verdict(Outcome.REGRESSED, change=None)], names)
+    found = policy.waive([verdict(Outcome.PASS), verdict(Outcome.REGRESSED, change=None)])
     assert [one.waived for one in found] == ["", ""]

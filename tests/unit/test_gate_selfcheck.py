@@ -87,7 +87,10 @@ def test_a_certificate_survives_the_disk_and_is_shown_for_its_host(
     ):
         path.write_text(json.dumps(damaged))
         with pytest.raises(HarnessError, match=r"cannot read .*gate\.json: .*; remove it and run"):
-            in_words()
+            load_certificate(path)
+        said = in_words()
+        assert said.startswith(f"{NOT_SELF_CHECKED} (cannot read {path}: ")
+        assert "\n" not in said
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,11 @@ def test_self_checks_are_of_the_runs_host(monkeypatch: pytest.MonkeyPatch, tmp_p
         "20 of 20 planted leaks found, 0 false LEAK in 200 others"
         in (selfchecks.of_host(host())[0])
     )
+    selfcheck.certificate_path().write_text("{")
+    damaged, _ = selfchecks.of_host(host())
+    assert damaged.startswith("memory not self-checked on this host")
+    assert f"(cannot read {selfcheck.certificate_path()}: no JSON: " in damaged
+    selfcheck.save(made)
     other = selfchecks.of_host({**host(), "machine": "pdp11"})[0]
     assert "of another host: machine was" in other
     assert "20 of 20" not in other

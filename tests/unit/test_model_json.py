@@ -12,7 +12,7 @@ from pipeline_fixtures import cells, records
 
 from firstbyte.engine.store import RECORD
 from firstbyte.errors import StoreError
-from firstbyte.model import Cell, Record, Status, Subject, cell_from_dict, params_text
+from firstbyte.model import Cell, CellKey, Record, Status, Subject, cell_from_dict, params_text
 from firstbyte.worker.order import Order
 
 JSON = st.recursive(
@@ -126,6 +126,19 @@ def test_a_key_has_the_parts_of_its_cell(cell: Cell) -> None:
     assert cell.key != other.key
     assert cell.key.anywhere == other.key.anywhere
     assert str(cell.key.anywhere) != str(cell.key)
+
+
+@given(cells(), st.text("ab/:=*.-", min_size=1, max_size=9))
+def test_a_key_comes_back_from_its_text(cell: Cell, corpus: str) -> None:
+    for key in (cell.key, cell.key.anywhere, replace(cell, corpus=corpus).key):
+        assert CellKey.parse(str(key)) == key
+
+
+@given(st.text("ab:@", max_size=9))
+def test_no_other_text_is_a_key(text: str) -> None:
+    for wrong in (text, f"{text}/b:v/corpus", f"{text}/b:v/corpus/-"):
+        with pytest.raises(ValueError, match="is no cell's key"):
+            CellKey.parse(wrong)
 
 
 @given(cells())

@@ -24,7 +24,7 @@ from firstbyte.gate.observe import Observation, Observer
 from firstbyte.gate.result import EXIT_CODES
 from firstbyte.gate.steady import SIZE_TOLERANCE
 from firstbyte.gate.trials import Outcome
-from firstbyte.model import Figure, Status
+from firstbyte.model import CellKey, Figure, Status
 from firstbyte.whole import write_whole
 
 SCHEMA = 1
@@ -67,9 +67,14 @@ class Baseline:
     """Digest of the corpus, so that other bytes under the same name are noticed."""
     host: Mapping[str, str]
     cases: Mapping[str, StoredCase]
+    """By the key of the cell, in any environment."""
     left_out: tuple[str, ...] = ()
     """What could not be stored, with the reason: the gate repeats it, as it cannot judge it."""
     schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        for name in self.cases:
+            CellKey.parse(name)
 
     def save(self, path: Path) -> None:
         """Write the file in one step, cases sorted, so that its history is readable."""

@@ -44,7 +44,7 @@ from firstbyte.errors import HarnessError, UnknownNameError
 from firstbyte.gate.metrics import GATED_METRICS, Tolerances, gated_metric
 from firstbyte.gate.trials import Outcome
 from firstbyte.gate.verdicts import Verdict
-from firstbyte.model import Param, Subject
+from firstbyte.model import CellKey, Param
 
 TABLE = "tool.firstbyte.gate"
 
@@ -75,19 +75,17 @@ class Waiver:
     metric: str = "*"
     up_to: float | None = None
 
-    def covers(self, scenario: str, backend: str, verdict: Verdict) -> bool:
+    def covers(self, verdict: Verdict) -> bool:
         """Whether the finding is one that this waiver accepts."""
         finding = verdict.finding
         if finding.outcome not in (Outcome.REGRESSED, Outcome.INCONCLUSIVE):
             return False
         if self.up_to is not None and (finding.change is None or finding.change > self.up_to):
             return False
+        cell = CellKey.parse(verdict.case)
         return (
-            fnmatchcase(scenario, self.scenario)
-            and any(
-                fnmatchcase(name, self.backend)
-                for name in (backend, Subject.parse(backend).backend)
-            )
+            fnmatchcase(cell.scenario, self.scenario)
+            and any(fnmatchcase(name, self.backend) for name in (str(cell.subject), cell.backend))
             and fnmatchcase(verdict.metric, self.metric)
         )
 
@@ -106,18 +104,13 @@ class Policy:
     tolerances: Tolerances = field(default_factory=Tolerances)
     waivers: tuple[Waiver, ...] = ()
 
-    def waive(
-        self, verdicts: Iterable[Verdict], names: Mapping[str, tuple[str, str]]
-    ) -> tuple[Verdict, ...]:
-        """Mark what a waiver covers. `names` maps a case to its scenario and `backend:variant`."""
-        return tuple(
-            replace(verdict, waived=self._reason(*names[verdict.case], verdict))
-            for verdict in verdicts
-        )
+    def waive(self, verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+        """Mark what a waiver covers."""
+        return tuple(replace(verdict, waived=self._reason(verdict)) for verdict in verdicts)
 
-    def _reason(self, scenario: str, backend: str, verdict: Verdict) -> str:
+    def _reason(self, verdict: Verdict) -> str:
         for waiver in self.waivers:
-            if waiver.covers(scenario, backend, verdict):
+            if waiver.covers(verdict):
                 return f"{waiver.reason}, until {waiver.expires}"
         return ""
 

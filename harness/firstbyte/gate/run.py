@@ -21,7 +21,7 @@ from firstbyte.gate.policy import Policy
 from firstbyte.gate.result import NOT_SELF_CHECKED, GateResult
 from firstbyte.gate.trials import Figure, Outcome, Trial
 from firstbyte.gate.verdicts import Gate, Verdict
-from firstbyte.model import Status
+from firstbyte.model import CellKey, Status
 
 THREADED_CPU_PER_WALL = 1.1
 """Processor time per wall time from which on more than the calling thread is at work."""
@@ -80,8 +80,6 @@ class GateRun:
         gate, cases = self._probe()
         self._say_cost(gate)
         self._measure(gate, cases)
-        names = {case.name: (case.scenario, case.backend) for case in self.cases}
-        names |= {name: (name.split("/")[0], name.split("/")[1]) for name in self.lost}
         return GateResult(
             base=self.base.label,
             head=self.head.label,
@@ -92,7 +90,7 @@ class GateRun:
                 alarm=self.rule.alarm,
                 looks=len(self.rule.looks),
             ),
-            verdicts=self.policy.waive(gate.verdicts(), names),
+            verdicts=self.policy.waive(gate.verdicts()),
             started=started,
             seconds=self._elapsed(),
             pairs=self._pairs,
@@ -241,7 +239,7 @@ class GateRun:
         metric = GATED_METRICS.get(verdict.metric)
         if metric is None or metric.kind is not Kind.TIME:
             return False
-        tolerance = self._tolerance[verdict.case].of(verdict.case.split("/")[0], metric)
+        tolerance = self._tolerance[verdict.case].of(CellKey.parse(verdict.case).scenario, metric)
         seen = verdict.finding.smallest_effect
         return seen is None or seen > BLIND_TOLERANCES * tolerance
 

@@ -154,9 +154,13 @@ def certificate_path() -> Path:
 def in_words(of: Mapping[str, Any] | None = None) -> str:
     """The line for a gate's result: what the self-check on a host said, or that there is none.
 
-    The host is this one unless `of` names another. Raises HarnessError for a damaged certificate.
+    The host is this one unless `of` names another. One that cannot be read is said to be so: nobody
+    asked for it, and hours of measuring must not end with it.
     """
-    certificate = load_certificate(certificate_path())
+    try:
+        certificate = load_certificate(certificate_path())
+    except HarnessError as error:
+        return f"{NOT_SELF_CHECKED} ({error})"
     if certificate is None:
         return NOT_SELF_CHECKED
     if differing := differences(certificate.host, host() if of is None else of):
