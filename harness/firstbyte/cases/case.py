@@ -9,7 +9,6 @@ well: a case that does not call its own workaround fixed cannot tell, and says s
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Protocol, cast
 
+from firstbyte.contracts import ContractError, conform, read_json
 from firstbyte.errors import UnknownNameError
 
 CASES = Path(__file__).with_name("reported")
@@ -154,4 +154,7 @@ def run_arm(module: str, arm: str, data: Path) -> tuple[dict[str, float] | None,
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         return None, last[0]
-    return json.loads(done.stdout), ""
+    try:
+        return conform(read_json(done.stdout), dict[str, float]), ""
+    except ContractError as error:
+        return None, f"the arm gave no figures: {error}"

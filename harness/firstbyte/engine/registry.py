@@ -16,7 +16,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -103,13 +103,19 @@ class BackendInfo:
     @property
     def unavailable(self) -> str:
         """Why the backend cannot run in this interpreter, with the remedy; empty when it can."""
-        if self.distribution is None:
+        if self.distribution is None or _is_installed(self.distribution):
             return ""
-        try:
-            metadata.version(self.distribution)
-        except metadata.PackageNotFoundError:
-            return f"{self.distribution} is not installed: {self.install}"
-        return ""
+        return f"{self.distribution} is not installed: {self.install}"
+
+
+@cache
+def _is_installed(distribution: str) -> bool:
+    """Asked once for each: a plan asks for every cell, and the answer is read from files."""
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 class Chosen(NamedTuple):
