@@ -26,10 +26,21 @@ QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("clock",)
 GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
-    Metric("cpu_ns", "CPU time of the codec, reading included", better="", headline=True),
+    Metric(
+        "cpu_ns",
+        "CPU time of the codec, reading included",
+        better="",
+        headline=True,
+        floor_of=("full_scan", "cpu_ns"),
+    ),
     Metric("wall_ns", "wall time of the same", better=""),
     Metric("decompressed_bytes", "bytes that came out of the codec", better=""),
-    Metric("memory_floor_bytes", "pages in hand and a batch, of the shard with most", better=""),
+    Metric(
+        "memory_floor_bytes",
+        "pages in hand and a batch, of the shard with most",
+        better="",
+        floor_of=("full_scan", "peak_rss_anon_above_base_bytes"),
+    ),
 )
 
 

@@ -11,6 +11,7 @@ import click
 
 from firstbyte import __version__, variables
 from firstbyte.errors import HarnessError
+from firstbyte.render import notices
 
 COMMANDS = {
     path.stem: path for path in sorted((Path(__file__).parent / "commands").glob("[!_]*.py"))
@@ -54,13 +55,13 @@ def main() -> None:
     except click.exceptions.Exit as exit_request:
         sys.exit(exit_request.exit_code)
     except click.ClickException as error:
-        print(f"firstbyte: {error.format_message()}", file=sys.stderr)
+        notices.error(error.format_message())
         sys.exit(error.exit_code)
     except HarnessError as error:
-        print(f"firstbyte: {error}", file=sys.stderr)
+        notices.error(str(error))
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        print("firstbyte: interrupted; `--resume` goes on with a run", file=sys.stderr)
+        notices.error("interrupted; `--resume` goes on with a run")
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)

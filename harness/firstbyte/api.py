@@ -145,11 +145,25 @@ class Metric:
     better: str = "lower"
     """`lower`, `higher`, or empty for a figure that ranks nobody."""
     headline: bool = False
-    certified: bool = False
-    """True for a figure that says nothing about a backend without a certificate of visibility."""
+    needs_certificate: bool = False
+    """True for a figure that says nothing about a backend, and is withheld, unless a scenario certifies
+    the instrument for it (`CertifyingScenario`)."""
     scaling: tuple[str, str] | None = None
     """(metric, parameter) for an efficiency, which the analysis makes from other cells:
     the metric at the parameter's value n, over n times the metric at 1."""
+    floor_of: tuple[str, str] | None = None
+    """(scenario, metric) that this figure is the floor of: what it would take if nothing but the work that
+    no reader can spare were done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a piece of work took, and what each ledger saw of it: what a certificate is made from."""
+
+    taken_bytes: float
+    """What RssAnon gained."""
+    accounted_bytes: Mapping[str, float]
+    """Ledger -> what it gained over the same work; the certified instrument is a ledger of its name."""
 
 
 class Probe(Protocol):
@@ -296,4 +310,16 @@ class Scenario(Protocol):
 
     def derive(self, params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
         """Figures that follow from a sample's others; called in the parent, when all are there."""
+        ...
+
+
+class CertifyingScenario(Scenario, Protocol):
+    """A scenario whose samples tell for which backends an instrument can be believed."""
+
+    CERTIFIES: str
+    """The instrument under which it runs, and which it certifies. What the scenario itself declares in
+    METRICS is the evidence, and is shown whatever it says."""
+
+    def account(self, values: Mapping[str, float]) -> Account:
+        """The account that the values of one sample give. Raises KeyError where one is missing."""
         ...

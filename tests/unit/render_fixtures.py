@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from firstbyte.api import Metric
-from firstbyte.engine.registry import Catalogue
+from firstbyte.engine.registry import Catalogue, discover
+from firstbyte.engine.store import RECORDS_FILE, RunFolder
 from firstbyte.model import Cell, Limits, Record, Run, Sample, Status
-from firstbyte.visibility import withholding
-from firstbyte.visibility.rule import HEAP, certify
+from firstbyte.render.tables import RunView
+from firstbyte.visibility import shown
+from firstbyte.visibility.rule import Certificate, Coverage, Sight
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -60,11 +65,17 @@ SUBJECTS = {
 }
 
 
+def scenario(name: str, metrics: tuple[Metric, ...], doc: str = "") -> Any:
+    """A scenario that derives nothing and certifies nothing."""
+    module = SimpleNamespace(derive=lambda params, values: {})
+    return SimpleNamespace(
+        name=name, doc=doc, metrics=metrics, own_metrics=metrics, module=module, certifies=""
+    )
+
+
 def catalogue() -> Catalogue:
     scenarios = {
-        name: SimpleNamespace(
-            name=name, doc=f"What {name} asks.\n\nAnd how.", metrics=metrics, own_metrics=metrics
-        )
+        name: scenario(name, metrics, f"What {name} asks.\n\nAnd how.")
         for name, metrics in METRICS.items()
     }
     backends: dict[str, Any] = {}
@@ -80,7 +91,7 @@ def catalogue() -> Catalogue:
             ),
         )
         info.variants.append(SimpleNamespace(name=variant, summary=f"the {variant} way"))
-    return cast(Catalogue, SimpleNamespace(scenarios=scenarios, backends=backends))
+    return Catalogue(backends, cast(Any, scenarios), discover().instruments)
 
 
 def cell(
@@ -268,9 +279,24 @@ def records() -> list[Record]:
     return found
 
 
+def show(
+    found: Iterable[Record], of: Run | None = None, known: Catalogue | None = None
+) -> shown.ShownRun:
+    """What is shown of a run with these records: by way of a run folder, as there is no other."""
+    with tempfile.TemporaryDirectory() as results:
+        folder = RunFolder.create(Path(results), of or run())
+        lines = "".join(record.to_json() + "\n" for record in found)
+        (folder.path / RECORDS_FILE).write_text(lines, encoding="utf-8")
+        return shown.load(folder.path, known or catalogue())
+
+
+def view(found: Iterable[Record], of: Run | None = None, known: Catalogue | None = None) -> RunView:
+    """The view of a run with these records."""
+    return RunView(show(found, of, known), known or catalogue())
+
+
 def certify_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let memray see every backend of these records but polars, whose figures are not there."""
-    seen = certify(100e6, {HEAP: 100e6})
-    assert seen.heap_certified
-    every = {subject: seen for subject in SUBJECTS if subject[0] != "polars"}
-    monkeypatch.setattr(withholding, "certificates", lambda found, known: every)
+    seen = Certificate("heap", (Coverage("heap", 1e8, 1.0, Sight.SEEN),), "it does")
+    every = {("heap", *subject, "current"): seen for subject in SUBJECTS if subject[0] != "polars"}
+    monkeypatch.setattr(shown, "certificates", lambda found, known: every)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from render_fixtures import cell, record, records, run
+from render_fixtures import cell, record, records, run, show
 from scipy.stats import mannwhitneyu
 
 from firstbyte.analysis.compare import TOO_FEW, compare, ratio_interval
@@ -30,7 +30,7 @@ HOST = {
 
 
 def test_a_run_compared_with_itself_has_ratio_one_everywhere() -> None:
-    rows, uncompared = compare((run(), records()), (run(), records()))
+    rows, uncompared = compare(show(records()), show(records()))
     assert len(rows) > 100
     assert {row.ratio for row in rows if row.ratio is not None} == {1.0}
     assert all(row.interval[0] <= 1 <= row.interval[1] for row in rows if row.interval)
@@ -43,24 +43,24 @@ def test_a_run_compared_with_itself_has_ratio_one_everywhere() -> None:
 def test_different_hosts_are_refused_and_the_field_is_named() -> None:
     other = run(host=HOST | {"kernel": "6.18", "load_1min": 3.0})
     with pytest.raises(IncomparableError, match=r"kernel was 6\.1, is 6\.18") as caught:
-        compare((run(host=HOST), []), (other, []))
+        compare(show([], run(host=HOST)), show([], other))
     assert "load_1min" not in str(caught.value)
     assert "cpu" not in str(caught.value)
-    compare((run(host=HOST), []), (other, []), allow_different_hosts=True)
+    compare(show([], run(host=HOST)), show([], other), allow_different_hosts=True)
 
 
 def test_a_changed_corpus_is_refused_even_with_the_flag() -> None:
     other = run(corpora={"gettext": {"rows": 573001, "bytes": 70_000_000}})
     with pytest.raises(IncomparableError, match="'gettext': rows differ"):
-        compare((run(), []), (other, []), allow_different_hosts=True)
+        compare(show([]), show([], other), allow_different_hosts=True)
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_cell_that_is_not_ok_has_no_ratio(status: Status, side: int) -> None:
     good = record(cell(), {"wall_ns": 5.0})
-    sides = [(run(), [good]), (run(), [good])]
-    sides[side] = (run(), [replace(good, status=status, reason="why")])
+    sides = [show([good]), show([good])]
+    sides[side] = show([replace(good, status=status, reason="why")])
     rows, uncompared = compare(sides[0], sides[1])
     assert rows == []
     assert f"{status} {('before', 'after')[side]}: why" in uncompared[0].reason
@@ -68,8 +68,8 @@ def test_a_cell_that_is_not_ok_has_no_ratio(status: Status, side: int) -> None:
 
 def test_cells_and_metrics_of_one_run_only_are_named() -> None:
     rows, uncompared = compare(
-        (run(), [record(cell(), {"wall_ns": 5.0, "cpu_ns": 1.0})]),
-        (run(), [record(cell(), {"wall_ns": 5.0}), record(cell(backend="new"), {"wall_ns": 5.0})]),
+        show([record(cell(), {"wall_ns": 5.0, "cpu_ns": 1.0})]),
+        show([record(cell(), {"wall_ns": 5.0}), record(cell(backend="new"), {"wall_ns": 5.0})]),
     )
     assert [row.metric for row in rows] == ["wall_ns"]
     assert [one.reason for one in uncompared] == [
@@ -79,21 +79,21 @@ def test_cells_and_metrics_of_one_run_only_are_named() -> None:
 
 
 def test_times_under_another_instrument_are_not_compared() -> None:
-    heap = [record(cell(instrument="heap"), {"wall_ns": 5.0, "peak_heap_bytes": 2.0})]
-    rows, _ = compare((run(), heap), (run(), heap))
-    assert [row.metric for row in rows] == ["peak_heap_bytes"]
+    heap = [record(cell(instrument="proc_memory"), {"wall_ns": 5.0, "peak_rss_anon_bytes": 2.0})]
+    rows, _ = compare(show(heap), show(heap))
+    assert [row.metric for row in rows] == ["peak_rss_anon_bytes"]
 
 
 def test_an_unknown_metric_lists_the_known_ones() -> None:
     found = [record(cell(), {"wall_ns": 5.0})]
     with pytest.raises(UnknownNameError, match=r"did you mean 'wall_ns'"):
-        compare((run(), found), (run(), found), metrics=["wal_ns"])
+        compare(show(found), show(found), metrics=["wal_ns"])
 
 
 def test_processes_count_and_not_samples() -> None:
     """Many samples of one process are one observation: no interval comes of them."""
     one = replace(record(cell()), samples=tuple(Sample({"wall_ns": 5.0 + i}) for i in range(50)))
-    rows, _ = compare((run(), [one]), (run(), [one]))
+    rows, _ = compare(show([one]), show([one]))
     assert rows[0].processes == (1, 1)
     assert rows[0].interval is None
     assert rows[0].note == TOO_FEW
@@ -101,7 +101,7 @@ def test_processes_count_and_not_samples() -> None:
 
 def test_values_that_are_not_positive_have_no_ratio() -> None:
     found = [record(cell(), {"growth_bytes": 0.0})]
-    rows, _ = compare((run(), found), (run(), found))
+    rows, _ = compare(show(found), show(found))
     assert rows[0].ratio is None
     assert rows[0].note
 

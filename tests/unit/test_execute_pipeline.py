@@ -30,7 +30,11 @@ from firstbyte.engine.plan import Axes, Plan, make_plan
 from firstbyte.engine.registry import Catalogue
 from firstbyte.engine.store import RunFolder, load
 from firstbyte.model import Environment, Param, Record, Sample, Status
-from firstbyte.render.terminal import Progress, summary
+from firstbyte.render.outputs import tables
+from firstbyte.render.progress import Progress
+from firstbyte.render.request import Request
+from firstbyte.render.tables import RunView
+from firstbyte.visibility.shown import load as load_shown
 from firstbyte.worker.order import MEASURE, PREPARE, Order
 
 CORPUS = manifest(rows=(3, 2), first_values=("one", "two"))
@@ -116,7 +120,7 @@ def test_from_plan_to_table(tmp_path: Path) -> None:
     for number, record in enumerate(records, 1):
         assert f"[{number}/5] {record.status}" in progressed
     shown = Console(file=io.StringIO(), width=200)
-    shown.print(summary(run, records, known))
+    shown.print(tables.render(Request(RunView(load_shown(folder.path, known), known))))
     table = shown.file.getvalue()  # type: ignore[attr-defined]
     assert "What scan_all does." in table
     for record in records[1:]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pytest
-from render_fixtures import catalogue, cell, record, records
+from render_fixtures import cell, record, records, show, view
 
 from firstbyte.analysis import frames
-from firstbyte.model import Sample, Status
-from firstbyte.render.tables import RunView
+from firstbyte.model import Record, Sample, Status
+from firstbyte.visibility.shown import ShownRecord
+
+
+def shown(found: list[Record]) -> tuple[ShownRecord, ...]:
+    return show(found).records
 
 
 def test_one_row_per_sample_and_metric() -> None:
-    frame = frames.samples([record(cell(mode="a"), {"wall_ns": 10.0, "cpu_ns": 5.0}, spread=0.0)])
+    frame = frames.samples(
+        shown([record(cell(mode="a"), {"wall_ns": 10.0, "cpu_ns": 5.0}, spread=0.0)])
+    )
     assert len(frame) == 10 * 2
     assert set(frame["params"]) == {"mode=a"}
     assert sorted(frame["process"].unique()) == [0, 1, 2, 3, 4]
@@ -23,14 +28,9 @@ def test_one_row_per_sample_and_metric() -> None:
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])
 def test_only_ok_cells_give_figures_and_all_give_a_status(status: Status) -> None:
     bad = replace(record(cell(), {"wall_ns": 1.0}, series={"x_bytes": [1.0]}), status=status)
-    assert frames.samples([bad]).empty
-    assert frames.series([bad]).empty
-    assert list(frames.statuses([bad])["status"]) == [str(status)]
-
-
-def test_values_that_are_not_finite_are_left_out() -> None:
-    found = replace(record(cell()), samples=(Sample({"a_ns": math.nan, "b_ns": 1.0}),))
-    assert list(frames.samples([found])["metric"]) == ["b_ns"]
+    assert frames.samples(shown([bad])).empty
+    assert frames.series(shown([bad])).empty
+    assert list(frames.statuses(shown([bad]))["status"]) == [str(status)]
 
 
 def test_the_summary_counts_samples_and_processes() -> None:
@@ -39,17 +39,17 @@ def test_the_summary_counts_samples_and_processes() -> None:
         Sample({"a_ns": 2.0}, process=0),
         Sample({"a_ns": 9.0}, process=1),
     )
-    row = frames.summary(frames.samples([replace(record(cell()), samples=values)])).iloc[0]
+    row = frames.summary(frames.samples(shown([replace(record(cell()), samples=values)]))).iloc[0]
     assert (row["median"], row["min"], row["max"], row["n"], row["processes"]) == (2, 1, 9, 3, 2)
 
 
 def test_times_come_from_the_clock_even_where_the_clock_failed() -> None:
     found = [
         record(cell(), status=Status.TIMEOUT, reason="60 s"),
-        record(cell(instrument="heap"), {"wall_ns": 9.0, "peak_heap_bytes": 5.0}),
+        record(cell(instrument="proc_memory"), {"wall_ns": 9.0, "peak_rss_anon_bytes": 5.0}),
     ]
-    kept = frames.reportable(frames.samples(found))
-    assert set(kept["metric"]) == {"peak_heap_bytes"}
+    kept = frames.reportable(frames.samples(shown(found)))
+    assert set(kept["metric"]) == {"peak_rss_anon_bytes"}
 
 
 def test_a_metric_is_reported_from_one_instrument_for_all_backends() -> None:
@@ -58,13 +58,13 @@ def test_a_metric_is_reported_from_one_instrument_for_all_backends() -> None:
         record(cell(backend="a", instrument="heap"), {"peak_rss_anon_bytes": 2.0}),
         record(cell(backend="b", instrument="heap"), {"peak_rss_anon_bytes": 3.0}),
     ]
-    kept = frames.reportable(frames.samples(found))
+    kept = frames.reportable(frames.samples(shown(found)))
     assert set(kept["instrument"]) == {"proc_memory"}
 
 
 def test_efficiency_is_made_from_the_cells_beside_it() -> None:
-    view = RunView(records(), catalogue())
-    rows = view.summary[view.summary["metric"] == "efficiency_ratio"]
+    summary = view(records()).summary
+    rows = summary[summary["metric"] == "efficiency_ratio"]
     chosen = rows[(rows["backend"] == "arrow_rs") & (rows["params"].str.startswith("mode=threads"))]
     found = dict(zip(chosen["params"], chosen["median"], strict=True))
     assert found["mode=threads,readers=1"] == 1.0
@@ -80,6 +80,6 @@ def test_no_efficiency_without_a_single_reader_beside_it() -> None:
         record(cell("concurrent_reads", mode="threads", readers=2), {"rows_per_s": 5.0}),
         record(cell("concurrent_reads", mode="processes", readers=1), {"rows_per_s": 5.0}),
     ]
-    summary = RunView(found, catalogue()).summary
+    summary = view(found).summary
     rows = summary[summary["metric"] == "efficiency_ratio"]
     assert list(rows["params"]) == ["mode=processes,readers=1"]

@@ -8,9 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from firstbyte.gate.outputs.junit import JUnitGate
-from firstbyte.gate.outputs.markdown import MarkdownGate
-from firstbyte.gate.outputs.rows import HEADINGS, rows
+from firstbyte.gate.outputs import junit, markdown
+from firstbyte.gate.outputs._rows import HEADINGS, rows
 from firstbyte.gate.result import EXIT_CODES, GateResult
 from firstbyte.gate.trials import Finding, Outcome
 from firstbyte.gate.verdicts import Verdict
@@ -116,7 +115,7 @@ def test_json_holds_every_verdict_and_is_valid() -> None:
 
 
 def test_markdown_shows_what_needs_attention_and_folds_the_rest() -> None:
-    text = MarkdownGate(RESULT).render()
+    text = markdown.render(RESULT)
     attention, folded = text.split("<details>")
     assert "### Gate: REGRESSED" in attention
     assert "net wall" in attention
@@ -128,7 +127,7 @@ def test_markdown_shows_what_needs_attention_and_folds_the_rest() -> None:
 
 
 def test_markdown_cannot_be_broken_by_a_name() -> None:
-    text = MarkdownGate(RESULT).render()
+    text = markdown.render(RESULT)
     assert "<b>" not in text
     assert "@name" not in text
     for line in text.splitlines():
@@ -138,7 +137,7 @@ def test_markdown_cannot_be_broken_by_a_name() -> None:
 
 
 def test_junit_counts_and_kinds() -> None:
-    root = ElementTree.fromstring(JUnitGate(RESULT).render())
+    root = ElementTree.fromstring(junit.render(RESULT))
     assert (root.get("tests"), root.get("failures"), root.get("errors"), root.get("skipped")) == (
         "5",
         "2",
@@ -162,7 +161,7 @@ def test_junit_counts_and_kinds() -> None:
 
 def test_an_empty_gate_is_never_green() -> None:
     empty = replace(RESULT, verdicts=())
-    root = ElementTree.fromstring(JUnitGate(empty).render())
+    root = ElementTree.fromstring(junit.render(empty))
     assert root.get("errors") == "1"
-    assert "INCONCLUSIVE" in MarkdownGate(empty).render()
-    assert "Nothing was measured" in MarkdownGate(empty).render()
+    assert "INCONCLUSIVE" in markdown.render(empty)
+    assert "Nothing was measured" in markdown.render(empty)

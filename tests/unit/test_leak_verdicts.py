@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from render_fixtures import catalogue, certify_all, records, run
+from render_fixtures import certify_all, records, run, view
 
 from firstbyte.analysis.stats import Slope
 from firstbyte.engine.fingerprint import host
@@ -14,7 +14,7 @@ from firstbyte.leaks import kept as verdicts
 from firstbyte.leaks.investigation import Finding
 from firstbyte.leaks.rules import LeakClass, LeakVerdict
 from firstbyte.leaks.stacks import LeakingStack
-from firstbyte.render.html import render
+from firstbyte.render.html.report import render
 from firstbyte.selfcheck import of_host as selfchecks
 from firstbyte.selfcheck.memory import certificate as selfcheck
 
@@ -62,9 +62,7 @@ def test_the_report_shows_verdicts_and_self_checks(
     certify_all(monkeypatch)
     verdicts.write(tmp_path, run(), "firstbyte leaks", [LEAK, ENDED_BADLY])
     page = render(
-        run(),
-        records()[:3],
-        catalogue(),
+        view(records()[:3]),
         leaks=verdicts.read(tmp_path),
         certificates=("memory not self-checked <here>",),
     )
@@ -72,7 +70,7 @@ def test_the_report_shows_verdicts_and_self_checks(
     assert "pyarrow:&lt;script&gt;" in page
     assert "CRASHED: signal 11 (SIGSEGV)" in page
     assert "memory not self-checked &lt;here&gt;" in page
-    assert 'id="leaks"' not in render(run(), records()[:3], catalogue())
+    assert 'id="leaks"' not in render(view(records()[:3]))
 
 
 def test_self_checks_are_of_the_runs_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -186,6 +186,11 @@ WRONG_SCENARIOS = {
     "metric": (SCENARIO.replace('Metric("wall_ns", "a time")', '"wall_ns"'), "got 'wall_ns'"),
     "function": (SCENARIO.replace("def derive", "def other"), "missing the functions derive"),
     "needs": (SCENARIO.replace('["mode"]', '["mod"]'), "needs({'mode': 'scan'}) fails: KeyError"),
+    "account": (SCENARIO + 'CERTIFIES = "clock"', "missing the functions account"),
+    "certified": (
+        SCENARIO + 'CERTIFIES = "heap"',
+        "CERTIFIES = 'heap' must be one of INSTRUMENTS",
+    ),
     "syntax": ("def (", "cannot be imported: SyntaxError"),
     "import": ("import no_such_library", "cannot be imported: ModuleNotFoundError"),
 }
@@ -244,7 +249,7 @@ def test_two_scenarios_of_one_name_are_refused(plugins: Path) -> None:
 
 INSTRUMENT = '''"""Mine."""
 from firstbyte.api import Metric
-METRICS = (Metric("mine_count", "mine", certified=True), Metric("wall_ns", "the instrument's"))
+METRICS = (Metric("mine_count", "mine", needs_certificate=True), Metric("wall_ns", "the instrument's"))
 class Probe: ...
 '''
 
@@ -266,7 +271,7 @@ def test_a_scenario_has_the_figures_of_its_instruments(plugins: Path) -> None:
     found = {metric.name: metric for metric in known.scenario("scan_of_mine").metrics}
     assert list(found)[:3] == ["wall_ns", "mine_count", "cpu_ns"]
     assert found["wall_ns"].help == "a time"
-    assert found["mine_count"].certified
+    assert found["mine_count"].needs_certificate
 
 
 def test_an_instrument_that_is_missing_is_named(plugins: Path) -> None:

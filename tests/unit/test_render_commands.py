@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,9 @@ RECORDS = [
     record(cell(backend="b", variant="x"), {"wall_ns": 6e9, "rows_per_s": 9.0}, spread=0.0),
     record(cell(backend="c", variant="x"), status=Status.TIMEOUT, reason="took over 60 s"),
 ]
+
+
+OPTIONS = {"html": "--output", "csv": "--csv", "json": "--json"}
 
 
 def store(results: Path, of: Run, records: list[Record]) -> None:
@@ -96,7 +100,7 @@ def test_compare_leaves_out_what_no_certificate_covers(results: Path) -> None:
     found = call(compare.command, results, "old", "new", "--metric", "all")
     assert found.exit_code == 0, found.output
     assert "123" not in found.output
-    assert found.output.count("memray's figures for a:x are withheld") == 1
+    assert found.output.count("a:x: heap figures are withheld") == 1
 
 
 def test_compare_refuses_another_host_without_the_flag(results: Path) -> None:
@@ -143,7 +147,7 @@ def test_report_writes_all_that_was_asked_for(results: Path, tmp_path: Path) -> 
 def test_report_needs_readme_for_what_readme_decides(results: Path) -> None:
     found = call(report.command, results, "run-1", "--check")
     assert found.exit_code == 2
-    assert "need --readme" in found.output
+    assert "--check needs --readme" in found.output
 
 
 def test_a_resumed_cell_counts_once(tmp_path: Path) -> None:
@@ -152,3 +156,103 @@ def test_a_resumed_cell_counts_once(tmp_path: Path) -> None:
     found = call(show.command, tmp_path, "run-1")
     assert "signal 11" in found.output
     assert "took over 60 s" not in found.output
+
+
+HIDDEN_BYTES = 1_074_075_119.0
+SECRET = [
+    record(cell("full_scan", "a", "x", "heap"), {"peak_heap_bytes": HIDDEN_BYTES}, spread=0.0),
+    record(cell("full_scan", "b", "x", "heap"), {"peak_heap_bytes": 2e6}, spread=0.0),
+    record(
+        cell("visibility", "a", "x", "heap"),
+        {"taken_rss_anon_bytes": 80e6, "leaked_heap_bytes": 1.6e6},
+        spread=0.0,
+    ),
+    record(
+        cell("visibility", "b", "x", "heap"),
+        {"taken_rss_anon_bytes": 80e6, "leaked_heap_bytes": 79e6},
+        spread=0.0,
+    ),
+]
+
+
+def shows(text: str) -> bool:
+    """Whether the hidden figure is in the text, in any form that a figure takes."""
+    return any(form in text.replace(",", "") for form in ("1074075119", "1074.07", "1.07"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--samples",),
+        ("--samples", "-s", "full_scan"),
+        ("--metric", "all"),
+        ("--metric", "all", "-s", "full_scan", "-b", "a"),
+        ("--metric", "peak_heap_bytes", "--against", "b"),
+        ("--metric", "peak_heap_bytes", "--against", "b", "-s", "full_scan"),
+    ],
+    ids=" ".join,
+)
+def test_show_withholds_what_is_not_certified_and_shows_what_is(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    store(tmp_path, run(), [*RECORDS, *SECRET])
+    found = call(show.command, tmp_path, "run-1", *words)
+    assert found.exit_code == 0, found.output
+    assert not shows(found.output)
+    assert "heap accounts for" in found.output.replace("\n", " ")
+    if "a" not in words:
+        assert re.search(r"\b2\.00\b|\b2000000\.0\b", found.output), "b's is certified"
+
+
+def test_exports_hold_the_reason_in_the_place_of_a_withheld_figure(tmp_path: Path) -> None:
+    store(tmp_path, run(), [*RECORDS, *SECRET])
+    files = {name: tmp_path / f"r.{name}" for name in ("html", "csv", "json")}
+    words = [word for name, path in files.items() for word in (OPTIONS[name], str(path))]
+    found = call(report.command, tmp_path, "run-1", *words)
+    assert found.exit_code == 0, found.output
+    texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
+    assert not any(map(shows, texts.values()))
+    rows = [
+        row
+        for row in csv.DictReader(io.StringIO(texts["csv"]))
+        if row["metric"] == "peak_heap_bytes"
+    ]
+    assert {(row["backend"], row["value"], row["withheld"][:21]) for row in rows} == {
+        ("a", "", "heap figures are with"),
+        ("b", "2000000.0", ""),
+    }
+    samples = [
+        sample
+        for one in json.loads(texts["json"])["records"]
+        if (one["cell"]["scenario"], one["cell"]["backend"]) == ("full_scan", "a")
+        and one["cell"]["instrument"] == "heap"
+        for sample in one["samples"]
+    ]
+    assert len(samples) == 10
+    assert all(sample["values"] == {"peak_heap_bytes": None} for sample in samples)
+    assert all("2% of 80 MB" in sample["withheld"]["peak_heap_bytes"] for sample in samples)
+
+
+def test_the_headline_says_why_a_figure_is_withheld(tmp_path: Path) -> None:
+    store(tmp_path, run(), [*RECORDS, *SECRET])
+    readme = tmp_path / "README.md"
+    readme.write_text(
+        "<!-- headline:begin\ncolumn: Heap | full_scan | peak_heap_bytes\n-->\n<!-- headline:end -->",
+        encoding="utf-8",
+    )
+    found = call(report.command, tmp_path, "run-1", "--readme", str(readme))
+    assert found.exit_code == 0, found.output
+    text = readme.read_text(encoding="utf-8")
+    assert "| a:x | withheld |" in text
+    assert "| b:x | 2.00 |" in text
+    assert "2% of 80 MB" in text
+    assert not shows(text)
+
+
+def test_compare_says_on_which_side_a_figure_is_withheld(tmp_path: Path) -> None:
+    store(tmp_path, run(), SECRET)
+    seen = [SECRET[0], SECRET[1], replace(SECRET[3], cell=SECRET[2].cell), SECRET[3]]
+    store(tmp_path, run(run_id="seen"), seen)
+    found = call(compare.command, tmp_path, "run-1", "seen", "--metric", "all")
+    assert "peak_heap_bytes is withheld before: heap figures are withheld" in found.output
+    assert not shows(found.output)

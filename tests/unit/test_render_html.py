@@ -8,12 +8,11 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from render_fixtures import HOSTILE, catalogue, cell, certify_all, record, records, run
+from render_fixtures import HOSTILE, cell, certify_all, record, records, run, view
 
 from firstbyte.model import Record, Status
-from firstbyte.render.html import render
 from firstbyte.render.html.figures import Drawing, colours, drawings
-from firstbyte.render.tables import RunView
+from firstbyte.render.html.report import render
 
 MADE_BY = "firstbyte report run-1 --output 'r --> <b>.html'"
 
@@ -62,7 +61,7 @@ def fewer() -> list[Record]:
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return render(run(), fewer(), catalogue(), MADE_BY)
+    return render(view(fewer()), MADE_BY)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +71,7 @@ def page(text: str) -> Page:
 
 def test_the_same_run_gives_the_same_bytes() -> None:
     leaks = [one for one in records() if one.cell.scenario == "leak_scan"]
-    first, second = (render(run(), leaks, catalogue(), MADE_BY) for _ in range(2))
+    first, second = (render(view(leaks), MADE_BY) for _ in range(2))
     assert "<svg" in first
     assert first == second
 
@@ -130,17 +129,13 @@ def test_hostile_labels_are_shown_and_not_obeyed() -> None:
         ),
         record(cell(HOSTILE, "-->", "clock"), {"odd_ns": 5.0}, reason=HOSTILE),
     ]
-    found = render(
-        run(
-            argv=(HOSTILE,),
-            notes=(HOSTILE,),
-            host={HOSTILE: HOSTILE},
-            corpora={HOSTILE: {HOSTILE: HOSTILE}},
-        ),
-        hostile,
-        catalogue(),
-        HOSTILE,
+    of = run(
+        argv=(HOSTILE,),
+        notes=(HOSTILE,),
+        host={HOSTILE: HOSTILE},
+        corpora={HOSTILE: {HOSTILE: HOSTILE}},
     )
+    found = render(view(hostile, of), HOSTILE)
     page = Page(found)
     assert "script" not in page.tags
     assert "<script" not in found
@@ -149,8 +144,8 @@ def test_hostile_labels_are_shown_and_not_obeyed() -> None:
 
 @pytest.fixture(scope="module")
 def drawn() -> dict[str, list[Drawing]]:
-    view = RunView(fewer(), catalogue())
-    return {scenario: drawings(view, scenario, "gettext") for scenario in view.scenarios()}
+    found = view(fewer())
+    return {scenario: drawings(found, scenario, "gettext") for scenario in found.scenarios()}
 
 
 def test_drawings_are_well_formed_and_carry_no_comment(drawn: dict[str, list[Drawing]]) -> None:
@@ -179,8 +174,8 @@ def test_a_cell_that_is_not_ok_changes_no_drawing_but_is_named(status: Status) -
         status=status,
         reason="why",
     )
-    without = drawings(RunView(good, catalogue()), "full_scan", "gettext")
-    drawn = drawings(RunView([*good, bad], catalogue()), "full_scan", "gettext")
+    without = drawings(view(good), "full_scan", "gettext")
+    drawn = drawings(view([*good, bad]), "full_scan", "gettext")
     assert [d.svg for d in drawn] == [d.svg for d in without]
     assert drawn[0].missing == (f"b:y ({status})",)
 
@@ -197,20 +192,19 @@ def test_parts_that_exceed_their_total_are_not_drawn() -> None:
             total | {"peak_rss_anon_above_base_bytes": 60.0},
         ),
     ]
-    drawn = drawings(RunView(found, catalogue()), "full_scan", "gettext")
+    drawn = drawings(view(found), "full_scan", "gettext")
     part = next(d for d in drawn if "by part" in d.title)
     assert part.missing == ("b:parquet_file (its parts do not add up to its total)",)
 
 
 def test_a_backend_keeps_its_colour_whatever_else_failed() -> None:
-    view = RunView(records(), catalogue())
-    palette = colours(view)
+    palette = colours(view(records()))
     assert len(set(palette.values())) == len(palette)
 
 
 def test_an_empty_and_an_all_failed_run_are_rendered() -> None:
-    assert "nothing has been measured yet" in render(run(), [], catalogue(), MADE_BY)
+    assert "nothing has been measured yet" in render(view([]), MADE_BY)
     failed = record(cell(), status=Status.OUT_OF_MEMORY, reason="over its limit of 2 GB")
-    found = render(run(finished=""), [failed], catalogue(), MADE_BY)
+    found = render(view([failed], run(finished="")), MADE_BY)
     assert "over its limit of 2 GB" in found
     assert "not finished" in found

@@ -6,14 +6,14 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from render_fixtures import HOSTILE, catalogue, cell, record, records, run
+from render_fixtures import HOSTILE, cell, record, records, view
 
 from firstbyte.errors import HarnessError, UnknownNameError
 from firstbyte.model import Status
 from firstbyte.render.headline import headline, parse
-from firstbyte.render.picture import picture
+from firstbyte.render.outputs import picture
 from firstbyte.render.readme_table import check, spec_of, update
-from firstbyte.render.tables import RunView
+from firstbyte.render.request import Request
 
 SPEC = """
 corpus: gettext
@@ -31,7 +31,7 @@ def rows(text: str) -> dict[str, list[str]]:
 
 
 def test_absolute_values_come_first_and_ratios_last() -> None:
-    table = rows(update(README, run(), records(), catalogue()))
+    table = rows(update(README, view(records())))
     assert table["backend:variant"] == [
         "First byte (ms)",
         "Rows per second (k rows/s)",
@@ -46,7 +46,7 @@ def test_absolute_values_come_first_and_ratios_last() -> None:
 
 
 def test_a_failed_cell_shows_its_status_has_no_ratio_and_its_reason_stands_below() -> None:
-    text = update(README, run(), records(), catalogue())
+    text = update(README, view(records()))
     assert rows(text)["pure_python:default"] == ["CRASHED", "WRONG", "WRONG", "-", "-", "-"]
     assert "digest mismatch" in text
     assert "signal 11" in text
@@ -58,29 +58,29 @@ def test_a_failed_baseline_gives_no_ratio_at_all() -> None:
         replace(one, status=Status.TIMEOUT, reason="60 s") if one.cell.variant == "r1" else one
         for one in records()
     ]
-    lines = headline(RunView(found, catalogue()), parse(SPEC)).lines
+    lines = headline(view(found), parse(SPEC)).lines
     assert {ratio for line in lines for ratio in line.ratios} == {None}
 
 
 def test_the_rest_of_readme_is_left_alone_and_updating_twice_changes_nothing() -> None:
-    once = update(README, run(), records(), catalogue())
+    once = update(README, view(records()))
     assert once.startswith(f"# Title\n\n<!-- headline:begin{SPEC}-->\n")
     assert once.endswith("<!-- headline:end -->\n\nthe rest\n")
     assert "\nold\n" not in once
-    assert update(once, run(), records(), catalogue()) == once
+    assert update(once, view(records())) == once
 
 
 def test_how_it_was_obtained_stands_below() -> None:
-    text = update(README, run(), records(), catalogue())
+    text = update(README, view(records()))
     for part in ("firstbyte run", "2025-01-01", "Example CPU", "rows: 573,000", "pyarrow: 1.2.3"):
         assert part in text
 
 
 def test_check_finds_a_changed_digit() -> None:
-    good = update(README, run(), records(), catalogue())
-    check(good, run(), records(), catalogue())
+    good = update(README, view(records()))
+    check(good, view(records()))
     with pytest.raises(HarnessError, match="not the one of run run-1"):
-        check(good.replace("| 272 |", "| 271 |"), run(), records(), catalogue())
+        check(good.replace("| 272 |", "| 271 |"), view(records()))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_check_finds_a_changed_digit() -> None:
 )
 def test_missing_or_doubled_markers_are_refused(readme: str) -> None:
     with pytest.raises(HarnessError, match="exactly one"):
-        update(readme, run(), records(), catalogue())
+        update(readme, view(records()))
 
 
 @pytest.mark.parametrize(
@@ -111,35 +111,35 @@ def test_missing_or_doubled_markers_are_refused(readme: str) -> None:
 )
 def test_what_the_run_lacks_is_named_with_what_it_has(line: str, message: str) -> None:
     with pytest.raises(HarnessError, match=message.replace("|", r"\|")):
-        headline(RunView(records(), catalogue()), parse(line))
+        headline(view(records()), parse(line))
 
 
 def test_without_a_specification_every_headline_metric_is_a_column() -> None:
-    found = headline(RunView(records(), catalogue()), parse(""))
+    found = headline(view(records()), parse(""))
     assert "first byte, cache=warm, start=cold" in found.headings
     assert found.lines[0].ratios == ()
 
 
 def test_labels_cannot_break_the_table() -> None:
     hostile = [record(cell("s", f"{HOSTILE}|a", "x`*"), {"a_ns": 1.0})]
-    text = update(README.replace(SPEC, " "), run(), hostile, catalogue())
+    text = update(README.replace(SPEC, " "), view(hostile))
     assert "<script" not in text.replace("\\<script", "")
     line = next(row for row in text.splitlines() if "alert" in row)
     assert line.replace("\\|", "").count("|") == 3
 
 
 def test_the_picture_is_a_standalone_svg_of_a_time_and_a_memory() -> None:
-    view = RunView(records(), catalogue())
+    found = view(records())
     spec = spec_of(README)
-    svg = picture(view, spec)
+    svg = picture.render(Request(found, headline=spec))
     ElementTree.fromstring(svg)
-    assert picture(view, spec) == svg
+    assert picture.render(Request(found, headline=spec)) == svg
     only = replace(spec, columns=spec.columns[:1])
     with pytest.raises(HarnessError, match="two headline columns"):
-        picture(view, only)
+        picture.render(Request(found, headline=only))
 
 
 def test_an_empty_run_has_no_headline() -> None:
     with pytest.raises(HarnessError, match="no records"):
-        update(README, run(), [], catalogue())
+        update(README, view([]))
     assert issubclass(UnknownNameError, HarnessError)

@@ -8,13 +8,14 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from render_fixtures import catalogue, cell, certify_all, record, records, run
+from render_fixtures import cell, certify_all, record, records, run, view
 from rich.console import Console
 
 from firstbyte.model import Record, Status
-from firstbyte.render.tables import RunView
-from firstbyte.render.terminal import Progress, summary
-from firstbyte.visibility import withholding
+from firstbyte.render.outputs import tables
+from firstbyte.render.progress import Progress
+from firstbyte.render.request import Request
+from firstbyte.visibility import shown
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,7 @@ def memray_sees_them(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def draw(found: list[Record], width: int = 140, **changes: object) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(summary(run(**changes), found, catalogue(), report="reports/r.html"))
+    console.print(tables.render(Request(view(found, run(**changes)), report="reports/r.html")))
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -136,11 +137,8 @@ def test_a_scenario_that_the_catalogue_does_not_know_is_shown_without_marks() ->
 
 def test_the_later_record_of_a_cell_counts() -> None:
     of = cell(backend="a", variant="x")
-    view = RunView(
-        [record(of, status=Status.TIMEOUT, reason="60 s"), record(of, {"wall_ns": 1.0})],
-        catalogue(),
-    )
-    assert view.counts() == {Status.OK: 1}
+    found = view([record(of, status=Status.TIMEOUT, reason="60 s"), record(of, {"wall_ns": 1.0})])
+    assert found.counts() == {Status.OK: 1}
 
 
 class Clock:
@@ -198,7 +196,7 @@ def test_progress_on_a_terminal_shows_cell_counts_and_failures() -> None:
 
 
 def test_without_a_certificate_no_heap_figure_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(withholding, "certificates", lambda found, known: {})
-    view = RunView(records(), catalogue())
-    assert "peak_heap_bytes" not in set(view.summary["metric"])
-    assert any("no record of `visibility`" in problem.reason for problem in view.problems())
+    monkeypatch.setattr(shown, "certificates", lambda found, known: {})
+    found = view(records())
+    assert "peak_heap_bytes" not in set(found.summary["metric"])
+    assert any("no scenario here certifies it" in one.reason for one in found.problems())

@@ -5,29 +5,34 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
 from pipeline_fixtures import backend_info
-from render_fixtures import METRICS, cell, record, run
+from render_fixtures import METRICS, cell, record, run, scenario, view
 from rich.console import Console
 
 from firstbyte.api import Metric
 from firstbyte.commands import show
-from firstbyte.engine.registry import BackendInfo, Catalogue
+from firstbyte.engine.registry import BackendInfo, Catalogue, discover
 from firstbyte.engine.store import RunFolder
 from firstbyte.errors import UnknownNameError
 from firstbyte.model import Record, Status
-from firstbyte.render.scoreboard import NOBODY, TIE, Contest, Scoreboard, draw, ratio, scoreboard
-from firstbyte.render.tables import NOT_KEPT, WITHHELD, RunView
+from firstbyte.render.outputs.scoreboard import draw
+from firstbyte.render.scoreboard import NOBODY, TIE, Contest, Scoreboard, ratio, scoreboard
+from firstbyte.render.tables import NOT_KEPT, WITHHELD
 
 SCENARIOS = {
     **METRICS,
     "codec_floor": (
-        Metric("cpu_ns", "the codec", better="", headline=True),
-        Metric("memory_floor_bytes", "pages in hand", better=""),
+        Metric("cpu_ns", "the codec", better="", headline=True, floor_of=("full_scan", "cpu_ns")),
+        Metric(
+            "memory_floor_bytes",
+            "pages in hand",
+            better="",
+            floor_of=("full_scan", "peak_rss_anon_above_base_bytes"),
+        ),
     ),
     "endurance": (Metric("left_live_bytes", "left", headline=True),),
 }
@@ -49,12 +54,9 @@ def catalogue() -> Catalogue:
         backend("other", {"one": 1}, file_format="lshd"),
     ]
     scenarios = {
-        name: SimpleNamespace(name=name, doc="What it asks.", metrics=metrics, own_metrics=metrics)
-        for name, metrics in SCENARIOS.items()
+        name: scenario(name, metrics, "What it asks.") for name, metrics in SCENARIOS.items()
     }
-    return cast(
-        Catalogue, SimpleNamespace(scenarios=scenarios, backends={b.name: b for b in known})
-    )
+    return Catalogue({b.name: b for b in known}, cast(Any, scenarios), discover().instruments)
 
 
 def scan(backend: str, variant: str, corpus: str = "mt", **values: float) -> Record:
@@ -69,7 +71,7 @@ def failed(backend: str, variant: str, status: Status, reason: str, **where: Any
 
 
 def board(records: list[Record], subject: str = "ours", **options: Any) -> Scoreboard:
-    return scoreboard(RunView(records, catalogue()), subject, **options)
+    return scoreboard(view(records, known=catalogue()), subject, **options)
 
 
 def contest(found: Scoreboard, metric: str = "wall_ns", corpus: str = "mt") -> Contest:
@@ -199,7 +201,7 @@ def test_a_withheld_figure_does_not_win_and_its_reason_is_said() -> None:
     one = contest(found, "peak_heap_bytes")
     assert (one.best, one.peer, one.winner) == (None, None, NOBODY)
     assert {entry.figure.text for entry in one.without} == {WITHHELD}
-    assert "memray's figures are withheld" in text(found)
+    assert "heap figures are withheld" in text(found)
 
 
 def floor(backend: str, variant: str, cpu_ns: float, corpus: str = "mt") -> Record:
@@ -274,7 +276,7 @@ def test_a_peak_is_set_against_the_pages_in_hand() -> None:
     found = board([memory("mt", 4e6), memory("llm", 6e6), floor("mt", 5e6)])
     (spread,) = found.spreads
     assert [peak.floor_bytes for peak in spread.peaks] == [5e6, None]
-    line = "1.50: mt 4.00 MB (0.800 x pages in hand and a batch, 5.00), llm 6.00 MB"
+    line = "1.50: mt 4.00 MB (0.800 x the memory floor, 5.00), llm 6.00 MB"
     assert line in " ".join(text(found).split())
     (alone,) = board([memory("mt", 4e6), floor("mt", 2e6)]).spreads
     assert (alone.ratio, alone.peaks[0].floor_bytes) == (None, 2e6)

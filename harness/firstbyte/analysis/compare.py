@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from firstbyte.analysis import frames
 from firstbyte.engine.fingerprint import differences
 from firstbyte.errors import IncomparableError, UnknownNameError
-from firstbyte.model import Cell, CellKey, Record, Run
+from firstbyte.model import Cell, CellKey, Run
+from firstbyte.visibility.shown import ShownRecord, ShownRun
 
 CONFIDENCE = 0.95
 
@@ -52,8 +53,8 @@ class Uncompared:
 
 
 def compare(
-    before: tuple[Run, Sequence[Record]],
-    after: tuple[Run, Sequence[Record]],
+    before: ShownRun,
+    after: ShownRun,
     *,
     allow_different_hosts: bool = False,
     metrics: Sequence[str] = (),
@@ -63,10 +64,10 @@ def compare(
     Raises IncomparableError when the hosts differ (unless allowed) or a corpus is not the same, naming
     the fields; UnknownNameError for a metric that neither run has.
     """
-    check_comparable(before[0], after[0], allow_different_hosts=allow_different_hosts)
-    left = {record.cell.key: record for record in frames.latest(before[1])}
-    right = {record.cell.key: record for record in frames.latest(after[1])}
-    old, new = _by_process(before[1]), _by_process(after[1])
+    check_comparable(before.run, after.run, allow_different_hosts=allow_different_hosts)
+    left = {record.cell.key: record for record in before.records}
+    right = {record.cell.key: record for record in after.records}
+    old, new = _by_process(before.records), _by_process(after.records)
     known = {metric for figures in (old, new) for _, metric in figures}
     for metric in metrics:
         if metric not in known:
@@ -86,8 +87,10 @@ def compare(
                     _comparison(right[key].cell, metric, old[key, metric], new[key, metric])
                 )
             else:
-                side = "before" if (key, metric) not in old else "after"
-                uncompared.append(Uncompared(key, f"{metric} is missing {side}"))
+                missing = (
+                    ("before", left[key]) if (key, metric) not in old else ("after", right[key])
+                )
+                uncompared.append(Uncompared(key, _absence(metric, *missing)))
     return rows, uncompared
 
 
@@ -150,24 +153,30 @@ def _comparison(
     )
 
 
-def _by_process(records: Iterable[Record]) -> dict[tuple[CellKey, str], dict[int, list[float]]]:
+def _by_process(
+    records: Sequence[ShownRecord],
+) -> dict[tuple[CellKey, str], dict[int, list[float]]]:
     """Values by (cell key, metric) and process, from the reported instrument of each metric."""
-    kept = frames.latest(records)
     found: dict[tuple[CellKey, str], dict[int, list[float]]] = {}
-    for row in frames.rows_of(frames.reportable(frames.samples(kept))):
+    for row in frames.rows_of(frames.reportable(frames.samples(records))):
         key = frames.key_of(row)
         processes = found.setdefault((key, row["metric"]), {})
         processes.setdefault(row["process"], []).append(row["value"])
     return found
 
 
-def _obstacle(before: Record | None, after: Record | None) -> str:
+def _obstacle(before: ShownRecord | None, after: ShownRecord | None) -> str:
     if before is None:
         return "only in the second run"
     if after is None:
         return "only in the first run"
     states = [(name, r) for name, r in (("before", before), ("after", after)) if not r.ok]
     return "; ".join(f"{record.status} {name}: {record.reason}" for name, record in states)
+
+
+def _absence(metric: str, side: str, record: ShownRecord) -> str:
+    why = record.withheld.get(metric)
+    return f"{metric} is withheld {side}: {why}" if why else f"{metric} is missing {side}"
 
 
 def _depth(m: int, n: int, confidence: float) -> int:

@@ -1,6 +1,7 @@
-"""Records as tidy pandas frames: one row per figure, so that everything later is a group-by.
+"""What is shown of a run as tidy pandas frames: one row per figure, so that all else is a group-by.
 
-Only records whose status is OK give figures. All others appear in `statuses`, and nowhere else.
+Only records whose status is OK give figures. All others appear in `statuses`, and nowhere else. A
+figure that is withheld is a row without a number in `figures`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from firstbyte.model import CellKey, Param, Record
+from firstbyte.model import CellKey, Param
 from firstbyte.model import params_text as params_text
+from firstbyte.visibility.shown import ShownRecord, Withheld
 
 CELL = list(CellKey._fields)
 """The columns that together identify a cell."""
@@ -23,31 +25,32 @@ MICRO_CLOCK = "pytest_benchmark"
 _PREFERENCE = (CLOCK, "proc_memory")
 
 
-def latest(records: Iterable[Record]) -> list[Record]:
-    """One record per cell: where a resumed run measured a cell again, the later one counts."""
-    by_key = {record.cell.key: record for record in records}
-    return list(by_key.values())
-
-
-def samples(records: Iterable[Record]) -> pd.DataFrame:
+def figures(records: Iterable[ShownRecord]) -> pd.DataFrame:
     """One row per sample and metric of the OK records.
 
     Columns: `CELL`, process, sample (its number within the cell), metric, value (float, in the unit
-    that the metric's name ends with). Values that are not finite are left out: they were withheld.
+    that the metric's name ends with; NaN where it is withheld), withheld (why; empty where it is not).
     """
     rows = [
         {**_identity(record), "process": sample.process, "sample": number, "metric": metric}
-        | {"value": float(value)}
-        for record in latest(records)
+        | _value(value)
+        for record in records
         if record.ok
         for number, sample in enumerate(record.samples)
         for metric, value in sample.values.items()
-        if math.isfinite(value)
     ]
-    return pd.DataFrame(rows, columns=[*CELL, "process", "sample", "metric", "value"])
+    return pd.DataFrame(
+        rows, columns=[*CELL, "process", "sample", "metric", "value", "withheld"]
+    ).astype({"value": float})
 
 
-def series(records: Iterable[Record]) -> pd.DataFrame:
+def samples(records: Iterable[ShownRecord]) -> pd.DataFrame:
+    """The rows of `figures` that have a number, without the column `withheld`."""
+    frame = figures(records)
+    return frame[frame["withheld"] == ""].drop(columns="withheld").reset_index(drop=True)
+
+
+def series(records: Iterable[ShownRecord]) -> pd.DataFrame:
     """One row per element of every raw series of the OK records.
 
     Columns: `CELL`, process, sample, metric (the series' name), position (0, 1, ...), value.
@@ -55,16 +58,17 @@ def series(records: Iterable[Record]) -> pd.DataFrame:
     rows = [
         {**_identity(record), "process": sample.process, "sample": number, "metric": name}
         | {"position": position, "value": float(value)}
-        for record in latest(records)
+        for record in records
         if record.ok
         for number, sample in enumerate(record.samples)
         for name, values in sample.series.items()
+        if not isinstance(values, Withheld)
         for position, value in enumerate(values)
     ]
     return pd.DataFrame(rows, columns=[*CELL, "process", "sample", "metric", "position", "value"])
 
 
-def statuses(records: Iterable[Record]) -> pd.DataFrame:
+def statuses(records: Iterable[ShownRecord]) -> pd.DataFrame:
     """One row per record, OK or not: `CELL`, status, reason, samples (their number), duration_s."""
     rows = [
         _identity(record)
@@ -74,7 +78,7 @@ def statuses(records: Iterable[Record]) -> pd.DataFrame:
             "samples": len(record.samples),
             "duration_s": record.duration_s,
         }
-        for record in latest(records)
+        for record in records
     ]
     return pd.DataFrame(rows, columns=[*CELL, "status", "reason", "samples", "duration_s"])
 
@@ -169,8 +173,14 @@ def key_of(row: Mapping[str, Any]) -> CellKey:
     return CellKey(*(row[name] for name in CELL))
 
 
-def _identity(record: Record) -> dict[str, Any]:
+def _identity(record: ShownRecord) -> dict[str, Any]:
     return record.cell.key._asdict()
+
+
+def _value(value: float | Withheld) -> dict[str, Any]:
+    if isinstance(value, Withheld):
+        return {"value": math.nan, "withheld": value.reason}
+    return {"value": float(value), "withheld": ""}
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -50,9 +49,10 @@ def update(
     """
     from firstbyte.gate.policy import narrowed
     from firstbyte.gate.workshop import default_baseline, new_baseline
+    from firstbyte.render.notices import progress
 
     policy = narrowed(policy_file, corpus=corpus, scenarios=scenario, backends=backend)
-    baseline = new_baseline(policy, _progress)
+    baseline = new_baseline(policy, progress)
     path = output or default_baseline()
     figures = sum(len(case.figures) for case in baseline.cases.values())
     if not figures:
@@ -62,7 +62,3 @@ def update(
     for line in baseline.left_out:
         click.echo(f"left out: {line}")
     click.echo(f"{figures} figures of {len(baseline.cases)} cases in {path}")
-
-
-def _progress(text: str) -> None:
-    print(f"firstbyte: {text}", file=sys.stderr, flush=True)

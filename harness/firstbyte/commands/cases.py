@@ -20,6 +20,7 @@ def command(cases: tuple[str, ...], only_list: bool) -> None:
 
     from firstbyte.cases import case as machinery
     from firstbyte.engine.laboratory import scratch
+    from firstbyte.render.notices import progress
 
     chosen = cases or tuple(machinery.names())
     loaded = {name: machinery.load(name) for name in chosen}
@@ -31,7 +32,7 @@ def command(cases: tuple[str, ...], only_list: bool) -> None:
     table = Table("case", "installed", "today", "figure", "worked around", title="known problems")
     legend = []
     for name, case in loaded.items():
-        click.echo(name, err=True)
+        progress(name)
         module = f"firstbyte.cases.reported.{name}"
         result = machinery.reproduce(name, module, case, scratch("cases"))
         style = {"still there": "bold yellow", "fixed": "green"}.get(result.outcome, "dim")

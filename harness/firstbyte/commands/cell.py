@@ -25,9 +25,12 @@ def command(axes: Axes) -> None:
     """
     from firstbyte.engine import session
     from firstbyte.model import Status
+    from firstbyte.render import notices
     from firstbyte.worker.order import MEASURE
 
     workshop = session.open_session(axes)
+    for note in workshop.notes:
+        notices.warning(note)
     cells = workshop.plan.cells
     if len(cells) != 1:
         shown = "\n".join(f"  {planned.cell.key}" for planned in cells[:12])

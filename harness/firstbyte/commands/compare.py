@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from firstbyte.analysis.compare import Comparison, Uncompared
-    from firstbyte.model import Record, Run
 
 _LINE = "  {:<24} {:>14} {:>14} {:>7}  {}"
 
@@ -50,22 +49,16 @@ def command(
     To decide whether a change is slower, measure both sides anew with `firstbyte gate`.
     """
     from rich.console import Console
+    from rich.text import Text
 
     from firstbyte import places
     from firstbyte.analysis.compare import compare
     from firstbyte.engine import registry, store
-    from firstbyte.visibility.withholding import withhold
+    from firstbyte.visibility import shown
 
     folder = results or places.results()
     catalogue = registry.discover()
-    sides: list[tuple[Run, list[Record]]] = []
-    withheld: dict[str, None] = {}
-    for name in (before, after):
-        made, records = store.load(store.find(name, folder))
-        shown, reasons = withhold(records, catalogue)
-        sides.append((made, shown))
-        withheld |= dict.fromkeys(reasons)
-    first, second = sides
+    first, second = (shown.load(store.find(name, folder), catalogue) for name in (before, after))
     headline = {
         one.name
         for scenario in catalogue.scenarios.values()
@@ -79,13 +72,13 @@ def command(
     if not metric:
         rows = [row for row in rows if row.metric in headline] or rows
     console = Console()
-    console.print(f"before: {first[0].run_id}, after: {second[0].run_id}", highlight=False)
+    console.print(f"before: {first.run.run_id}, after: {second.run.run_id}", highlight=False)
     if rows:
         _print_rows(console, rows)
     else:
         console.print("no cell is OK in both runs")
-    for line in [*withheld, *_uncompared(uncompared)]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in [*dict.fromkeys([*first.withheld, *second.withheld]), *_uncompared(uncompared)]:
+        console.print(Text(line), soft_wrap=True)
 
 
 def _print_rows(console: Console, rows: Sequence[Comparison]) -> None:

@@ -66,6 +66,7 @@ def list_corpora() -> None:
     from rich.table import Table
 
     from firstbyte.corpora import catalogue, manifest
+    from firstbyte.render.notices import warning
 
     kinds = Table("corpus", "what it is", "options and their defaults", title="can be built")
     for kind in catalogue.available():
@@ -92,7 +93,7 @@ def list_corpora() -> None:
     else:
         console.print("Nothing in the cache yet: `firstbyte corpus build gettext` begins.")
     for line in unreadable:
-        click.echo(line, err=True)
+        warning(line)
 
 
 @command.command()

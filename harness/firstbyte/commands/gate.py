@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from firstbyte.commands._outputs import FILE, output_options
+from firstbyte.gate.outputs import OUTPUTS
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from firstbyte.gate.policy import Policy
     from firstbyte.gate.result import GateResult
-
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(short_help="Compare two revisions or environments; fail only on what is sure.")
@@ -69,18 +70,16 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     is_flag=True,
     help="Exit with 0 where nothing can be judged here, and say so: only what is worse fails.",
 )
-@click.option("--baseline", type=_FILE, help="Baseline file  [default: in results/baselines/]")
+@click.option("--baseline", type=FILE, help="Baseline file  [default: in results/baselines/]")
 @click.option(
     "--policy",
     "policy_file",
-    type=_FILE,
+    type=FILE,
     default=Path("pyproject.toml"),
     show_default=True,
     help="File with [tool.firstbyte.gate].",
 )
-@click.option("--markdown", type=_FILE, help="Also write the result as Markdown.")
-@click.option("--junit", type=_FILE, help="Also write the result as JUnit XML.")
-@click.option("--json", "json_file", type=_FILE, help="Also write the result as JSON.")
+@output_options(OUTPUTS)
 @click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
 def command(
     base: str | None,
@@ -99,10 +98,8 @@ def command(
     accept_inconclusive: bool,
     baseline: Path | None,
     policy_file: Path,
-    markdown: Path | None,
-    junit: Path | None,
-    json_file: Path | None,
     quiet: bool,
+    files: dict[str, Path],
 ) -> None:
     """Compare head with base on this machine, now, in interleaved pairs of fresh processes.
 
@@ -117,6 +114,7 @@ def command(
     from firstbyte.gate.budget import parse_seconds
     from firstbyte.gate.policy import narrowed
     from firstbyte.gate.trials import Outcome
+    from firstbyte.render import notices
 
     if bool(base or base_env or head_env) == memory_only:
         raise click.UsageError(
@@ -131,7 +129,7 @@ def command(
         params=param,
         tolerances=tolerance,
     )
-    say = _silent if quiet else _progress
+    say = notices.silent if quiet else notices.progress
     if memory_only:
         from firstbyte.gate.baselines import IncomparableBaselineError, MissingBaselineError
 
@@ -156,7 +154,7 @@ def command(
         ) as gate:
             gate.certificate = certificate.in_words()
             result = gate.run()
-    _report(result, markdown, junit, json_file)
+    _report(result, files)
     if accept_inconclusive and result.outcome is Outcome.INCONCLUSIVE:
         click.echo("INCONCLUSIVE, accepted: nothing was found to be worse, and not all was judged")
         return
@@ -171,30 +169,9 @@ def _memory_only(policy: Policy, baseline: Path | None, say: Callable[[str], Non
     return memory_gate(baselines.load(path), f"baseline {path.name}", policy, say).run()
 
 
-def _report(
-    result: GateResult, markdown: Path | None, junit: Path | None, json_file: Path | None
-) -> None:
+def _report(result: GateResult, files: Mapping[str, Path]) -> None:
     from rich.console import Console
 
-    from firstbyte.gate.outputs.junit import JUnitGate
-    from firstbyte.gate.outputs.markdown import MarkdownGate
-    from firstbyte.gate.outputs.terminal import GateTable
-
-    console = Console()
-    console.print(GateTable(result).render(console))
-    for path, render in (
-        (markdown, MarkdownGate(result).render),
-        (junit, JUnitGate(result).render),
-        (json_file, result.to_json),
-    ):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(render(), encoding="utf-8")
-
-
-def _progress(text: str) -> None:
-    print(f"firstbyte: {text}", file=sys.stderr, flush=True)
-
-
-def _silent(_: str) -> None:
-    pass
+    Console().print(OUTPUTS.load("table").render(result))
+    for name, path in files.items():
+        OUTPUTS.write(name, result, path)

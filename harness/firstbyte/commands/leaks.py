@@ -63,24 +63,21 @@ def command(
     from firstbyte.leaks import kept as verdicts
     from firstbyte.leaks.rules import LeakClass
     from firstbyte.leaks.terminal import table
+    from firstbyte.render import notices
     from firstbyte.sizes import parse_bytes
 
     folder = results or places.results()
     neighbour = store.find(beside, folder) if beside else None
     check = leak_run.prepare(corpus, backend)
-    efforts = leak_run.plan(check, parse_bytes(detect) if detect else None, _say)
+    efforts = leak_run.plan(check, parse_bytes(detect) if detect else None, notices.progress)
     for line in leak_run.costs(check, efforts):
         click.echo(line)
     if dry_run:
         return
     run = leak_run.start(check, folder, neighbour)
-    findings = list(leak_run.investigate_all(run, efforts, _say))
+    findings = list(leak_run.investigate_all(run, efforts, notices.progress))
     Console().print(table([verdicts.row(finding) for finding in findings]))
     click.echo(f"records: {leak_run.finish(run)}")
     unsettled = (LeakClass.LEAK, LeakClass.INCONCLUSIVE)
     if any(one.verdict is None or one.verdict.outcome in unsettled for one in findings):
         sys.exit(1)
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

@@ -27,13 +27,18 @@ def command(backend: tuple[str, ...], corpus: tuple[str, ...], results: Path | N
     from rich.console import Console
 
     from firstbyte import places
+    from firstbyte.commands._request import request
     from firstbyte.engine import session
     from firstbyte.engine.plan import Axes, one_cell_per_variant
     from firstbyte.micro.measure import INSTRUMENT, SCENARIO, measure
-    from firstbyte.render.terminal import Progress, summary
+    from firstbyte.render import notices
+    from firstbyte.render.outputs import OUTPUTS
+    from firstbyte.render.progress import Progress
 
     axes = Axes(scenarios=(SCENARIO,), backends=backend, corpora=corpus)
     workshop = session.open_session(axes, one_cell_per_variant(INSTRUMENT))
+    for note in workshop.notes:
+        notices.warning(note)
     run = session.start_run(workshop, results or places.results())
     executor = workshop.executor(run.run.run_id)
     with Progress([(planned.cell, 1.0) for planned in workshop.plan.cells]) as progress:
@@ -43,7 +48,8 @@ def command(backend: tuple[str, ...], corpus: tuple[str, ...], results: Path | N
                 run.add(record)
             progress.finished(run.records[-1])
     run.seal()
-    Console().print(summary(run.run, run.records, workshop.catalogue))
+    asked = request(run.folder.path, workshop.catalogue)
+    Console().print(OUTPUTS.load("tables").render(asked))
     click.echo(f"run: {run.folder.path}")
     if any(record.status not in ("OK", "SKIPPED") for record in run.records):
         sys.exit(1)

@@ -45,28 +45,25 @@ def command(
     """
     from firstbyte import places
     from firstbyte.engine import session
+    from firstbyte.render import notices
 
     results = results or places.results()
     workshop = session.open_session(axes)
-    estimates = workshop.estimates(results, _warn)
+    for note in workshop.notes:
+        notices.warning(note)
+    warn = cache(notices.warning)  # once, however often it is found
+    estimates = workshop.estimates(results, warn)
     if dry_run:
         _print_plan(workshop, estimates)
         return
     reports = _made(reports or places.reports())
-    start = partial(session.resume_run, warn=_warn) if resume else session.start_run
+    start = partial(session.resume_run, warn=warn) if resume else session.start_run
     run = start(workshop, results)
     _measure(workshop, run, estimates)
     run.seal()
-    report = _write_report(reports, workshop, run)
-    _print_summary(workshop, run, report)
+    _print_results(reports, workshop, run)
     if any(record.status not in ("OK", "SKIPPED") for record in run.records):
         sys.exit(1)
-
-
-@cache
-def _warn(line: str) -> None:
-    """Once on standard error, however often it is found."""
-    click.echo(f"firstbyte: {line}", err=True)
 
 
 def _print_plan(workshop: Session, estimates: Sequence[float | None]) -> None:
@@ -85,7 +82,7 @@ def _print_plan(workshop: Session, estimates: Sequence[float | None]) -> None:
 
 def _measure(workshop: Session, run: OpenRun, estimates: Sequence[float | None]) -> None:
     from firstbyte.engine import session
-    from firstbyte.render.terminal import Progress
+    from firstbyte.render.progress import Progress
 
     costs = session.costs(workshop.plan, estimates)
     left = [
@@ -109,19 +106,16 @@ def _made(reports: Path) -> Path:
     return reports
 
 
-def _write_report(reports: Path, workshop: Session, run: OpenRun) -> Path:
-    from firstbyte.render import html
-    from firstbyte.selfcheck import of_host as selfchecks
+def _print_results(reports: Path, workshop: Session, run: OpenRun) -> None:
+    """Write the HTML report, and print the tables with its path."""
+    from dataclasses import replace
 
-    path = reports / f"{run.run.run_id}.html"
-    certificates = selfchecks.of_host(run.run.host)
-    html.write(path, run.run, run.records, workshop.catalogue, certificates=certificates)
-    return path
-
-
-def _print_summary(workshop: Session, run: OpenRun, report: Path) -> None:
     from rich.console import Console
 
-    from firstbyte.render.terminal import summary
+    from firstbyte.commands._request import request
+    from firstbyte.render.outputs import OUTPUTS
 
-    Console().print(summary(run.run, run.records, workshop.catalogue, report=str(report)))
+    asked = request(run.folder.path, workshop.catalogue)
+    page = reports / f"{run.run.run_id}.html"
+    OUTPUTS.write("html", asked, page)
+    Console().print(OUTPUTS.load("tables").render(replace(asked, report=str(page))))

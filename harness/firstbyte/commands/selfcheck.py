@@ -39,18 +39,16 @@ def command(parts: tuple[str, ...], repetitions: int, gates: int, resume: bool) 
     """
     from rich.console import Console
 
+    from firstbyte.render.notices import progress
+
     if resume and len(parts) != 1:
         raise click.UsageError("--resume goes with one part: say `memory` or `gate`")
     passed = True
     for part in parts or CHECKS:
         how = {"gates": gates} if part == "gate" else {}
         module = importlib.import_module(CHECKS[part])
-        shown, good = module.check(repetitions, _say, resume=resume, **how)
+        shown, good = module.check(repetitions, progress, resume=resume, **how)
         Console().print(shown)
         passed = passed and good
     if not passed:
         sys.exit(1)
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

@@ -1,4 +1,4 @@
-"""`firstbyte show`: the tables of a run, or its raw samples, on the terminal."""
+"""`firstbyte show`: the tables of a run, or any other of its outputs, on the terminal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from firstbyte.render.outputs import OUTPUTS
 
-    from firstbyte.api import Metric
-    from firstbyte.model import Record
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from firstbyte.model import Cell
     from firstbyte.render.tables import RunView
+    from firstbyte.visibility.shown import ShownRun
+
+TABLES, SAMPLES, SCOREBOARD = "tables", "csv", "scoreboard"
+"""The outputs that have an option of their own, or none."""
 
 
 @click.command(short_help="Print the tables or the raw samples of a run.")
@@ -39,6 +44,12 @@ if TYPE_CHECKING:
 )
 @click.option("--samples", is_flag=True, help="Every raw sample as CSV instead of tables.")
 @click.option(
+    "--as",
+    "form",
+    type=click.Choice(list(OUTPUTS.summaries())),
+    help="Print this output instead of tables.",
+)
+@click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for run folders  [default: results/ of the current project]",
@@ -51,76 +62,58 @@ def command(
     against: str | None,
     threads: int | None,
     samples: bool,
+    form: str | None,
     results: Path | None,
 ) -> None:
     """Print the tables of RUN: a run id, its unique beginning, a path, or `latest`."""
-    from firstbyte import places
-    from firstbyte.engine import registry, store
-    from firstbyte.render.tables import RunView
-
-    if threads is not None and against is None:
-        raise click.UsageError("--threads goes with --against BACKEND")
-    if samples and against is not None:
-        raise click.UsageError("give --samples or --against, not both")
-    folder = store.find(run, results or places.results())
-    of, records = store.load(folder)
-    catalogue = registry.discover()
-    chosen = _chosen(records, scenario, backend)
-    view = RunView(chosen, catalogue)
-    metrics = _metric_names(view, metric)
-    if samples:
-        _print_samples(chosen, metrics)
-        return
+    from dataclasses import replace
 
     from rich.console import Console
 
-    from firstbyte.leaks import kept as verdicts
-    from firstbyte.leaks.terminal import table
-    from firstbyte.render.terminal import summary
+    from firstbyte import places
+    from firstbyte.commands._request import request
+    from firstbyte.engine import registry, store
 
-    def columns(of_run: RunView, name: str) -> list[Metric]:
-        if not metrics:
-            return of_run.headline_metrics(name)
-        return [one for one in of_run.metrics(name) if one.name in metrics]
+    asked_for = (form, SAMPLES if samples else None, SCOREBOARD if against else None)
+    wanted = {one for one in asked_for if one}
+    if len(wanted) > 1:
+        raise click.UsageError("--samples, --against and --as print different things: give one")
+    name = next(iter(wanted), TABLES)
+    if threads is not None and name != SCOREBOARD:
+        raise click.UsageError("--threads goes with --against BACKEND")
+    folder = store.find(run, results or places.results())
+    asked = request(folder, registry.discover())
+    part = asked.view.shown.only(_keep(asked.view.shown, scenario, backend))
+    view = replace(asked.view, shown=part)
+    view = replace(view, chosen=_metric_names(view, metric))
+    printed = OUTPUTS.load(name).render(
+        replace(asked, view=view, against=against or "", threads=threads)
+    )
+    if isinstance(printed, str):
+        click.echo(printed, nl=False)
+    else:
+        Console().print(printed)
 
-    if against is None:
-        Console().print(summary(of, chosen, catalogue, metrics=columns))
-        if leaks := verdicts.read(folder):
-            Console().print(table(leaks.rows))
-        return
 
-    from firstbyte.render.scoreboard import draw, scoreboard
-
-    cores = int(of.host.get("cores", 0))
-    chooser = columns if metrics else None
-    board = scoreboard(view, against, threads=threads, cores=cores, metrics=chooser)
-    Console().print(draw(board))
-
-
-def _chosen(
-    records: Sequence[Record], scenarios: Sequence[str], backends: Sequence[str]
-) -> list[Record]:
-    """The records of the named scenarios and backends. Raises UnknownNameError for other names."""
+def _keep(
+    whole: ShownRun, scenarios: Sequence[str], backends: Sequence[str]
+) -> Callable[[Cell], bool]:
+    """Whether a cell is of the named scenarios and backends. Raises UnknownNameError for others."""
     from firstbyte.errors import UnknownNameError
 
-    known = {record.cell.scenario for record in records}
-    subjects = {record.cell.backend for record in records} | {_subject(r) for r in records}
+    cells = [record.cell for record in whole.records]
+    known = {cell.scenario for cell in cells}
+    subjects = {cell.backend for cell in cells} | {str(cell.subject) for cell in cells}
     for name in scenarios:
         if name not in known:
             raise UnknownNameError("scenario in the run", name, known)
     for name in backends:
         if name not in subjects:
             raise UnknownNameError("backend in the run", name, subjects)
-    return [
-        record
-        for record in records
-        if (not scenarios or record.cell.scenario in scenarios)
-        and (not backends or record.cell.backend in backends or _subject(record) in backends)
-    ]
-
-
-def _subject(record: Record) -> str:
-    return f"{record.cell.backend}:{record.cell.variant}"
+    return lambda cell: (
+        (not scenarios or cell.scenario in scenarios)
+        and (not backends or cell.backend in backends or str(cell.subject) in backends)
+    )
 
 
 def _metric_names(view: RunView, names: Sequence[str]) -> frozenset[str]:
@@ -134,13 +127,3 @@ def _metric_names(view: RunView, names: Sequence[str]) -> frozenset[str]:
         if name not in known:
             raise UnknownNameError("metric in the run", name, known | {"all"})
     return frozenset(names)
-
-
-def _print_samples(records: Sequence[Record], metrics: frozenset[str]) -> None:
-    from firstbyte.render.exports import csv_frame
-
-    frame = csv_frame(records)
-    if metrics:
-        # A cell without figures has no metric; it stays, as it may be the answer.
-        frame = frame[frame["metric"].isin(metrics) | frame["metric"].isna()]
-    click.echo(frame.to_csv(index=False), nl=False)

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 from msgspec import Meta
 
 from firstbyte import plugins
-from firstbyte.api import Instrument, Metric, Purpose, Scenario
+from firstbyte.api import Account, CertifyingScenario, Instrument, Metric, Purpose, Scenario
 from firstbyte.contracts import ContractError, conform, read_toml, unknown
 from firstbyte.engine import instrument_module, scenario_module
 from firstbyte.errors import PluginError, UnknownNameError
@@ -180,6 +180,16 @@ class ScenarioInfo(PluginFile):
         """What the harness needs it for, if anything."""
         declared = getattr(self.module, "PURPOSE", None)
         return None if declared is None else Purpose(declared)
+
+    @property
+    def certifies(self) -> str:
+        """The instrument that the scenario certifies (`api.CertifyingScenario`); empty for none."""
+        instrument: str = getattr(self.module, "CERTIFIES", "")
+        return instrument
+
+    def account(self, values: Mapping[str, float]) -> Account:
+        """What a certifying scenario makes of a sample. Raises KeyError where a value is missing."""
+        return cast(CertifyingScenario, self.module).account(values)
 
     @property
     def own_metrics(self) -> tuple[Metric, ...]:

@@ -27,10 +27,13 @@ class Attributes:
     GRID: Mapping[str, tuple[Param, ...]]
     METRICS: tuple[Any, ...]
     PURPOSE: Purpose | None = None
+    CERTIFIES: str = ""
 
     def __post_init__(self) -> None:
         if wrong := [one for one in self.METRICS if not isinstance(one, Metric)]:
             raise ValueError(f"METRICS must hold firstbyte.api.Metric only, got {wrong[0]!r}")
+        if self.CERTIFIES and self.CERTIFIES not in self.INSTRUMENTS:
+            raise ValueError(f"CERTIFIES = {self.CERTIFIES!r} must be one of INSTRUMENTS")
 
 
 def load(import_name: str, path: Path) -> Scenario:
@@ -39,12 +42,13 @@ def load(import_name: str, path: Path) -> Scenario:
     names = [one.name for one in fields(Attributes)]
     plugin_module.refuse_misspelt(module, path, (*names, *FUNCTIONS))
     try:
-        conform(
+        stated = conform(
             {name: getattr(module, name) for name in names if hasattr(module, name)}, Attributes
         )
     except ContractError as error:
         raise PluginError(f"{path}: {error}") from error
-    if missing := [name for name in FUNCTIONS if not callable(getattr(module, name, None))]:
+    functions = (*FUNCTIONS, "account") if stated.CERTIFIES else FUNCTIONS
+    if missing := [name for name in functions if not callable(getattr(module, name, None))]:
         raise PluginError(f"{path}: missing the functions {', '.join(missing)}")
     return cast(Scenario, module)
 

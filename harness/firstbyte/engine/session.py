@@ -167,7 +167,6 @@ def _corpora(specs: Sequence[str]) -> tuple[dict[str, Manifest], tuple[str, ...]
     try:
         real = resolve(DEFAULT_CORPUS)
     except CorpusError as error:
-        print(f"firstbyte: {error}", file=sys.stderr)
         note = (
             f"no real text in this run: {error} "
             f"Measured on synthetic corpora instead: {', '.join(OFFLINE_CORPORA)}."

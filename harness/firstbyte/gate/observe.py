@@ -19,7 +19,8 @@ from firstbyte.gate.figures import WAIT, figures, growth, spans
 from firstbyte.gate.sides import Side
 from firstbyte.gate.trials import Figure
 from firstbyte.model import Sample, Status
-from firstbyte.visibility.certificates import SCENARIO, allocator_names, certificate
+from firstbyte.visibility.certificates import allocator_names, certificate, certifying
+from firstbyte.visibility.rule import Sight
 from firstbyte.worker.leak_series import LeakSeries
 from firstbyte.worker.order import MEASURE, Order
 from firstbyte.worker.quiet import QUIET
@@ -110,7 +111,7 @@ class LiveSide:
         return self._take(case, launched.result()), other._take(case, beside.result())
 
     def hidden(self, case: Case) -> str:
-        """Why memray's figures of the case's backend are withheld, by the scenario that certifies them.
+        """Why the instrument's figures of the case's backend are withheld, by the scenario that certifies it.
 
         A process of its own, once for each backend and variant.
         """
@@ -119,17 +120,22 @@ class LiveSide:
         return self._hidden[case.backend]
 
     def _find_hidden(self, case: Case) -> str:
-        scenario = discover().scenario(SCENARIO)
-        cell = replace(case.planned.cell, scenario=SCENARIO, params={}, repetitions=1)
+        instrument = case.planned.cell.instrument
+        known = certifying(discover(), instrument)
+        if not known:
+            return f"no scenario here certifies {instrument}"
+        scenario = known[0]
+        cell = replace(case.planned.cell, scenario=scenario.name, params={}, repetitions=1)
         planned = replace(case.planned, cell=cell, scenario=scenario)
         order = self._order(Case(name_of(cell), planned, warm_up=False))
         if isinstance(order, Observation):
-            return f"`{SCENARIO}` is {order.status}: {order.reason}"
+            return f"`{scenario.name}` is {order.status}: {order.reason}"
         outcome = self._launch(order)
         if outcome.status is not Status.OK:
-            return f"`{SCENARIO}` is {outcome.status}: {outcome.reason}"
-        made = certificate(outcome.samples[0].values, allocator_names(planned.backend.distribution))
-        return "" if made.heap_certified else made.reason
+            return f"`{scenario.name}` is {outcome.status}: {outcome.reason}"
+        hints = allocator_names(planned.backend.distribution)
+        made = certificate(scenario, outcome.samples[0].values, hints)
+        return "" if made.verdict is Sight.SEEN else made.reason
 
     def _order(self, case: Case) -> Order | Observation:
         """What a worker of this side is to do for the case, or why there is nothing to do."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from firstbyte.model import Record, Run
+from firstbyte.visibility.shown import ShownRun
 
 
-def how_obtained(run: Run, records: Iterable[Record]) -> list[tuple[str, str]]:
+def how_obtained(shown: ShownRun) -> list[tuple[str, str]]:
     """Command, date, git state, host, versions and corpora of the run, in that order.
 
     Versions are those that the backends reported of themselves; nested details are left to the
     HTML report.
     """
+    run = shown.run
     versions: dict[str, list[str]] = {}
-    for name, version in (pair for record in records for pair in record.versions.items()):
+    for name, version in (pair for record in shown.records for pair in record.versions.items()):
         if version not in (known := versions.setdefault(name, [])):
             known.append(version)
     lines = [

@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterable
 
 from firstbyte.analysis.frames import params_text
-from firstbyte.engine.registry import Catalogue
 from firstbyte.errors import HarnessError
-from firstbyte.model import Record, Run
+from firstbyte.model import Cell
 from firstbyte.render import provenance
 from firstbyte.render.headline import Headline, Spec, headline, parse
 from firstbyte.render.tables import Figure, Problem, RunView
@@ -23,23 +22,23 @@ _BEGIN = re.compile(r"<!--\s*headline:begin(?P<spec>.*?)-->\n?", re.DOTALL)
 _END = "<!-- headline:end -->"
 
 
-def update(readme: str, run: Run, records: Iterable[Record], catalogue: Catalogue) -> str:
+def update(readme: str, view: RunView) -> str:
     """README's text with the table between its markers made anew; all else is left as it is.
 
     Raises HarnessError where the markers are missing or doubled, or ask for what the run lacks.
     """
     begin, start, end = _place(readme)
-    view = RunView(list(records), catalogue)
     found = headline(view, parse(begin))
-    return f"{readme[:start]}\n{markdown(found, run, view)}\n{readme[end:]}"
+    return f"{readme[:start]}\n{markdown(found, view)}\n{readme[end:]}"
 
 
-def check(readme: str, run: Run, records: Iterable[Record], catalogue: Catalogue) -> None:
+def check(readme: str, view: RunView) -> None:
     """Raises HarnessError where the table in README is not the one that this run gives."""
-    if update(readme, run, records, catalogue) != readme:
+    if update(readme, view) != readme:
+        run_id = view.run.run_id
         raise HarnessError(
-            f"README's headline table is not the one of run {run.run_id};"
-            f" `firstbyte report {run.run_id} --readme README.md` writes it"
+            f"README's headline table is not the one of run {run_id};"
+            f" `firstbyte report {run_id} --readme README.md` writes it"
         )
 
 
@@ -48,7 +47,7 @@ def spec_of(readme: str) -> Spec:
     return parse(_place(readme)[0])
 
 
-def markdown(found: Headline, run: Run, view: RunView) -> str:
+def markdown(found: Headline, view: RunView) -> str:
     """The table, its failures and how it was obtained. Ends without a line break."""
     units = [f" ({column.unit.symbol})" if column.unit.symbol else "" for column in found.columns]
     headings = [text + unit for text, unit in zip(found.headings, units, strict=True)]
@@ -77,7 +76,7 @@ def markdown(found: Headline, run: Run, view: RunView) -> str:
     lines += ["", legend]
     lines += [f"- {_problem(problem)}" for problem in _relevant(found, view)]
     lines += ["", "How it was obtained:", ""]
-    for label, text in provenance.how_obtained(run, view.records):
+    for label, text in provenance.how_obtained(view.shown):
         if not label.startswith("corpus ") or label == f"corpus {found.corpus}":
             lines.append(f"- {_escape(label)}: {_escape(text)}")
     return "\n".join(lines)
@@ -86,19 +85,13 @@ def markdown(found: Headline, run: Run, view: RunView) -> str:
 def _relevant(found: Headline, view: RunView) -> list[Problem]:
     """Problems of the cells that stand in the table, one per status, label and reason."""
     places = {(c.scenario, c.params, c.instrument) for c in found.columns}
-    wanted = [
-        record
-        for record in view.records
-        if record.cell.corpus == found.corpus and _place_of(record) in places
-    ]
-    chosen = RunView(wanted, view.catalogue).problems()
+    chosen = view.problems(lambda cell: cell.corpus == found.corpus and _place_of(cell) in places)
     unique = {(problem.status, problem.label, problem.reason): problem for problem in chosen}
     shown = {line.label for line in found.lines if any(f.median is None for f in line.figures)}
     return [problem for problem in unique.values() if problem.label in shown]
 
 
-def _place_of(record: Record) -> tuple[str, str, str]:
-    cell = record.cell
+def _place_of(cell: Cell) -> tuple[str, str, str]:
     return cell.scenario, params_text(cell.params), cell.instrument
 
 

@@ -1,40 +1,28 @@
 """One backend against all others, figure by figure: `firstbyte show RUN --against BACKEND`.
 
 For each figure, corpus and setting stand the named backend's default variant, its best variant, and
-the best variant of any other backend, with the ratio of the named backend to that one. Then its
-CPU time over the codec's alone, and how far its memory moves from corpus to corpus. What has no
-figure is named with its reason and never left out in silence; nothing here knows a backend by name.
+the best variant of any other backend, with the ratio of the named backend to that one. Then the figures
+that have a floor (`Metric.floor_of`): times over it, and how far sizes move from corpus to corpus. What
+has no figure is named with its reason and never left out in silence; nothing here knows a backend or a
+scenario by name.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.padding import Padding
-from rich.table import Table as Grid
-from rich.text import Text
-
-from firstbyte.analysis.frames import params_text
+from firstbyte.analysis.frames import is_timing, params_text
 from firstbyte.api import Metric
 from firstbyte.engine.registry import ALL_CORES, Variant
 from firstbyte.errors import UnknownNameError
 from firstbyte.model import Cell
 from firstbyte.render.tables import Column, Figure, RunView
-from firstbyte.units import DECIMAL_NOTE, Unit, number, unit_for
+from firstbyte.units import number, unit_for
 
-SCAN = "full_scan"
-FLOOR = "codec_floor"
-CPU = Metric("cpu_ns", "CPU time of all threads of the process", headline=True)
-SPREAD = Metric("peak_rss_anon_above_base_bytes", "")
-MEMORY_FLOOR = Metric("memory_floor_bytes", "")
 TIE = "tie"
 NOBODY = "-"
-
-Chooser = Callable[[RunView, str], Sequence[Metric]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +59,18 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True)
+class Floored:
+    """A figure of a scenario, and the figure of another one that is its floor."""
+
+    scenario: str
+    metric: Metric
+    floor_scenario: str
+    floor_metric: Metric
+
+
+@dataclass(frozen=True, slots=True)
 class Over:
-    """A variant's CPU time for the whole scan over that of the codec alone."""
+    """A variant's time, and how many times the floor it is."""
 
     entry: Entry
     text: str
@@ -81,8 +79,9 @@ class Over:
 
 @dataclass(frozen=True, slots=True)
 class OverFloor:
-    """The scans of one corpus over one backend's codec floor, or why there is none."""
+    """The times of one corpus over the floor that one backend measured, or why there is none."""
 
+    about: Floored
     corpus: str
     floor: Entry | None
     scans: tuple[Over, ...]
@@ -91,18 +90,19 @@ class OverFloor:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A variant's peak above base on one corpus."""
+    """A variant's size on one corpus."""
 
     corpus: str
     entry: Entry
     floor_bytes: float | None
-    """What a page-wise scan of that corpus has in hand; None where no backend of the run knows."""
+    """The lowest floor that a backend of the run knows; None where none does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A variant's peaks over the corpora of the run: the largest over the smallest."""
+    """A variant's sizes over the corpora of the run: the largest over the smallest."""
 
+    about: Floored
     label: str
     ratio: float | None
     peaks: tuple[Peak, ...]
@@ -126,14 +126,13 @@ def scoreboard(
     *,
     threads: int | None = None,
     cores: int = 0,
-    metrics: Chooser | None = None,
 ) -> Scoreboard:
     """Set the backend `subject` against all others of the run.
 
     `threads` keeps only variants that decode on at most so many threads, by their own declaration;
     one that uses all cores uses `cores`, those of the run's host, and is left out where they are not
-    known (0). `metrics` chooses the figures of a scenario; by default its headline ones, and the
-    CPU time of a scan. Raises UnknownNameError where the run has no such backend.
+    known (0). The figures of a scenario are the chosen ones of the view, or its headline ones and those
+    that have a floor. Raises UnknownNameError where the run has no such backend.
     """
     names = {record.cell.backend for record in view.records}
     if subject not in names:
@@ -142,9 +141,14 @@ def scoreboard(
     return Scoreboard(
         subject,
         compared.limit(),
-        tuple(_contests(compared, subject, metrics or _figures)),
-        tuple(_floors(compared)),
-        tuple(_spreads(compared, subject)),
+        tuple(_contests(compared, subject)),
+        tuple(over for one in floored(view) if _timed(one) for over in _floors(compared, one)),
+        tuple(
+            spread
+            for one in floored(view)
+            if not _timed(one)
+            for spread in _spreads(compared, subject, one)
+        ),
     )
 
 
@@ -209,28 +213,49 @@ class _Field:
         for record in self.view.records:
             cell = record.cell
             if (
-                record.reason
+                record.remark
                 and (cell.scenario, cell.corpus) == (column.scenario, corpus)
                 and column.instrument in (None, cell.instrument)
                 and self.view.label(cell) == self.view.label(subject)
                 and params_text(cell.params) == column.params
             ):
-                return record.reason
+                return record.remark
         return ""
 
 
+def floored(view: RunView) -> list[Floored]:
+    """The figures of the run's scenarios for which another scenario measures the floor."""
+    found = []
+    for scenario in view.catalogue.scenarios.values():
+        for floor in scenario.metrics:
+            if floor.floor_of is None or floor.floor_of[0] not in view.scenarios():
+                continue
+            of, name = floor.floor_of
+            known = [metric for metric in view.metrics(of) if metric.name == name]
+            metric = known[0] if known else Metric(name, "")
+            found.append(Floored(of, metric, scenario.name, floor))
+    return found
+
+
+def _timed(one: Floored) -> bool:
+    return is_timing(one.metric.name)
+
+
 def _figures(view: RunView, scenario: str) -> list[Metric]:
-    """The headline metrics; those of the scan with its CPU time, which the floor is about."""
-    chosen = view.headline_metrics(scenario)
-    if scenario == SCAN and CPU.name not in {metric.name for metric in chosen}:
-        chosen = chosen + [one for one in view.metrics(scenario) if one.name == CPU.name]
-    return chosen
+    """The chosen metrics, or the headline ones and those that have a floor."""
+    shown = view.headline_metrics(scenario)
+    if view.chosen:
+        return shown
+    named = {metric.name for metric in shown}
+    with_floor = {one.metric.name for one in floored(view) if one.scenario == scenario}
+    more = with_floor - named
+    return shown + [metric for metric in view.metrics(scenario) if metric.name in more]
 
 
-def _contests(compared: _Field, subject: str, metrics: Chooser) -> Iterable[Contest]:
+def _contests(compared: _Field, subject: str) -> Iterable[Contest]:
     view = compared.view
     for scenario in view.scenarios():
-        ranked = [metric for metric in metrics(view, scenario) if metric.better]
+        ranked = [metric for metric in _figures(view, scenario) if metric.better]
         for corpus in view.corpora(scenario) if ranked else ():
             for column, entries in compared.entries(scenario, corpus, ranked):
                 yield _contest(compared, subject, corpus, column, entries)
@@ -280,26 +305,27 @@ def _winner(subject: str, best: Entry | None, peer: Entry | None, better: str) -
     return subject if ahead else peer.cell.backend
 
 
-def _floors(compared: _Field) -> Iterable[OverFloor]:
-    """Per corpus: every scan of the files that the floor's backend reads, over that floor."""
+def _floors(compared: _Field, about: Floored) -> Iterable[OverFloor]:
+    """Per corpus: every variant that reads the files that the floor's backend reads, over that floor."""
     view = compared.view
-    corpora = view.corpora(SCAN)
-    if corpora and FLOOR not in view.scenarios():
-        yield OverFloor(", ".join(corpora), None, (), ())
+    corpora = view.corpora(about.scenario)
+    if about.floor_scenario not in view.scenarios():
+        yield OverFloor(about, ", ".join(corpora), None, (), ())
         return
     for corpus in corpora:
-        scans = _only(compared, SCAN, corpus, CPU)
-        floors = _only(compared, FLOOR, corpus, CPU)
+        scans = _only(compared, about.scenario, corpus, about.metric)
+        floors = _only(compared, about.floor_scenario, corpus, about.floor_metric)
         backends = dict.fromkeys(entry.cell.backend for entry in floors)
         made = [_best([e for e in floors if e.cell.backend == name], "lower") for name in backends]
         found = [entry for entry in made if entry is not None and entry.value > 0]
         if not found:
-            yield OverFloor(corpus, None, (), tuple(floors))
+            yield OverFloor(about, corpus, None, (), tuple(floors))
         for floor in found:
             same = [entry for entry in scans if _format(view, entry) == _format(view, floor)]
             measured = [entry for entry in same if entry.figure.median is not None]
-            unit = unit_for(CPU.name, [entry.value for entry in measured])
+            unit = unit_for(about.metric.name, [entry.value for entry in measured])
             yield OverFloor(
+                about,
                 corpus,
                 floor,
                 tuple(
@@ -322,150 +348,23 @@ def _format(view: RunView, entry: Entry) -> str:
     return known.format if known else ""
 
 
-def _spreads(compared: _Field, subject: str) -> Iterable[Spread]:
-    corpora = compared.view.corpora(SCAN)
+def _spreads(compared: _Field, subject: str, about: Floored) -> Iterable[Spread]:
+    corpora = compared.view.corpora(about.scenario)
     by_label: dict[str, list[Peak]] = {}
     for corpus in corpora:
-        floor_bytes = _memory_floor(compared, corpus)
-        for entry in _only(compared, SCAN, corpus, SPREAD):
+        floor_bytes = _lowest_floor(compared, about, corpus)
+        for entry in _only(compared, about.scenario, corpus, about.metric):
             if entry.cell.backend == subject:
                 by_label.setdefault(entry.label, []).append(Peak(corpus, entry, floor_bytes))
     for label, found in by_label.items():
         values = [peak.entry.value for peak in found if peak.entry.value > 0]
         spread = max(values) / min(values) if len(values) > 1 else None
         if len(corpora) > 1 or any(peak.floor_bytes for peak in found):
-            yield Spread(label, spread, tuple(found))
+            yield Spread(about, label, spread, tuple(found))
 
 
-def _memory_floor(compared: _Field, corpus: str) -> float | None:
-    if FLOOR not in compared.view.scenarios():
+def _lowest_floor(compared: _Field, about: Floored, corpus: str) -> float | None:
+    if about.floor_scenario not in compared.view.scenarios():
         return None
-    known = [entry.value for entry in _only(compared, FLOOR, corpus, MEMORY_FLOOR)]
-    return min((value for value in known if value > 0), default=None)
-
-
-def draw(board: Scoreboard) -> Group:
-    """The scoreboard as the terminal shows it."""
-    parts: list[RenderableType] = []
-    if board.limit:
-        parts.append(Text(board.limit))
-    groups: dict[tuple[str, str], list[Contest]] = {}
-    for contest in board.contests:
-        groups.setdefault((contest.column.scenario, contest.corpus), []).append(contest)
-    for (scenario, corpus), contests in groups.items():
-        parts.extend(_heading(f"{scenario}, corpus {corpus}"))
-        parts.append(_contest_grid(board.subject, contests))
-        parts.extend(_without((c.column, entry) for c in contests for entry in c.without))
-    for over in board.floors:
-        parts.extend(_heading(f"CPU time of a scan over the codec's alone, corpus {over.corpus}"))
-        parts.extend(_floor_parts(over))
-    if board.spreads:
-        parts.extend(_heading("peak RssAnon above base, largest over smallest of all corpora"))
-        parts.extend(Text(_spread_line(spread)) for spread in board.spreads)
-    parts.append(Text(_legend(board.subject), style="dim"))
-    return Group(*parts)
-
-
-def _heading(text: str) -> list[RenderableType]:
-    return [Text(""), Text(text, style="bold")]
-
-
-def _contest_grid(subject: str, contests: Sequence[Contest]) -> Grid:
-    grid = Grid(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    grid.add_column("figure", overflow="fold")
-    for heading in ("default", "ratio", "best", "ratio", "best other"):
-        # A narrow terminal folds a name and never cuts one off.
-        grid.add_column(heading, justify="right", overflow="fold", no_wrap=heading == "ratio")
-    grid.add_column("ahead", overflow="fold")
-    for contest in contests:
-        column = contest.column
-        unit = column.unit.symbol
-        setting = f" {', '.join(column.varying)}" if column.varying else ""
-        grid.add_row(
-            Text(f"{column.title}{setting}{f', {unit}' if unit else ''}"),
-            _entry(contest.default),
-            _ratio(contest.default, contest.peer),
-            _entry(contest.best, "variant"),
-            _ratio(contest.best, contest.peer),
-            _entry(contest.peer, "label"),
-            Text(contest.winner, style="bold green" if contest.winner == subject else ""),
-        )
-    return grid
-
-
-def _entry(entry: Entry | None, who: str = "") -> Text:
-    if entry is None:
-        return Text("none", style="dim")
-    name = {"variant": f" {entry.cell.variant}", "label": f" {entry.label}"}.get(who, "")
-    failed = entry.figure.failed
-    return Text(f"{entry.figure.text}{name}", style="bold red" if failed else "")
-
-
-def _ratio(entry: Entry | None, peer: Entry | None) -> str:
-    value = ratio(entry, peer)
-    return "-" if value is None else number(value)
-
-
-def _without(found: Iterable[tuple[Column, Entry]]) -> Iterable[RenderableType]:
-    """One line for all variants that lack the same figures for the same reason."""
-    lacking: dict[tuple[str, str, str], list[str]] = {}
-    for column, entry in found:
-        key = (entry.figure.text, entry.label, entry.reason)
-        figure = " ".join((column.title, *column.varying))
-        lacking.setdefault(key, []).append(figure)
-    lines: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
-    for (word, label, reason), figures in lacking.items():
-        lines.setdefault((word, reason, tuple(figures)), []).append(label)
-    for (word, reason, lacked), labels in lines.items():
-        more = f" and {len(lacked) - 1} more" if len(lacked) > 1 else ""
-        why = f": {reason}" if reason else ""
-        text = f"{word}  {', '.join(labels)} ({lacked[0]}{more}){why}"
-        yield Padding(Text(text, style="dim"), (0, 0, 0, 2))
-
-
-def _floor_parts(over: OverFloor) -> Iterable[RenderableType]:
-    if over.floor is None:
-        yield Text(f"no codec floor{'' if over.without else f': {FLOOR} is not in this run'}")
-    else:
-        unit = unit_for(CPU.name, [over.floor.value])
-        text = f"{unit.text(over.floor.value)} {unit.symbol}"
-        yield Text(f"the codec alone: {text}, measured by {over.floor.label}")
-        grid = Grid(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-        grid.add_column("backend:variant", overflow="fold")
-        grid.add_column("CPU time", justify="right")
-        grid.add_column("over the floor", justify="right")
-        for scan in over.scans:
-            shown = "-" if scan.ratio is None else number(scan.ratio)
-            grid.add_row(escape(scan.entry.label), scan.text, shown)
-        yield grid
-    for entry in over.without:
-        why = f": {entry.reason}" if entry.reason else ""
-        text = f"{entry.figure.text}  {entry.label}{why}"
-        yield Padding(Text(text, style="dim"), (0, 0, 0, 2))
-
-
-def _spread_line(spread: Spread) -> str:
-    unit = unit_for(SPREAD.name, [p.entry.value for p in spread.peaks if p.entry.value > 0])
-    places = ", ".join(f"{peak.corpus} {_peak_text(peak, unit)}" for peak in spread.peaks)
-    shown = "no ratio" if spread.ratio is None else number(spread.ratio)
-    return f"{spread.label}  {shown}: {places}"
-
-
-def _peak_text(peak: Peak, unit: Unit) -> str:
-    if peak.entry.figure.median is None:
-        return peak.entry.figure.text
-    text = f"{unit.text(peak.entry.value)} {unit.symbol}"
-    if not peak.floor_bytes:
-        return text
-    over = number(peak.entry.value / peak.floor_bytes)
-    return f"{text} ({over} x pages in hand and a batch, {unit.text(peak.floor_bytes)})"
-
-
-def _legend(subject: str) -> str:
-    return (
-        f"\n'default' and 'best' are variants of {subject}; 'best other' is the best variant of any"
-        f" other backend.\nA ratio is {subject}'s figure over that one. Figures are medians of OK"
-        " cells; what has no figure is named below its table.\n"
-        f"'ahead' compares medians and is no test: `firstbyte gate` tells what is sure."
-        f" {DECIMAL_NOTE}."
-    )
+    entries = _only(compared, about.floor_scenario, corpus, about.floor_metric)
+    return min((entry.value for entry in entries if entry.value > 0), default=None)

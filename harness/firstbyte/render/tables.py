@@ -6,7 +6,7 @@ status and is never ranked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -14,9 +14,9 @@ import pandas as pd
 from firstbyte.analysis import frames
 from firstbyte.api import Metric
 from firstbyte.engine.registry import Catalogue
-from firstbyte.model import Cell, Param, Record, Status
+from firstbyte.model import Cell, Param, Run, Status
 from firstbyte.units import Unit, title, unit_for
-from firstbyte.visibility.withholding import withhold
+from firstbyte.visibility.shown import ShownRecord, ShownRun
 
 NOT_RUN = "not run"
 WITHHELD = "withheld"
@@ -87,31 +87,44 @@ class Table:
 
 @dataclass
 class RunView:
-    """The records of a run, indexed once for all tables and plots.
+    """A run as it may be shown, indexed once for all tables and plots.
 
     `catalogue` gives order, help texts and directions; what it does not know (a run from elsewhere)
     is still shown, in alphabetical order and without best marks.
     """
 
-    records: list[Record]
+    shown: ShownRun
     catalogue: Catalogue
+    chosen: frozenset[str] = frozenset()
+    """The metrics that somebody asked for; empty for the headline ones of each scenario."""
     samples: pd.DataFrame = field(init=False)
     """All OK figures, as `frames.samples`, from the reported instrument only."""
-    withheld: tuple[str, ...] = field(init=False)
-    """Whose heap figures are withheld, and why, one line each."""
     summary: pd.DataFrame = field(init=False)
     """Their `frames.summary`, with the efficiencies that scenarios declare."""
 
     def __post_init__(self) -> None:
-        self.records, self.withheld = withhold(frames.latest(self.records), self.catalogue)
         self.samples = frames.reportable(frames.samples(self.records))
         self.summary = self._with_efficiencies(frames.summary(self.samples))
+        self._withheld_by = {
+            (record.cell.scenario, name): record.cell.instrument
+            for record in self.records
+            if record.ok
+            for name in record.withheld
+        }
         self._environments = {record.cell.environment for record in self.records}
         self._by_cell = {_identity(record.cell): record for record in self.records}
         self._figures = {
             (*(row[name] for name in frames.CELL), row["metric"]): row
             for row in frames.rows_of(self.summary)
         }
+
+    @property
+    def run(self) -> Run:
+        return self.shown.run
+
+    @property
+    def records(self) -> tuple[ShownRecord, ...]:
+        return self.shown.records
 
     def scenarios(self) -> list[str]:
         """The scenarios of the run, in the order of its records."""
@@ -142,9 +155,9 @@ class RunView:
     def metrics(self, scenario: str) -> list[Metric]:
         """Declared metrics of the instruments that ran, then undeclared ones that have figures.
 
-        A metric that the scenario itself declares is kept without any figure where its instrument
-        ran (a time whose clock cells all failed); every one is where there is nothing else to show
-        the failures in.
+        A metric without any figure is kept where its figures are withheld, and one that the scenario
+        itself declares where its instrument ran (a time whose clock cells all failed); every one is
+        where there is nothing else to show the failures in.
         """
         present = self.summary[self.summary["scenario"] == scenario]["metric"]
         found = list(dict.fromkeys(present))
@@ -155,6 +168,7 @@ class RunView:
             for metric in (known.metrics if known else ())
             if metric.name in found
             or not found
+            or self._withholding(scenario, metric.name)
             or (
                 known
                 and metric in known.own_metrics
@@ -167,8 +181,10 @@ class RunView:
         return declared + extra
 
     def headline_metrics(self, scenario: str) -> list[Metric]:
-        """The metrics that the scenario marks as headline; all of them where it marks none."""
+        """The chosen metrics, or those that the scenario marks as headline; all where it marks none."""
         everything = self.metrics(scenario)
+        if self.chosen:
+            return [metric for metric in everything if metric.name in self.chosen]
         return [metric for metric in everything if metric.headline] or everything
 
     def subjects(self, scenario: str | None = None) -> list[Cell]:
@@ -192,12 +208,16 @@ class RunView:
         return tuple(part for part in params.split(",") if part and part not in common)
 
     def instrument(self, scenario: str, metric: str) -> str | None:
-        """The instrument from which the metric is reported, None where no OK cell has it."""
-        return frames.instrument_of(scenario, metric, self.summary)
+        """The instrument from which the metric is reported, or would be were it not withheld.
+
+        None where no OK cell has it.
+        """
+        reported = frames.instrument_of(scenario, metric, self.summary)
+        return reported or self._withholding(scenario, metric)
 
     def record(
         self, scenario: str, subject: Cell, corpus: str, params: str, instrument: str
-    ) -> Record | None:
+    ) -> ShownRecord | None:
         """The record of that cell, None where it was not run."""
         return self._by_cell.get(
             (
@@ -266,23 +286,23 @@ class RunView:
             for metric in chosen
         ]
 
-    def problems(self, scenario: str | None = None) -> list[Problem]:
-        """Every record that is not OK, and every declared withholding, in display order."""
-        chosen = [r for r in self.records if scenario is None or r.cell.scenario == scenario]
+    def problems(self, keep: Callable[[Cell], bool] = lambda _: True) -> list[Problem]:
+        """Every record of these cells that is not OK or withholds a figure, in display order."""
+        chosen = [record for record in self.records if keep(record.cell)]
         chosen.sort(key=lambda record: self._order(record.cell))
         return [
             Problem(
                 str(record.status) if not record.ok else WITHHELD,
                 self.label(record.cell),
                 _where(record.cell),
-                record.reason or "no reason was recorded",
+                record.remark or "no reason was recorded",
                 record.stderr_tail,
             )
             for record in chosen
-            if not record.ok or record.reason
+            if not record.ok or record.remark
         ]
 
-    def has_figure(self, record: Record, metric: str) -> bool:
+    def has_figure(self, record: ShownRecord, metric: str) -> bool:
         """Whether the record's cell has a figure of that metric, measured or derived."""
         return (*_identity(record.cell), metric) in self._figures
 
@@ -298,6 +318,10 @@ class RunView:
             if number := sum(record.status is status for record in self.records):
                 found[status] = number
         return found
+
+    def _withholding(self, scenario: str, metric: str) -> str | None:
+        """The instrument whose figures of that metric are withheld, if any are."""
+        return self._withheld_by.get((scenario, metric))
 
     def _with_efficiencies(self, summary: pd.DataFrame) -> pd.DataFrame:
         derived = [
@@ -332,13 +356,13 @@ class RunView:
             return Figure(str(record.status), failed=True)
         row = self._figures.get((*_identity(record.cell), metric.name))
         if row is None:
-            return Figure(WITHHELD if record.reason else NOT_KEPT)
+            return Figure(WITHHELD if metric.name in record.withheld or record.reason else NOT_KEPT)
         if not row["n"]:
             return Figure("", row["median"])
         return Figure("", row["median"], row["min"], row["max"], row["n"])
 
     def _unknown_instrument(self, scenario: str, subject: Cell, corpus: str, params: str) -> Figure:
-        """No OK cell of any backend has the metric, so only a failure can be told."""
+        """No OK cell of any backend has the metric, so only a reason can be told."""
         for record in self.records:
             cell = record.cell
             same = (cell.backend, cell.variant, cell.environment) == (
@@ -347,9 +371,12 @@ class RunView:
                 subject.environment,
             )
             place = (cell.scenario, cell.corpus, frames.params_text(cell.params))
-            if same and place == (scenario, corpus, params) and not record.ok:
-                return Figure(str(record.status), failed=True)
-        return Figure(WITHHELD)
+            if same and place == (scenario, corpus, params):
+                if not record.ok:
+                    return Figure(str(record.status), failed=True)
+                if record.reason:
+                    return Figure(WITHHELD)
+        return Figure(NOT_KEPT)
 
     def _order(self, cell: Cell) -> tuple[str, int, str, str]:
         known = self.catalogue.backends.get(cell.backend)

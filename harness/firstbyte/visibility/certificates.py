@@ -1,46 +1,70 @@
-"""Visibility certificates from the records of the scenario `visibility`."""
+"""Certificates from the records of the scenarios that certify an instrument (`api.CertifyingScenario`)."""
 
 from __future__ import annotations
 
 import mmap
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from firstbyte.engine.registry import Catalogue
-from firstbyte.model import Record
-from firstbyte.visibility.rule import HEAP, Certificate, certify
-from firstbyte.worker.ledgers import Moment
+from firstbyte.engine.registry import Catalogue, ScenarioInfo
+from firstbyte.model import Cell, Record
+from firstbyte.visibility.rule import Certificate, Sight, certify
 
-SCENARIO = "visibility"
-HEAP_METRICS = frozenset(
-    {"peak_heap_bytes", "total_allocated_bytes", "allocation_count", "leaked_heap_bytes"}
-)
-"""What is withheld for a backend whose allocations memray does not see."""
+Subject = tuple[str, str, str, str]
+"""Instrument, backend, variant and environment: what a certificate is about."""
+
 NAMES_IN_BINARIES = ("jemalloc", "mimalloc", "tcmalloc", "snmalloc", "rpmalloc")
 """Words to look for when a hidden allocator is to be named; they decide nothing."""
 
 
-def certificates(
-    records: Iterable[Record], catalogue: Catalogue
-) -> dict[tuple[str, str], Certificate]:
-    """The certificate of each (backend, variant) that has a good record of the scenario."""
-    found = {}
+def subject_of(cell: Cell) -> Subject:
+    """What a certificate must be about to cover the cell."""
+    return cell.instrument, cell.backend, cell.variant, cell.environment
+
+
+def certifying(catalogue: Catalogue, instrument: str) -> list[ScenarioInfo]:
+    """The scenarios that certify the instrument."""
+    return [one for one in catalogue.scenarios.values() if one.certifies == instrument]
+
+
+def certificates(records: Iterable[Record], catalogue: Catalogue) -> dict[Subject, Certificate]:
+    """The certificate of every subject for which a certifying scenario has a good record.
+
+    Where several records tell of one subject, as on several corpora, one that saw the instrument
+    fail outweighs the others, and one that could decide outweighs one that could not.
+    """
+    found: dict[Subject, list[Certificate]] = defaultdict(list)
     for record in records:
-        if record.cell.scenario == SCENARIO and record.ok:
-            backend = catalogue.backends.get(record.cell.backend)
-            hints = allocator_names(backend.distribution) if backend else ()
-            values = record.samples[0].values
-            found[record.cell.backend, record.cell.variant] = certificate(values, hints)
-    return found
+        cell = record.cell
+        scenario = catalogue.scenarios.get(cell.scenario)
+        if scenario is None or scenario.certifies != cell.instrument or not record.ok:
+            continue
+        backend = catalogue.backends.get(cell.backend)
+        hints = allocator_names(backend.distribution) if backend else ()
+        for sample in record.samples:
+            found[subject_of(cell)].append(certificate(scenario, sample.values, hints))
+    return {subject: min(several, key=_weight) for subject, several in found.items()}
 
 
-def certificate(values: Mapping[str, float], allocators: tuple[str, ...] = ()) -> Certificate:
-    """The certificate that the figures of one process of the scenario give."""
-    accounted = {**Moment.HELD.readings(values), HEAP: values["leaked_heap_bytes"]}
-    return certify(values["taken_rss_anon_bytes"], accounted, allocators)
+def certificate(
+    scenario: ScenarioInfo, values: Mapping[str, float], allocators: tuple[str, ...] = ()
+) -> Certificate:
+    """The certificate that the values of one sample of a certifying scenario give."""
+    try:
+        account = scenario.account(values)
+    except KeyError as error:
+        return Certificate(scenario.certifies, (), f"`{scenario.name}` did not give {error}")
+    return certify(scenario.certifies, account, allocators)
 
 
+def _weight(made: Certificate) -> int:
+    return {Sight.SEEN: 1, Sight.UNDECIDED: 2}.get(made.verdict, 0)
+
+
+@cache
 def allocator_names(distribution: str | None) -> tuple[str, ...]:
     """Names of known allocators that occur inside a distribution's native libraries."""
     if distribution is None:

@@ -9,10 +9,11 @@ knows a library by name: a plugged-in backend is certified by the same work.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from firstbyte.api import Account
 from firstbyte.worker.ledgers import GLIBC, allocator_of
 
 MIN_TAKEN_BYTES = 24 << 20
@@ -23,9 +24,6 @@ MIN_SHARE = 0.75
 MAX_SHARE = 1.25
 """Within a quarter: requests exceed what was touched by spare capacity, and fall short by overhead
 and by Python's arenas that were there already. What is really hidden leaves less than a fifth."""
-
-HEAP = "heap_bytes"
-"""The ledger of memray."""
 
 
 class Sight(StrEnum):
@@ -50,9 +48,9 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What each ledger sees of one backend and variant."""
+    """What each ledger sees of one backend and variant, an instrument among them."""
 
-    taken_bytes: float
+    instrument: str
     coverages: tuple[Coverage, ...]
     reason: str
 
@@ -64,24 +62,22 @@ class Certificate:
         return Sight.UNDECIDED
 
     @property
-    def heap_certified(self) -> bool:
-        """Whether memray's figures for this backend may be shown."""
-        return self.sight(HEAP) is Sight.SEEN
+    def verdict(self) -> Sight:
+        """What the instrument sees: SEEN, and nothing else, lets its figures be shown."""
+        return self.sight(self.instrument)
 
 
-def certify(
-    taken_bytes: float, accounted_bytes: Mapping[str, float], allocators: tuple[str, ...] = ()
-) -> Certificate:
-    """Judge every ledger against the growth of RssAnon over the same work.
+def certify(instrument: str, account: Account, allocators: tuple[str, ...] = ()) -> Certificate:
+    """Judge every ledger of the account against the growth of RssAnon over the same work.
 
-    `accounted_bytes` is what each ledger gained. `allocators` are names found inside the backend's
-    libraries: they are quoted where no counter names the one that hides the memory, and decide
-    nothing.
+    `allocators` are names found inside the backend's libraries: they are quoted where no counter
+    names the one that hides the memory, and decide nothing.
     """
+    taken = account.taken_bytes
     coverages = tuple(
-        _coverage(ledger, size, taken_bytes) for ledger, size in sorted(accounted_bytes.items())
+        _coverage(ledger, size, taken) for ledger, size in sorted(account.accounted_bytes.items())
     )
-    return Certificate(taken_bytes, coverages, _reason(taken_bytes, coverages, allocators))
+    return Certificate(instrument, coverages, _reason(instrument, taken, coverages, allocators))
 
 
 def _coverage(ledger: str, accounted: float, taken: float) -> Coverage:
@@ -101,24 +97,26 @@ def _sight(share: float) -> Sight:
     return Sight.SEEN
 
 
-def _reason(taken: float, coverages: tuple[Coverage, ...], allocators: tuple[str, ...]) -> str:
+def _reason(
+    instrument: str, taken: float, coverages: Sequence[Coverage], allocators: tuple[str, ...]
+) -> str:
     if taken < MIN_TAKEN_BYTES:
         return (
             f"the work took {taken / 1e6:,.1f} MB of anonymous memory, "
             f"at least {MIN_TAKEN_BYTES / 1e6:,.0f} MB are needed to tell"
         )
-    heap = next((one for one in coverages if one.ledger == HEAP), None)
-    if heap is None:
-        return "memray was not run"
-    account = f"memray accounts for {heap.share:.0%} of {taken / 1e6:,.0f} MB"
-    if heap.sight is Sight.SEEN:
+    own = next((one for one in coverages if one.ledger == instrument), None)
+    if own is None:
+        return f"{instrument} was not there"
+    account = f"{instrument} accounts for {own.share:.0%} of {taken / 1e6:,.0f} MB"
+    if own.sight is Sight.SEEN:
         return account
     counted = [
         f"{allocator_of(one.ledger)} ({one.share:.0%} by its own counter)"
         for one in coverages
-        if one.share >= PARTIAL_SHARE and one.ledger not in (HEAP, GLIBC)
+        if one.share >= PARTIAL_SHARE and one.ledger not in (instrument, GLIBC)
     ]
-    if heap.sight is Sight.OVERCOUNTED:
+    if own.sight is Sight.OVERCOUNTED:
         return f"{account}: it counts address space that was never touched"
     if counted:
         return f"{account}: hidden by {', '.join(counted)}"

@@ -1,4 +1,4 @@
-"""A gate's result as JUnit XML: one test case a verdict, one suite a case.
+"""The result as JUnit XML: one test case a verdict, one suite a case.
 
 REGRESSED is a failure, INCONCLUSIVE an error (the test could not be made), a waived finding is
 skipped with its reason. Elements follow the schema that Jenkins and GitLab read.
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
-from firstbyte.gate.outputs.rows import change
+from firstbyte.gate.outputs._rows import change
 from firstbyte.gate.result import GateResult
 from firstbyte.gate.trials import Outcome
 from firstbyte.gate.verdicts import Verdict
@@ -20,36 +20,29 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """Characters that XML 1.0 cannot hold at all, such as those of terminal colours."""
 
 
-class JUnitGate:
-    """JUnit XML of one gate."""
+def render(given: GateResult) -> str:
+    verdicts = given.verdicts
+    root = ElementTree.Element("testsuites", {"name": "firstbyte gate", **_counts(verdicts)})
+    root.set("time", f"{given.seconds:.3f}")
+    for case, group in groupby(verdicts, key=lambda verdict: verdict.case):
+        members = tuple(group)
+        suite = ElementTree.SubElement(root, "testsuite", {"name": _text(case), **_counts(members)})
+        for verdict in members:
+            _test_case(suite, verdict)
+    if not verdicts:
+        _nothing_measured(root)
+    ElementTree.indent(root)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
-    def __init__(self, result: GateResult) -> None:
-        self._result = result
 
-    def render(self) -> str:
-        verdicts = self._result.verdicts
-        root = ElementTree.Element("testsuites", {"name": "firstbyte gate", **_counts(verdicts)})
-        root.set("time", f"{self._result.seconds:.3f}")
-        for case, group in groupby(verdicts, key=lambda verdict: verdict.case):
-            members = tuple(group)
-            suite = ElementTree.SubElement(
-                root, "testsuite", {"name": _text(case), **_counts(members)}
-            )
-            for verdict in members:
-                _test_case(suite, verdict)
-        if not verdicts:
-            self._nothing_measured(root)
-        ElementTree.indent(root)
-        text = ElementTree.tostring(root, encoding="unicode")
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
-
-    def _nothing_measured(self, root: ElementTree.Element) -> None:
-        """An empty file reads as success in most pipelines, so an empty gate says otherwise."""
-        counts = {"tests": "1", "failures": "0", "errors": "1", "skipped": "0"}
-        root.attrib.update(counts)
-        suite = ElementTree.SubElement(root, "testsuite", {"name": "gate", **counts})
-        case = ElementTree.SubElement(suite, "testcase", classname="gate", name="measured")
-        ElementTree.SubElement(case, "error", type=Outcome.INCONCLUSIVE, message="nothing measured")
+def _nothing_measured(root: ElementTree.Element) -> None:
+    """An empty file reads as success in most pipelines, so an empty gate says otherwise."""
+    counts = {"tests": "1", "failures": "0", "errors": "1", "skipped": "0"}
+    root.attrib.update(counts)
+    suite = ElementTree.SubElement(root, "testsuite", {"name": "gate", **counts})
+    case = ElementTree.SubElement(suite, "testcase", classname="gate", name="measured")
+    ElementTree.SubElement(case, "error", type=Outcome.INCONCLUSIVE, message="nothing measured")
 
 
 def _test_case(suite: ElementTree.Element, verdict: Verdict) -> None:

@@ -1,10 +1,13 @@
-"""A gate's result as Markdown, for a pull-request comment or a job summary."""
+"""The result as Markdown, for a pull-request comment or a job summary.
+
+GitHub-flavoured: what needs attention first, what passed folded away.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from firstbyte.gate.outputs.rows import HEADINGS, WOULD_SEE, Row, rows
+from firstbyte.gate.outputs._rows import HEADINGS, WOULD_SEE, Row, rows
 from firstbyte.gate.result import GateResult
 from firstbyte.gate.trials import Outcome
 from firstbyte.units import duration
@@ -12,40 +15,30 @@ from firstbyte.units import duration
 _RIGHT = {"base", "head", "change [interval]", "pairs", "would see"}
 
 
-class MarkdownGate:
-    """GitHub-flavoured Markdown: what needs attention first, what passed folded away."""
+def render(given: GateResult) -> str:
+    all_rows = rows(given.verdicts)
+    attention = [row for row in all_rows if row.outcome is not Outcome.PASS]
+    quiet = [row for row in all_rows if row.outcome is Outcome.PASS]
+    parts = [
+        f"### Gate: {given.outcome}",
+        f"{_escape(given.head)} against {_escape(given.base)}: {_counts(given)}; "
+        f"{given.pairs} pairs in {duration(given.seconds)}.",
+    ]
+    if attention:
+        parts += [_table(attention), "\n".join(_reasons(attention))]
+    if quiet:
+        summary = f"{len(quiet)} of {len(all_rows)} metrics passed"
+        parts.append(f"<details><summary>{summary}</summary>\n\n{_table(quiet)}\n\n</details>")
+    if not all_rows:
+        parts.append("Nothing was measured, so nothing is known.")
+    parts += ["\n".join(f"> {_escape(note)}" for note in given.notes)] if given.notes else []
+    parts.append(f"{_escape(given.rule)} {WOULD_SEE}. Self-check: {_escape(given.certificate)}")
+    return "\n\n".join(parts) + "\n"
 
-    def __init__(self, result: GateResult) -> None:
-        self._result = result
 
-    def render(self) -> str:
-        result = self._result
-        all_rows = rows(result.verdicts)
-        attention = [row for row in all_rows if row.outcome is not Outcome.PASS]
-        quiet = [row for row in all_rows if row.outcome is Outcome.PASS]
-        parts = [
-            f"### Gate: {result.outcome}",
-            f"{_escape(result.head)} against {_escape(result.base)}: {self._counts()}; "
-            f"{result.pairs} pairs in {duration(result.seconds)}.",
-        ]
-        if attention:
-            parts += [_table(attention), "\n".join(_reasons(attention))]
-        if quiet:
-            summary = f"{len(quiet)} of {len(all_rows)} metrics passed"
-            parts.append(f"<details><summary>{summary}</summary>\n\n{_table(quiet)}\n\n</details>")
-        if not all_rows:
-            parts.append("Nothing was measured, so nothing is known.")
-        parts += ["\n".join(f"> {_escape(note)}" for note in result.notes)] if result.notes else []
-        parts.append(
-            f"{_escape(result.rule)} {WOULD_SEE}. Self-check: {_escape(result.certificate)}"
-        )
-        return "\n\n".join(parts) + "\n"
-
-    def _counts(self) -> str:
-        counts = self._result.counts()
-        return (
-            ", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no verdict"
-        )
+def _counts(given: GateResult) -> str:
+    counts = given.counts()
+    return ", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no verdict"
 
 
 def _table(lines: Sequence[Row]) -> str:

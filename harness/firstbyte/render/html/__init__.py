@@ -1,5 +1,1 @@
-"""One self-contained HTML file per run."""
-
-from firstbyte.render.html.report import render, write
-
-__all__ = ["render", "write"]
+"""The parts of the HTML report."""

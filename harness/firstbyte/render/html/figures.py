@@ -229,7 +229,9 @@ def _stack(
 
 
 def _series(view: RunView, scenario: str, corpus: str) -> Iterator[Drawing | None]:
-    everything = frames.series(r for r in view.records if r.cell.scenario == scenario)
+    everything = frames.series(
+        record for record in view.records if record.cell.scenario == scenario
+    )
     everything = everything[everything["corpus"] == corpus]
     palette = colours(view)
     for name in dict.fromkeys(everything["metric"]):

@@ -6,20 +6,18 @@ our own drawings. The same run gives the same bytes: nothing is read from the cl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from firstbyte.api import Metric
-from firstbyte.engine.registry import Catalogue
 from firstbyte.leaks.kept import LEGEND, Verdicts
-from firstbyte.model import Record, Run, Status
+from firstbyte.model import Status
 from firstbyte.render import provenance
 from firstbyte.render.html.figures import Drawing, colours, drawings
-from firstbyte.render.tables import Problem, RunView, Table
+from firstbyte.render.tables import WITHHELD, Problem, RunView, Table
 from firstbyte.units import DECIMAL_NOTE
 
 _SETTINGS_IN_SUMMARY = 4
@@ -59,10 +57,8 @@ class Subject:
 
 
 def render(
-    run: Run,
-    records: Iterable[Record],
-    catalogue: Catalogue,
-    made_by: str | None = None,
+    view: RunView,
+    made_by: str = "",
     *,
     leaks: Verdicts | None = None,
     certificates: Sequence[str] = (),
@@ -73,7 +69,7 @@ def render(
     `leaks` are the verdicts of a leak check beside the run, `certificates` what self-checks of its
     host said, a line each.
     """
-    view = RunView(list(records), catalogue)
+    run = view.run
     environment = Environment(
         loader=PackageLoader("firstbyte.render.html"),
         autoescape=True,
@@ -85,7 +81,7 @@ def render(
     sections = [_section(view, scenario) for scenario in view.scenarios()]
     return template.render(
         run=run,
-        made_by=run.command if made_by is None else made_by,
+        made_by=made_by or run.command,
         command=run.command,
         style=Markup(environment.get_template("style.css").render()),
         summaries=_summaries(view),
@@ -103,25 +99,9 @@ def render(
         leaks=leaks,
         leaks_legend=LEGEND,
         certificates=certificates,
-        quiet={str(Status.SKIPPED), "withheld"},
+        quiet={str(Status.SKIPPED), WITHHELD},
         raw=Markup,
     )
-
-
-def write(
-    path: Path,
-    run: Run,
-    records: Iterable[Record],
-    catalogue: Catalogue,
-    made_by: str | None = None,
-    *,
-    leaks: Verdicts | None = None,
-    certificates: Sequence[str] = (),
-) -> None:
-    """Write the report to `path`, making its folder where needed. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = render(run, records, catalogue, made_by, leaks=leaks, certificates=certificates)
-    path.write_text(text, encoding="utf-8")
 
 
 def _section(view: RunView, scenario: str) -> Section:
@@ -138,7 +118,9 @@ def _section(view: RunView, scenario: str) -> Section:
         )
         for corpus in view.corpora(scenario)
     ]
-    return Section(scenario, paragraphs, parts, view.problems(scenario))
+    return Section(
+        scenario, paragraphs, parts, view.problems(lambda cell: cell.scenario == scenario)
+    )
 
 
 def _details(view: RunView, scenario: str, corpus: str, metrics: Sequence[Metric]) -> list[Table]:
@@ -174,7 +156,9 @@ def _summaries(view: RunView) -> list[tuple[str, list[Table]]]:
                 scenario,
             )
             for scenario in view.scenarios()
-            if corpus in view.corpora(scenario) and _in_summary(view, scenario)
+            if corpus in view.corpora(scenario)
+            and _in_summary(view, scenario)
+            and view.headline_metrics(scenario)
         ]
         found.append((corpus, tables))
     return found

@@ -86,7 +86,8 @@ def _sight(laboratory: Laboratory, variant: str, say: Say) -> str:
     subject = laboratory.subject(planted_subject(variant))
     record = laboratory.measure(subject, Purpose.VISIBILITY, "heap")
     _must_be_good(record.status, variant, record.reason)
-    return certificate(record.samples[0].values).sight("heap_bytes").value
+    scenario = laboratory.catalogue.scenario(record.cell.scenario)
+    return certificate(scenario, record.samples[0].values).verdict.value
 
 
 def _peaks(laboratory: Laboratory, peak: Peak, say: Say) -> list[PeakResult]:

@@ -2,8 +2,8 @@
 
 memray patches the allocation calls of the loaded libraries. It does not see an allocator that is
 linked into a library, and it counts a mapping at its full length, touched or not. A figure from
-here is shown only where the visibility certificate of the backend says that memray sees its
-allocations (`firstbyte.visibility.rule`).
+here is shown only where a certificate of the backend says that memray sees its allocations
+(`firstbyte.visibility`).
 
 Captures are full, not aggregated: only full ones give totals, and they survive a killed worker.
 Neither native stacks nor Python's small-object allocator are traced: that slows a worker tenfold.
@@ -20,13 +20,17 @@ from firstbyte.api import Metric
 from firstbyte.worker.captures import CAPTURES_VARIABLE, capture_path
 
 METRICS = (
-    Metric("peak_heap_bytes", "highest heap in use as memray saw it", certified=True),
-    Metric("total_allocated_bytes", "all bytes ever requested as memray saw it", certified=True),
-    Metric("allocation_count", "all allocations as memray saw them", better="", certified=True),
+    Metric("peak_heap_bytes", "highest heap in use as memray saw it", needs_certificate=True),
+    Metric(
+        "total_allocated_bytes", "all bytes ever requested as memray saw it", needs_certificate=True
+    ),
+    Metric(
+        "allocation_count", "all allocations as memray saw them", better="", needs_certificate=True
+    ),
     Metric(
         "leaked_heap_bytes",
         "bytes not freed when the span ended, as memray saw it",
-        certified=True,
+        needs_certificate=True,
     ),
 )
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from firstbyte.errors import HarnessError
-from firstbyte.render.headline import Spec, headline
+from firstbyte.render.headline import headline
 from firstbyte.render.html import plots
-from firstbyte.render.tables import RunView
+from firstbyte.render.request import Request
 
 
-def picture(view: RunView, spec: Spec) -> str:
+def render(given: Request) -> str:
     """The first headline column, and the first after it with another kind of metric (time, memory).
 
     Raises HarnessError where there is none, or where nothing of a column was measured.
     """
-    found = headline(view, spec)
+    found = headline(given.view, given.headline)
     kinds = [column.metric.rpartition("_")[2] for column in found.columns]
     second = next((at for at, kind in enumerate(kinds) if kind != kinds[0]), None)
     if second is None:
@@ -23,8 +23,8 @@ def picture(view: RunView, spec: Spec) -> str:
     for at in (0, second):
         if all(line.figures[at].median is None for line in found.lines):
             raise HarnessError(f"nothing was measured for the column '{found.headings[at]}'")
-    colours = plots.palette([record.cell.backend for record in view.records])
-    return plots.dots(
+    colours = plots.palette([record.cell.backend for record in given.view.records])
+    svg = plots.dots(
         "picture",
         [(line.label, colours[line.backend]) for line in found.lines],
         [
@@ -37,3 +37,4 @@ def picture(view: RunView, spec: Spec) -> str:
             for at in (0, second)
         ],
     )
+    return f"{svg}\n"

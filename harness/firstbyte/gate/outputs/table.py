@@ -1,15 +1,16 @@
-"""A gate's result on the terminal: what needs attention, then everything, then how it was obtained."""
+"""The result as the terminal shows it: what needs attention, everything, how it was obtained."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from firstbyte.gate.outputs.rows import HEADINGS, WOULD_SEE, Row, rows
+from firstbyte.gate.outputs._rows import HEADINGS, WOULD_SEE, Row, rows
 from firstbyte.gate.result import GateResult
 from firstbyte.gate.trials import Outcome
 from firstbyte.units import duration
@@ -35,33 +36,31 @@ _NARROWEST = 160
 """Columns below which cases stand above their figures instead of beside them."""
 
 
-class GateTable:
-    """The table of one gate, for `rich.console.Console.print`."""
+def render(given: GateResult) -> RenderableType:
+    return _Drawn(given)
 
-    def __init__(self, result: GateResult) -> None:
-        self._result = result
 
-    def render(self, console: Console) -> RenderableType:
-        result = self._result
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The result, drawn when the width is known."""
+
+    result: GateResult
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        result = self.result
         lines = rows(result.verdicts)
         counts = ", ".join(f"{number} {outcome}" for outcome, number in result.counts().items())
-        parts: list[RenderableType] = [
-            Text(f"{result.head} against {result.base}", style="bold"),
-            *_tables(lines, wide=console.width >= _NARROWEST),
-        ]
-        parts += [_reason(line) for line in lines if line.outcome is not Outcome.PASS]
-        parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
-        parts += [
-            Text(f"{result.rule} {WOULD_SEE}.", style=_QUIET),
-            Text(f"Self-check: {result.certificate}", style=_QUIET),
-            Text(f"{result.outcome}", style=_STYLES[result.outcome] or "bold")
-            + Text(
-                f": {counts or 'nothing was measured'}; {result.pairs} pairs in"
-                f" {duration(result.seconds)}; exit code {result.exit_code}",
-                style="",
-            ),
-        ]
-        return Group(*parts)
+        yield Text(f"{result.head} against {result.base}", style="bold")
+        yield from _tables(lines, wide=options.max_width >= _NARROWEST)
+        yield from (_reason(line) for line in lines if line.outcome is not Outcome.PASS)
+        yield from (Text(f"note: {note}", style="yellow") for note in result.notes)
+        yield Text(f"{result.rule} {WOULD_SEE}.", style=_QUIET)
+        yield Text(f"Self-check: {result.certificate}", style=_QUIET)
+        yield Text(f"{result.outcome}", style=_STYLES[result.outcome] or "bold") + Text(
+            f": {counts or 'nothing was measured'}; {result.pairs} pairs in"
+            f" {duration(result.seconds)}; exit code {result.exit_code}",
+            style="",
+        )
 
 
 def _tables(lines: list[Row], *, wide: bool) -> list[RenderableType]:

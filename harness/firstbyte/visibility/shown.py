@@ -1,0 +1,192 @@
+"""What is shown of a run. A figure that must not be shown is a reason here, and no number.
+
+Everything that shows figures takes these types, and they come from a whole run folder and from
+nowhere else: the certificates of an instrument are records of the same run, so whoever had some of
+its records only would withhold what is certified, or show what is not. Stored records are of another
+type, on purpose. Parts of a run are chosen afterwards, with `ShownRun.only`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from firstbyte.engine import store
+from firstbyte.engine.registry import Catalogue, ScenarioInfo
+from firstbyte.inert import inert
+from firstbyte.model import Cell, Record, Run, Sample, Status
+from firstbyte.visibility.certificates import Subject, certificates, certifying, subject_of
+from firstbyte.visibility.rule import Certificate, Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """What stands in the place of a figure that nobody may be shown."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSample:
+    """The figures of one repetition as they may be shown."""
+
+    values: Mapping[str, float | Withheld]
+    series: Mapping[str, Sequence[float] | Withheld]
+    process: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRecord:
+    """A cell, how it ended, and what may be shown of what it gave."""
+
+    cell: Cell
+    versions: Mapping[str, str]
+    status: Status
+    reason: str
+    samples: tuple[ShownSample, ...]
+    stderr_tail: str
+    started: str
+    duration_s: float
+
+    @property
+    def ok(self) -> bool:
+        return self.status is Status.OK
+
+    @property
+    def withheld(self) -> dict[str, str]:
+        """Why a figure or series is withheld, by its name."""
+        return {
+            name: value.reason
+            for sample in self.samples
+            for name, value in [*sample.values.items(), *sample.series.items()]
+            if isinstance(value, Withheld)
+        }
+
+    @property
+    def remark(self) -> str:
+        """Why the cell is not OK, or why figures of it are withheld; empty where all is shown."""
+        return self.reason or "; ".join(dict.fromkeys(self.withheld.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRun:
+    """A run, or a chosen part of it, with one record per cell."""
+
+    run: Run
+    records: tuple[ShownRecord, ...]
+
+    def only(self, keep: Callable[[Cell], bool]) -> ShownRun:
+        """The part whose cells are kept; what is withheld stays so, and what is certified as well."""
+        return replace(self, records=tuple(one for one in self.records if keep(one.cell)))
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """One line for each instrument, backend and variant of which something is withheld."""
+        return tuple(
+            dict.fromkeys(
+                f"{record.cell.subject}: {reason}"
+                for record in self.records
+                for reason in record.withheld.values()
+            )
+        )
+
+
+def load(folder: Path, catalogue: Catalogue) -> ShownRun:
+    """What may be shown of the run in that folder. Raises StoreError where it cannot be read.
+
+    Where a resumed run measured a cell again, the later record counts. Records on disk keep all.
+    """
+    run, records = store.load(folder)
+    kept = {record.cell.key: record for record in records}.values()
+    made = certificates(kept, catalogue)
+    return ShownRun(run, tuple(_shown(record, made, catalogue) for record in kept))
+
+
+def _shown(
+    record: Record, made: Mapping[Subject, Certificate], catalogue: Catalogue
+) -> ShownRecord:
+    hidden = _uncovered(record, made, catalogue)
+    why = Withheld(_reason(record, made, catalogue)) if hidden else None
+    return ShownRecord(
+        cell=record.cell,
+        versions=record.versions,
+        status=record.status,
+        reason=inert(record.reason),
+        samples=tuple(
+            _sample(sample, dict.fromkeys(hidden, why) if why else {}) for sample in record.samples
+        ),
+        stderr_tail=inert(record.stderr_tail, keep="\n\t"),
+        started=record.started,
+        duration_s=record.duration_s,
+    )
+
+
+def _sample(sample: Sample, hidden: Mapping[str, Withheld]) -> ShownSample:
+    return ShownSample(
+        {name: hidden.get(name, value) for name, value in sample.values.items()},
+        {name: hidden.get(name, values) for name, values in sample.series.items()},
+        sample.process,
+    )
+
+
+def _uncovered(
+    record: Record, made: Mapping[Subject, Certificate], catalogue: Catalogue
+) -> frozenset[str]:
+    """Names of the figures that need a certificate, where the record's instrument has none.
+
+    What a scenario declares is the evidence where it is the one that certifies. What it derives from
+    a figure that is withheld is withheld as well.
+    """
+    cell = record.cell
+    instrument = catalogue.instruments.get(cell.instrument)
+    if instrument is None:  # nothing here says what its figures need
+        return frozenset(_names(record))
+    scenario = catalogue.scenarios.get(cell.scenario)
+    own = scenario.own_metrics if scenario else ()
+    needing = {one.name for one in (*instrument.metrics, *own) if one.needs_certificate}
+    certificate = made.get(subject_of(cell))
+    if not needing or (certificate and certificate.verdict is Sight.SEEN):
+        return frozenset()
+    if scenario is None:
+        return frozenset(needing)
+    if scenario.certifies == cell.instrument:
+        needing -= {metric.name for metric in own}
+    derived = (_derived(scenario, cell, sample.values, needing) for sample in record.samples)
+    return frozenset(needing).union(*derived)
+
+
+def _names(record: Record) -> set[str]:
+    return {name for sample in record.samples for name in (*sample.values, *sample.series)}
+
+
+def _derived(
+    scenario: ScenarioInfo, cell: Cell, values: Mapping[str, float], hidden: AbstractSet[str]
+) -> set[str]:
+    """What the scenario derives from these values and cannot derive without the hidden ones."""
+    if hidden.isdisjoint(values):
+        return set()
+    derive = scenario.module.derive
+    everything = derive(cell.params, values)
+    left = {k: v for k, v in values.items() if k not in hidden and k not in everything}
+    try:
+        alone = derive(cell.params, left)
+    except Exception:  # of any kind: it is the scenario's own code, and misses what it is not given
+        alone = {}
+    return {name for name, value in everything.items() if alone.get(name) != value}
+
+
+def _reason(record: Record, made: Mapping[Subject, Certificate], catalogue: Catalogue) -> str:
+    instrument = record.cell.instrument
+    names = " or ".join(f"`{one.name}`" for one in certifying(catalogue, instrument))
+    certificate = made.get(subject_of(record.cell))
+    if instrument not in catalogue.instruments:
+        why = "there is no such instrument here to say what they need"
+    elif certificate:
+        why = certificate.reason
+    elif names:
+        why = f"no good record of {names} in this run"
+    else:
+        why = "no scenario here certifies it"
+    return f"{instrument} figures are withheld: {why}"
