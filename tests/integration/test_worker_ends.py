@@ -162,7 +162,7 @@ def test_a_killed_run_goes_on_and_has_every_cell_once(
     (folder,) = store.run_folders(results)
     run, records = store.load(folder)
     assert run.finished
-    keys = [record.cell.key for record in records]
+    keys = [str(record.cell.key) for record in records]
     assert keys == planned
     assert {record.status for record in records} == {Status.OK}
     assert (folder / store.SEALED_FILE).is_file()
