@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -45,6 +46,21 @@ def cli() -> None:
 
     Shell completion: eval "$(_FIRSTBYTE_COMPLETE=bash_source firstbyte)" (or zsh_source, fish_source).
     """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise HarnessError(
+            f"the current folder cannot be used ({error.strerror}); change to another one"
+        ) from error
+
+
+OF_THE_MACHINE = frozenset(
+    {
+        *(errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.EMFILE),
+        *(errno.ENAMETOOLONG, errno.ENFILE, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS),
+    }
+)
+"""What the system may answer about a file of the user's, however right the program is."""
 
 
 def main() -> None:
@@ -65,6 +81,11 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE or error.filename is None:
+            raise
+        print(f"firstbyte: cannot use {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(HarnessError.exit_code)
 
 
 if __name__ == "__main__":

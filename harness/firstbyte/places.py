@@ -37,12 +37,15 @@ class Settings:
 
 
 def results() -> Path:
-    """The folder of run folders, baselines and certificates. Raises HarnessError for a bad setting."""
+    """The folder of run folders, baselines and certificates, which need not be there yet.
+
+    Raises HarnessError for a bad setting, and where something else is in its place.
+    """
     return _place("results")
 
 
 def reports() -> Path:
-    """The folder of HTML reports. Raises HarnessError for a bad setting."""
+    """The folder of HTML reports. Raises what `results` raises."""
     return _place("reports")
 
 
@@ -57,11 +60,20 @@ def cache() -> Path:
 
 
 def _place(name: str) -> Path:
-    if chosen := os.environ.get(f"FIRSTBYTE_{name.upper()}"):
-        return Path(chosen).absolute()
-    folder, settings = _project()
-    setting: str = getattr(settings, name)
-    return folder / setting
+    variable = f"FIRSTBYTE_{name.upper()}"
+    if chosen := os.environ.get(variable):
+        place = Path(chosen).absolute()
+    else:
+        folder, settings = _project()
+        place = folder / getattr(settings, name)
+    for part in (place, *place.parents):
+        if part.is_dir():
+            return place
+        if os.path.lexists(part):
+            raise HarnessError(
+                f"{name} are kept in {place}, but {part} is not a folder; name another one in {variable}"
+            )
+    return place
 
 
 def _project() -> tuple[Path, Settings]:

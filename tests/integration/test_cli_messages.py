@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Cli
+from conftest import FAULTY, ROOT, Cli
 
 from firstbyte.__main__ import main
 
@@ -88,6 +89,68 @@ def test_a_misspelt_variable_ends_the_process_so_too(cli: Cli) -> None:
     assert "did you mean 'FIRSTBYTE_PLUGINS'?" in done.stderr
 
 
+IN_RESULTS = (
+    ["show", "latest"],
+    ["report", "latest"],
+    ["compare", "latest", "latest"],
+    ["run", "-b", "pyarrow:buffered", "-s", "full_scan", "-c", "mt:size=1MB", "--dry-run"],
+    ["selfcheck", "gate", "--resume"],
+    ["gate", "--memory-only"],
+)
+
+
+@pytest.mark.parametrize("arguments", IN_RESULTS, ids=lambda words: words[0])
+def test_results_that_are_no_folder_are_named_by_every_command(
+    own_cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+) -> None:
+    """Most would find no run in it, and one that checks for hours could not keep what it found."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FIRSTBYTE_RESULTS", str(tmp_path / "file" / "below"))
+    monkeypatch.setattr(sys, "argv", ["firstbyte", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    stdout, stderr = capsys.readouterr()
+    assert (ended.value.code, stdout, stderr.count("\n")) == (2, "", 1), stderr
+    assert (
+        f"results are kept in {tmp_path}/file/below, but {tmp_path}/file is not a folder" in stderr
+    )
+    assert "FIRSTBYTE_RESULTS" in stderr
+
+
+@pytest.mark.parametrize("command", ["list", "show latest", "run --dry-run", "gate --base HEAD"])
+def test_a_folder_that_was_removed_is_one_line(
+    cli_environ: dict[str, str], tmp_path: Path, command: str
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f'rmdir "{gone}" && exec "{sys.executable}" -m firstbyte {command}'],
+        env=cli_environ,
+        cwd=gone,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert done.stderr.startswith("firstbyte: the current folder cannot be used (No such file")
+
+
+def test_a_file_that_the_system_refuses_is_one_line(cli: Cli, tiny_shards: Path) -> None:
+    """Whichever file it is: here the cache, where a command makes a folder to work in."""
+    a_file = str(tiny_shards / "0.parquet")
+    done = cli("cases", "arrow_38806_slices_pin", XDG_CACHE_HOME=a_file)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"firstbyte: cannot use {a_file}/firstbyte/")
+    assert last.endswith(": Not a directory")
+
+
 def test_folders_that_cannot_be_made_are_named_before_the_run(
     cli: Cli, tiny_corpus: str, tmp_path: Path
 ) -> None:
@@ -155,6 +218,21 @@ def test_a_self_check_without_a_c_compiler_says_so_at_once(
     assert done.stderr.startswith("firstbyte: no memory self-check here: ")
     assert NO_COMPILER[compiler] in done.stderr
     assert not (tmp_path / "firstbyte" / "corpora").exists(), "nothing was built for it"
+
+
+def test_a_plug_in_root_counts_once_however_often_it_is_named(cli: Cli) -> None:
+    roots = [*[str(FAULTY)] * 2, str(FAULTY / "backends" / ".."), str(ROOT)]
+    done = cli("list", FIRSTBYTE_PLUGINS=os.pathsep.join(roots))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_plug_in_that_ends_the_program_is_named(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "scenarios").mkdir()
+    path = tmp_path / "scenarios" / "rude.py"
+    path.write_text("raise SystemExit(0)\n")
+    done = cli("list", FIRSTBYTE_PLUGINS=str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (6, "", 1)
+    assert f"{path}: cannot be imported: SystemExit: 0" in done.stderr
 
 
 def test_damaged_runs_are_named(cli: Cli, tmp_path: Path) -> None:

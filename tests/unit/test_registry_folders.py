@@ -92,7 +92,12 @@ WRONG = {
         GOOD.replace('["scan"]', '"scan"'),
         "capabilities: expected a list, got 'scan'",
     ),
-    "no module": (GOOD.replace('"backend.py"', '"other.py"'), "module 'other.py' is not a file"),
+    "no module": (GOOD.replace('"backend.py"', '"other.py"'), "module 'other.py' is not a Python"),
+    "no Python": (GOOD.replace('"backend.py"', '"backend.toml"'), "'backend.toml' is not a Python"),
+    "no file of its own": (
+        GOOD.replace('"backend.py"', '"../invented/backend.py"'),
+        "is not a Python file of this folder",
+    ),
     "a name with a slash": (
         GOOD.replace('"invented"', '"../invented"'),
         "name '../invented' may not contain",
@@ -121,6 +126,12 @@ def test_a_wrong_description_is_refused(tmp_path: Path, kind: str) -> None:
     assert reason in str(caught.value)
     assert str(made / "backend.toml") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.b", ".hidden", "__pycache__"])
+def test_a_folder_that_cannot_be_imported_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PluginError, match=f"a folder of the name '{name}' cannot be imported"):
+        registry.read_backend(folder(tmp_path, name=name), f"b.{name}")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ def load(import_name: str, path: Path) -> ModuleType:
     """The module in that file. Raises PluginError where it cannot be imported."""
     try:
         return importlib.import_module(import_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{path}: cannot be imported: {in_a_line(error)}") from error
 
 
@@ -30,6 +30,6 @@ def refuse_misspelt(module: ModuleType, path: Path, known: Iterable[str]) -> Non
             raise PluginError(f"{path}: nobody reads '{name}'; did you mean '{near[0]}'?")
 
 
-def in_a_line(error: Exception) -> str:
+def in_a_line(error: BaseException) -> str:
     """Kind and message of an exception without line breaks."""
     return " ".join(f"{type(error).__name__}: {error}".split())

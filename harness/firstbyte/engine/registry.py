@@ -26,7 +26,7 @@ from msgspec import Meta
 from firstbyte import plugins
 from firstbyte.api import Account, CertifyingScenario, Instrument, Metric, Purpose, Scenario
 from firstbyte.contracts import ContractError, conform, read_toml, unknown
-from firstbyte.engine import instrument_module, scenario_module
+from firstbyte.engine import instrument_module, plugin_module, scenario_module
 from firstbyte.errors import PluginError, UnknownNameError
 from firstbyte.model import Subject
 
@@ -312,8 +312,11 @@ def read_backend(folder: Path, package: str) -> BackendInfo:
         said = conform(read_toml(path), Description)
     except (OSError, ContractError) as error:
         raise PluginError(f"{path}: {error}") from error
-    if not (folder / said.module).is_file():
-        raise PluginError(f"{path}: module '{said.module}' is not a file of this folder")
+    module = folder / said.module
+    if not module.is_file() or module.parent != folder or module.suffix != ".py":
+        raise PluginError(f"{path}: module '{said.module}' is not a Python file of this folder")
+    if "." in folder.name or folder.name.startswith("__"):
+        raise PluginError(f"{path}: a folder of the name '{folder.name}' cannot be imported")
     return BackendInfo(
         name=said.name,
         language=said.language,
@@ -336,24 +339,33 @@ def _check_name(name: str) -> None:
 
 
 def plugin_roots() -> tuple[Path, ...]:
-    """The folders that `FIRSTBYTE_PLUGINS` names, mounted: a worker needs them as well.
+    """The folders that `FIRSTBYTE_PLUGINS` names, each once, mounted: a worker needs them as well.
 
     Raises PluginError where one is not a folder.
     """
-    roots = []
+    roots: list[Path] = []
     for entry in os.environ.get(PLUGINS_VARIABLE, "").split(os.pathsep):
         if entry:
             root = Path(entry).resolve()
             if not root.is_dir():
                 raise PluginError(f"{PLUGINS_VARIABLE} names '{entry}', which is not a folder")
-            roots.append(root)
+            if root not in (*roots, plugins.own_root()):
+                roots.append(root)
     plugins.mount(roots)
     return tuple(roots)
 
 
 def _entry_point_packages(group: str) -> Iterator[tuple[Path, str]]:
     for point in metadata.entry_points(group=group):
-        spec = importlib.util.find_spec(point.value)
+        try:
+            spec = importlib.util.find_spec(point.value)
+        except (
+            Exception
+        ) as error:  # it imports what is around the package, which may raise anything
+            reason = plugin_module.in_a_line(error)
+            raise PluginError(
+                f"entry point {group}:{point.name} names '{point.value}': {reason}"
+            ) from error
         if spec is None or spec.origin is None:
             raise PluginError(f"entry point {group}:{point.name} names '{point.value}': not found")
         yield Path(spec.origin).parent, point.value
