@@ -58,7 +58,7 @@ from firstbyte.api import ALL, Metric, Repetitions
 
 ORDER = 90
 QUICK_VARIANTS = ALL
-INSTRUMENTS = ("page_faults",)
+INSTRUMENTS = ("invented_faults",)
 GRID = {}
 METRICS = (Metric("batches_count", "batches of the shard", headline=True),)
 
@@ -86,7 +86,7 @@ def run(bench):
 @pytest.fixture
 def plug_ins(tmp_path: Path) -> Path:
     for kind, name, text in (
-        ("instruments", "page_faults", INSTRUMENT),
+        ("instruments", "invented_faults", INSTRUMENT),
         ("scenarios", "watched_scan", SCENARIO),
     ):
         (tmp_path / kind).mkdir()
@@ -105,7 +105,7 @@ def test_it_observes_and_its_figures_are_explained(
     )
     assert done.returncode == 0, done.stderr
     _, (record,) = store.load(store.find("latest", tmp_path / "results"))
-    assert (record.status, record.cell.instrument) == (Status.OK, "page_faults")
+    assert (record.status, record.cell.instrument) == (Status.OK, "invented_faults")
     (sample,) = record.samples
     assert sample.values["batches_count"] > 0
     assert sample.values["minor_faults_count"] > 0
@@ -120,12 +120,12 @@ def test_it_observes_and_its_figures_are_explained(
 def test_an_instrument_that_nobody_has_is_one_line(
     cli: Cli, plug_ins: Path, tiny_corpus: str
 ) -> None:
-    (plug_ins / "instruments" / "page_faults.py").unlink()
+    (plug_ins / "instruments" / "invented_faults.py").unlink()
     roots = os.pathsep.join((str(FAULTY), str(plug_ins)))
     done = cli(
         *("run", "-b", "sound", "-c", tiny_corpus, "-s", "watched_scan", "--dry-run"),
         FIRSTBYTE_PLUGINS=roots,
     )
     assert done.returncode == 6
-    assert "there is no instrument 'page_faults' for this scenario" in done.stderr
+    assert "there is no instrument 'invented_faults' for this scenario" in done.stderr
     assert "Traceback" not in done.stderr

@@ -260,7 +260,7 @@ def test_two_scenarios_of_one_name_are_refused(plugins: Path) -> None:
 
 INSTRUMENT = '''"""Mine."""
 from firstbyte.api import Metric
-METRICS = (Metric("mine_count", "mine", needs_certificate=True), Metric("wall_ns", "the instrument's"))
+METRICS = (Metric("mine_count", "how often", needs_certificate=True), Metric("wall_ns", "the instrument's"))
 class Probe: ...
 '''
 
