@@ -57,9 +57,7 @@ def test_the_backend_reads_what_is_there(cli: Cli, root: Path, tiny_corpus: str)
     """Every way of reading whose rows are held against the corpus."""
     scenarios = ("full_scan", "time_to_first_byte", "concurrent_reads")
     chosen = [word for name in scenarios for word in ("-s", name)]
-    found = records(
-        cli, root, "-b", "mine", "-i", "clock", "-c", tiny_corpus, *chosen, "-p", "readers=2"
-    )
+    found = records(cli, root, "-b", "mine", "-i", "clock", "-c", tiny_corpus, *chosen)
     assert {record.cell.scenario for record in found} == set(scenarios)
     assert {record.cell.params.get("mode") for record in found} == {None, "threads", "processes"}
 
