@@ -87,6 +87,7 @@ def test_compare_prints_ratio_and_interval(results: Path) -> None:
     found = call(compare.command, results, "run-1", "run-1", "--metric", "wall_ns")
     assert found.exit_code == 0, found.output
     assert "1.000 to 1.000" in found.output
+    assert "\nfull_scan/a:x@current/gettext/-/clock\n" in found.output
     assert "TIMEOUT before: took over 60 s" in found.output
 
 

@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from render_fixtures import HOSTILE, cell, certify_all, record, records, run, view
+from render_fixtures import HOSTILE, catalogue, cell, certify_all, record, records, run, view
 
+from firstbyte.api import Metric
 from firstbyte.model import Record, Status
 from firstbyte.render.html.figures import Drawing, colours, drawings
 from firstbyte.render.html.report import render
@@ -161,6 +162,19 @@ def test_each_kind_of_data_gets_its_drawing(drawn: dict[str, list[Drawing]]) -> 
     assert "peak RssAnon, by part" in titles["full_scan"]
     assert "RssAnon after every repetition" in titles["leak_scan"]
     assert "rows per second by readers" in titles["concurrent_reads"]
+
+
+def test_what_only_an_instrument_declares_is_not_drawn_by_readers() -> None:
+    found = [
+        record(cell("concurrent_reads", readers=readers), {"rows_per_s": 5.0, "cpu_ns": 7.0})
+        for readers in (1, 2, 4)
+    ]
+    known = catalogue()
+    asked = known.scenarios["concurrent_reads"]
+    asked.metrics = (*asked.own_metrics, Metric("cpu_ns", "of the instrument"))  # type: ignore[misc]
+    titles = [one.title for one in drawings(view(found, known=known), asked.name, "gettext")]
+    assert "rows per second by readers" in titles
+    assert "cpu by readers" not in titles
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])

@@ -85,13 +85,15 @@ def _print_rows(console: Console, rows: Sequence[Comparison]) -> None:
     """The cell on a line of its own and its metrics below: cell names are too long for a column."""
     from itertools import groupby
 
+    from rich.text import Text
+
     from firstbyte.analysis.compare import CONFIDENCE, NOT_POSITIVE, TOO_FEW
 
     console.print(_LINE.format("", "before", "after", "ratio", "interval"), style="bold")
     for key, members in groupby(rows, lambda row: row.cell.key):
-        console.print(key, markup=False, highlight=False, soft_wrap=True)
+        console.print(Text(str(key)), soft_wrap=True)
         for row in members:
-            console.print(_line(row), markup=False, highlight=False, soft_wrap=True)
+            console.print(Text(_line(row)), soft_wrap=True)
     console.print(
         "\nratio: median of all pairwise ratios after/before between processes; interval: exact,"
         f" {CONFIDENCE:.0%} (Mann-Whitney). Where nothing changed, one interval in twenty still"

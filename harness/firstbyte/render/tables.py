@@ -180,6 +180,11 @@ class RunView:
         extra = [Metric(name, "", better="") for name in found if name not in names]
         return declared + extra
 
+    def own_metrics(self, scenario: str) -> list[Metric]:
+        """Those of its metrics that the scenario's own file declares."""
+        known = self.catalogue.scenarios.get(scenario)
+        return [one for one in self.metrics(scenario) if known and one in known.own_metrics]
+
     def headline_metrics(self, scenario: str) -> list[Metric]:
         """The chosen metrics, or those that the scenario marks as headline; all where it marks none."""
         everything = self.metrics(scenario)

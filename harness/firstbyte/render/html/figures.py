@@ -64,8 +64,8 @@ def _scaling(view: RunView, scenario: str, corpus: str) -> Iterator[Drawing | No
     axis = _scaling_parameter(view, scenario)
     if axis is None:
         return
-    # Figures that no scenario declares have no help and no direction: tables are enough for them.
-    for metric in [one for one in view.metrics(scenario) if one.help]:
+    # What only its instruments declare is not what the scenario asks: tables are enough for that.
+    for metric in view.own_metrics(scenario):
         rows = _chosen(view.summary, scenario, corpus, metric.name)
         if rows.empty:
             continue
