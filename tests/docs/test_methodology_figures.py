@@ -8,13 +8,13 @@ from statistics import stdev
 
 from conftest import ROOT
 
-from firstbyte.selfcheck.gate.certificate import Certificate, Condition, load_certificate
+from firstbyte.selfcheck.gate.certificate import Condition, GateCertificate, load_certificate
 from firstbyte.selfcheck.gate.table import changes_text
 
 STORED = ROOT / "results" / "published" / "selfcheck-gate.json"
 
 
-def stored() -> Certificate:
+def stored() -> GateCertificate:
     found = load_certificate(STORED)
     assert found is not None
     return found
@@ -44,7 +44,7 @@ def cells(one: Condition) -> Iterator[tuple[str, str]]:
         yield f"planted {planted.name}: cases found; change found", said + measured
 
 
-def rows(certificate: Certificate) -> list[str]:
+def rows(certificate: GateCertificate) -> list[str]:
     """The table's lines, a column a condition."""
     columns = [dict(cells(one)) for one in certificate.conditions]
     names = list(dict.fromkeys(name for column in columns for name in column))
@@ -54,7 +54,7 @@ def rows(certificate: Certificate) -> list[str]:
     ]
 
 
-def missing(certificate: Certificate) -> list[str]:
+def missing(certificate: GateCertificate) -> list[str]:
     page = (ROOT / "METHODOLOGY.md").read_text(encoding="utf-8")
     return [row for row in rows(certificate) if row not in page.splitlines()]
 

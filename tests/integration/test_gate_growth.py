@@ -17,13 +17,13 @@ from firstbyte.engine import registry
 from firstbyte.engine.fingerprint import versions
 from firstbyte.engine.registry import Variant
 from firstbyte.gate.cases import cases
-from firstbyte.gate.metrics import GATED_METRICS, Kind
+from firstbyte.gate.metrics import GATED_METRICS, MetricKind
 from firstbyte.gate.observe import LiveSide
 from firstbyte.gate.policy import Policy
 from firstbyte.gate.result import GateResult
 from firstbyte.gate.run import GateRun
 from firstbyte.gate.sides import Side
-from firstbyte.gate.trials import Outcome
+from firstbyte.gate.trials import GateOutcome
 from firstbyte.leaks.corpus import leak_corpus
 from firstbyte.model import Environment
 from firstbyte.plugins import PACKAGE, own_root
@@ -31,7 +31,7 @@ from firstbyte.selfcheck.memory.planted import BACKEND, FOLDER, make_findable
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 
-GROWTH = [metric for metric in GATED_METRICS.values() if metric.kind is Kind.GROWTH]
+GROWTH = [metric for metric in GATED_METRICS.values() if metric.kind is MetricKind.GROWTH]
 FEW_SCANS = 10
 
 
@@ -69,7 +69,7 @@ def gate(base: str, head: str) -> GateResult:
         LiveSide(side(name, catalogue.backend(BACKEND).variant(fault)), manifest, prepared)
         for name, fault in (("base", base), ("head", head))
     ]
-    (case,) = cases(catalogue, policy, manifest, {Kind.GROWTH})
+    (case,) = cases(catalogue, policy, manifest, {MetricKind.GROWTH})
     # Too few scans for the slopes over scans: they are tried elsewhere, and take their time.
     short = case.tuned(samples=FEW_SCANS, threaded=False)
     return GateRun(sides[0], sides[1], [short], GROWTH, policy).run()
@@ -80,8 +80,8 @@ def test_accumulation_is_judged(findable: None) -> None:
     found = {verdict.metric: verdict.finding for verdict in result.verdicts}
     assert found.keys() == {"accumulation_rho"}, result.notes
     rho = found["accumulation_rho"]
-    assert rho.outcome is Outcome.REGRESSED, rho
+    assert rho.outcome is GateOutcome.REGRESSED, rho
     assert rho.base == pytest.approx(0, abs=0.05)
     assert rho.head is not None
     assert rho.head > 0.5
-    assert result.outcome is Outcome.REGRESSED
+    assert result.outcome is GateOutcome.REGRESSED

@@ -11,7 +11,7 @@ from typing import Any, cast
 from hypothesis import strategies as st
 
 from firstbyte.api import Metric, Repetitions, Scenario
-from firstbyte.corpora.manifest import Column, Manifest, ShardEntry
+from firstbyte.corpora.manifest import Manifest, SchemaColumn, ShardEntry
 from firstbyte.engine.launch import Outcome
 from firstbyte.engine.registry import (
     BackendInfo,
@@ -181,7 +181,7 @@ def manifest(
         )
         for index, (count, first) in enumerate(zip(rows, first_values, strict=True))
     )
-    columns = (Column("text", "string"), Column("number", "int64"))
+    columns = (SchemaColumn("text", "string"), SchemaColumn("number", "int64"))
     return Manifest(
         "files", spec, {"made": "up"}, "", columns, "text", shards, 1, Path("/no/such/corpus")
     )

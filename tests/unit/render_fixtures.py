@@ -16,7 +16,7 @@ from firstbyte.engine.store import RECORDS_FILE, RunFolder
 from firstbyte.model import Cell, Limits, Record, Run, Sample, Status
 from firstbyte.render.tables import RunView
 from firstbyte.visibility import shown
-from firstbyte.visibility.rule import Certificate, Coverage, Sight
+from firstbyte.visibility.rule import Coverage, Sight, VisibilityCertificate
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -297,6 +297,6 @@ def view(found: Iterable[Record], of: Run | None = None, known: Catalogue | None
 
 def certify_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let memray see every backend of these records but polars, whose figures are not there."""
-    seen = Certificate("heap", (Coverage("heap", 1e8, 1.0, Sight.SEEN),), "it does")
+    seen = VisibilityCertificate("heap", (Coverage("heap", 1e8, 1.0, Sight.SEEN),), "it does")
     every = {("heap", *subject, "current"): seen for subject in SUBJECTS if subject[0] != "polars"}
     monkeypatch.setattr(shown, "certificates", lambda found, known: every)

@@ -13,7 +13,7 @@ import pytest
 from firstbyte.corpora import manifest as manifests
 from firstbyte.corpora import shards
 from firstbyte.corpora.digest import DIGEST_VERSION
-from firstbyte.corpora.manifest import Column, Manifest
+from firstbyte.corpora.manifest import Manifest, SchemaColumn
 from firstbyte.corpora.verify import verify
 from firstbyte.errors import CorpusError
 
@@ -29,7 +29,7 @@ def make(folder: Path, *tables: pa.Table, text_column: str = "text") -> Manifest
         spec="mt",
         how={"seed": 1},
         built="2026-01-01T00:00:00Z",
-        schema=tuple(Column(field.name, str(field.type)) for field in tables[0].schema),
+        schema=tuple(SchemaColumn(field.name, str(field.type)) for field in tables[0].schema),
         text_column=text_column,
         shards=tuple(entries),
         digest_version=DIGEST_VERSION,

@@ -14,16 +14,18 @@ from firstbyte.gate.growth import GrowthTrial
 from firstbyte.gate.metrics import GATED_METRICS, Tolerances, gated_metric, trial_for
 from firstbyte.gate.paired import PairedRule, PairedTrial
 from firstbyte.gate.steady import SteadyRule, SteadyTrial
-from firstbyte.gate.trials import Finding, Outcome
+from firstbyte.gate.trials import GateOutcome, TrialFinding
 from firstbyte.gate.verdicts import STATUS_METRIC, Gate, Verdict, overall
 from firstbyte.selfcheck.gate.simulation import false_alarms, power
 
 RULE = PairedRule()
-PASS, REGRESSED = Outcome.PASS, Outcome.REGRESSED
-IMPROVED, INCONCLUSIVE = Outcome.IMPROVED, Outcome.INCONCLUSIVE
+PASS, REGRESSED = GateOutcome.PASS, GateOutcome.REGRESSED
+IMPROVED, INCONCLUSIVE = GateOutcome.IMPROVED, GateOutcome.INCONCLUSIVE
 
 
-def run(gate: Gate, ratios: Mapping[str, Mapping[str, float]]) -> dict[tuple[str, str], Finding]:
+def run(
+    gate: Gate, ratios: Mapping[str, Mapping[str, float]]
+) -> dict[tuple[str, str], TrialFinding]:
     """Drive the gate with constant ratios to its end."""
     while wanted := gate.wanted():
         for case in wanted:
@@ -123,8 +125,8 @@ def test_stopping_does_not_undo_what_was_decided() -> None:
     assert found["a", "cpu_ns"] is INCONCLUSIVE
 
 
-def verdict(outcome: Outcome, waived: str = "") -> Verdict:
-    return Verdict("case", "cpu_ns", Finding(outcome, "rule"), waived)
+def verdict(outcome: GateOutcome, waived: str = "") -> Verdict:
+    return Verdict("case", "cpu_ns", TrialFinding(outcome, "rule"), waived)
 
 
 def test_the_worst_outcome_is_the_gates_word() -> None:

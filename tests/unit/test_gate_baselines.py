@@ -28,7 +28,7 @@ from firstbyte.gate.baselines import (
     require_comparable,
 )
 from firstbyte.gate.observe import Observation
-from firstbyte.gate.trials import Outcome
+from firstbyte.gate.trials import GateOutcome
 from firstbyte.model import Status
 
 SHARD = ShardEntry("0.parquet", 1, 1, 1, 1, "ab" * 32, {}, None)
@@ -77,13 +77,13 @@ def test_only_what_repeats_and_can_be_seen_is_stored() -> None:
 @pytest.mark.parametrize(
     ("peak", "outcome"),
     [
-        (50e6, Outcome.PASS),
-        (50.2e6, Outcome.PASS),
-        (50.5e6, Outcome.REGRESSED),
-        (49e6, Outcome.IMPROVED),
+        (50e6, GateOutcome.PASS),
+        (50.2e6, GateOutcome.PASS),
+        (50.5e6, GateOutcome.REGRESSED),
+        (49e6, GateOutcome.IMPROVED),
     ],
 )
-def test_the_memory_only_gate(peak: float, outcome: Outcome) -> None:
+def test_the_memory_only_gate(peak: float, outcome: GateOutcome) -> None:
     baseline = stored()
     run = gate(StoredSide(baseline, "baseline"), script(peak), CASES, same_versions=True)  # type: ignore[arg-type]
     run.metrics = memory_metrics(())
@@ -96,16 +96,16 @@ def test_a_new_case_a_new_version_and_a_lost_case_are_inconclusive() -> None:
     baseline = stored()
     metrics = memory_metrics(())
 
-    def outcome(base: Baseline, head: FakeSide, lost: list[str]) -> Outcome:
+    def outcome(base: Baseline, head: FakeSide, lost: list[str]) -> GateOutcome:
         run = gate(StoredSide(base, "baseline"), head, CASES, same_versions=True)  # type: ignore[arg-type]
         run.metrics = metrics
         run.lost.extend(lost)
         return run.run().outcome
 
-    assert outcome(baseline, script(), []) is Outcome.PASS
-    assert outcome(replace(baseline, cases={}), script(), []) is Outcome.INCONCLUSIVE
-    assert outcome(baseline, script(versions="2"), []) is Outcome.INCONCLUSIVE
-    assert outcome(baseline, script(), ["gone/b:v/mt/-/heap"]) is Outcome.INCONCLUSIVE
+    assert outcome(baseline, script(), []) is GateOutcome.PASS
+    assert outcome(replace(baseline, cases={}), script(), []) is GateOutcome.INCONCLUSIVE
+    assert outcome(baseline, script(versions="2"), []) is GateOutcome.INCONCLUSIVE
+    assert outcome(baseline, script(), ["gone/b:v/mt/-/heap"]) is GateOutcome.INCONCLUSIVE
 
 
 def test_times_are_refused_with_the_reason() -> None:
@@ -175,7 +175,7 @@ def test_a_host_without_a_baseline_is_accepted_only_on_request(
     (tmp_path / "none.json").write_text("{")
     damaged = CliRunner().invoke(gate_command.command, [*words, "--accept-inconclusive"])
     assert isinstance(damaged.exception, BaselineError)
-    worse = SimpleNamespace(outcome=Outcome.REGRESSED, exit_code=10)
+    worse = SimpleNamespace(outcome=GateOutcome.REGRESSED, exit_code=10)
     monkeypatch.setattr(gate_command, "_memory_only", lambda *_: worse)
     monkeypatch.setattr(gate_command, "_report", lambda *_: None)
     failed = CliRunner().invoke(gate_command.command, [*words, "--accept-inconclusive"])

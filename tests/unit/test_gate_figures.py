@@ -10,7 +10,7 @@ from leak_fixtures import leak_sample
 
 from firstbyte.analysis.stats import Slope
 from firstbyte.gate.figures import MIN_SLOPE_POINTS, figures, growth
-from firstbyte.gate.metrics import GATED_METRICS, Kind
+from firstbyte.gate.metrics import GATED_METRICS, MetricKind
 from firstbyte.model import Sample
 from firstbyte.worker.leak_series import LeakSeries
 from firstbyte.worker.ledgers import GLIBC, PEAKS, RESIDENT, live_ledger
@@ -82,7 +82,7 @@ def test_all_growth_is_made_from_what_the_scenario_emits(tmp_path: Path) -> None
     sample = leak_sample(tmp_path, leaked_bytes=64, held_per_byte=0.9)
     found = growth(LeakSeries.of(sample))
     assert found.keys() == {
-        name for name, metric in GATED_METRICS.items() if metric.kind is Kind.GROWTH
+        name for name, metric in GATED_METRICS.items() if metric.kind is MetricKind.GROWTH
     }
     rho = growth(LeakSeries.of(only_counter(sample)))["accumulation_rho"]
     assert isinstance(rho, Slope)

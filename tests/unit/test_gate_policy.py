@@ -20,7 +20,7 @@ from firstbyte.gate.policy import (
     read_policy,
     with_tolerances,
 )
-from firstbyte.gate.trials import Finding, Outcome
+from firstbyte.gate.trials import GateOutcome, TrialFinding
 from firstbyte.gate.verdicts import Verdict, overall
 
 TODAY = date(2026, 6, 1)
@@ -187,8 +187,8 @@ def test_what_can_never_apply_is_refused(tmp_path: Path, text: str) -> None:
 CASE = "full_scan/polars:streaming/mt:size=1MB/-/clock"
 
 
-def verdict(outcome: Outcome, change: float | None = 0.05, metric: str = "cpu_ns") -> Verdict:
-    return Verdict(CASE, metric, Finding(outcome, "rule", change=change))
+def verdict(outcome: GateOutcome, change: float | None = 0.05, metric: str = "cpu_ns") -> Verdict:
+    return Verdict(CASE, metric, TrialFinding(outcome, "rule", change=change))
 
 
 @pytest.mark.parametrize(
@@ -206,13 +206,13 @@ def verdict(outcome: Outcome, change: float | None = 0.05, metric: str = "cpu_ns
 )
 def test_what_a_waiver_covers(waiver: dict[str, object], covered: bool) -> None:
     policy = Policy(waivers=(Waiver(reason="known", expires=TODAY, **waiver),))  # type: ignore[arg-type]
-    (waived,) = policy.waive([verdict(Outcome.REGRESSED)])
+    (waived,) = policy.waive([verdict(GateOutcome.REGRESSED)])
     assert bool(waived.waived) is covered
-    assert (overall([waived]) is Outcome.PASS) is covered
-    assert waived.finding.outcome is Outcome.REGRESSED, "what was found stays visible"
+    assert (overall([waived]) is GateOutcome.PASS) is covered
+    assert waived.finding.outcome is GateOutcome.REGRESSED, "what was found stays visible"
 
 
 def test_a_waiver_never_hides_a_pass_and_a_bounded_one_no_unknown_change() -> None:
     policy = Policy(waivers=(Waiver(reason="known", expires=TODAY, up_to=0.5),))
-    found = policy.waive([verdict(Outcome.PASS), verdict(Outcome.REGRESSED, change=None)])
+    found = policy.waive([verdict(GateOutcome.PASS), verdict(GateOutcome.REGRESSED, change=None)])
     assert [one.waived for one in found] == ["", ""]

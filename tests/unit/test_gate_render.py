@@ -11,14 +11,14 @@ import pytest
 from firstbyte.gate.outputs import junit, markdown
 from firstbyte.gate.outputs._rows import HEADINGS, rows
 from firstbyte.gate.result import EXIT_CODES, GateResult
-from firstbyte.gate.trials import Finding, Outcome
+from firstbyte.gate.trials import GateOutcome, TrialFinding
 from firstbyte.gate.verdicts import Verdict
 
 SLOWER = Verdict(
     "full_scan/pyarrow:dataset/mt",
     "net_wall_ns",
-    Finding(
-        Outcome.REGRESSED,
+    TrialFinding(
+        GateOutcome.REGRESSED,
         "signed-rank p = 2.4e-04 <= 2.5e-04",
         base=100e6,
         head=105.1e6,
@@ -32,18 +32,18 @@ SLOWER = Verdict(
 PASSED = Verdict(
     "full_scan/pyarrow:dataset/mt",
     "allocation_count",
-    Finding(Outcome.PASS, "every process within 0.5%", 7.0, 7.0, 0.0, 0.0, 0.0, 2, 0.005),
+    TrialFinding(GateOutcome.PASS, "every process within 0.5%", 7.0, 7.0, 0.0, 0.0, 0.0, 2, 0.005),
 )
 CRASHED = Verdict(
     "leak_scan/evil|<b>@name/mt",
     "status",
-    Finding(Outcome.REGRESSED, "head CRASHED: \x1b[31mkilled by SIGSEGV"),
+    TrialFinding(GateOutcome.REGRESSED, "head CRASHED: \x1b[31mkilled by SIGSEGV"),
 )
 LEAK = Verdict(
     "leak_scan/polars:x/mt",
     "live_bytes_per_scan",
-    Finding(
-        Outcome.INCONCLUSIVE,
+    TrialFinding(
+        GateOutcome.INCONCLUSIVE,
         "2 of 4 pairs; the budget is spent",
         base=0.0,
         head=4096.0,
@@ -53,7 +53,7 @@ LEAK = Verdict(
     ),
 )
 WAIVED = Verdict(
-    "c", "cpu_ns", Finding(Outcome.REGRESSED, "rule"), waived="known, until 2027-01-01"
+    "c", "cpu_ns", TrialFinding(GateOutcome.REGRESSED, "rule"), waived="known, until 2027-01-01"
 )
 RESULT = GateResult(
     base="v1 (1234567)",
@@ -94,16 +94,16 @@ def test_rows_say_everything_worst_first() -> None:
 
 
 def test_the_result_as_a_whole() -> None:
-    assert RESULT.outcome is Outcome.REGRESSED
+    assert RESULT.outcome is GateOutcome.REGRESSED
     assert RESULT.exit_code == 10
     assert RESULT.counts() == {
-        Outcome.REGRESSED: 2,
-        Outcome.INCONCLUSIVE: 1,
-        Outcome.PASS: 2,
+        GateOutcome.REGRESSED: 2,
+        GateOutcome.INCONCLUSIVE: 1,
+        GateOutcome.PASS: 2,
     }
-    assert len(set(EXIT_CODES.values())) == len(Outcome), "each outcome has a code of its own"
-    assert EXIT_CODES[Outcome.PASS] == 0
-    assert replace(RESULT, verdicts=()).exit_code == EXIT_CODES[Outcome.INCONCLUSIVE]
+    assert len(set(EXIT_CODES.values())) == len(GateOutcome), "each outcome has a code of its own"
+    assert EXIT_CODES[GateOutcome.PASS] == 0
+    assert replace(RESULT, verdicts=()).exit_code == EXIT_CODES[GateOutcome.INCONCLUSIVE]
 
 
 def test_json_holds_every_verdict_and_is_valid() -> None:

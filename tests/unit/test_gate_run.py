@@ -17,18 +17,18 @@ from firstbyte.gate.observe import Observation
 from firstbyte.gate.policy import Policy, Waiver
 from firstbyte.gate.result import GateResult
 from firstbyte.gate.run import MOST_SAMPLES
-from firstbyte.gate.trials import Outcome
+from firstbyte.gate.trials import GateOutcome
 from firstbyte.model import Status
 
 
-def found(result: GateResult) -> dict[str, tuple[Outcome, str]]:
+def found(result: GateResult) -> dict[str, tuple[GateOutcome, str]]:
     return {v.metric: (v.finding.outcome, v.finding.rule) for v in result.verdicts}
 
 
 def test_equal_sides_pass_after_the_screen_and_the_probe_counts_for_nothing() -> None:
     base, head = constant("base", timed(1e6)), constant("head", timed(1e6))
     result = gate(base, head).run()
-    assert result.outcome is Outcome.PASS
+    assert result.outcome is GateOutcome.PASS
     assert set(found(result)) == {"cpu_ns", "net_wall_ns"}
     assert result.pairs == 6
     assert len(base.asked) == len(head.asked) == 1 + 6
@@ -36,14 +36,14 @@ def test_equal_sides_pass_after_the_screen_and_the_probe_counts_for_nothing() ->
 
 def test_a_slower_head_is_caught() -> None:
     result = gate(constant("base", timed(1e6)), constant("head", timed(1.05e6))).run()
-    assert result.outcome is Outcome.REGRESSED
+    assert result.outcome is GateOutcome.REGRESSED
     assert result.suspects == 2
     assert result.pairs == 6 + 16
 
 
 def test_a_faster_head_is_an_improvement() -> None:
     result = gate(constant("base", timed(1e6)), constant("head", timed(0.9e6))).run()
-    assert (result.outcome, result.exit_code) == (Outcome.IMPROVED, 12)
+    assert (result.outcome, result.exit_code) == (GateOutcome.IMPROVED, 12)
 
 
 def test_the_order_of_the_sides_is_drawn_for_every_pair() -> None:
@@ -77,9 +77,9 @@ def test_the_order_of_the_sides_is_drawn_for_every_pair() -> None:
 def test_a_head_that_stopped_being_ok_fails_at_once(status: Status) -> None:
     head = constant("head", failed(status, "killed by SIGSEGV"))
     result = gate(constant("base", timed(1e6)), head).run()
-    assert result.outcome is Outcome.REGRESSED
+    assert result.outcome is GateOutcome.REGRESSED
     assert found(result)["status"] == (
-        Outcome.REGRESSED,
+        GateOutcome.REGRESSED,
         f"head is {status}: killed by SIGSEGV",
     )
     assert len(head.asked) == 1
@@ -90,14 +90,14 @@ def test_a_head_that_fails_in_the_middle_fails_too() -> None:
         return timed(1e6) if number < 5 else failed(Status.CRASHED)
 
     result = gate(constant("base", timed(1e6)), FakeSide("head", script)).run()
-    assert result.outcome is Outcome.REGRESSED
+    assert result.outcome is GateOutcome.REGRESSED
 
 
 def test_a_base_that_is_not_ok_is_inconclusive_never_a_pass() -> None:
     result = gate(constant("base", failed(Status.ERROR)), constant("head", timed(1e6))).run()
-    assert result.outcome is Outcome.INCONCLUSIVE
+    assert result.outcome is GateOutcome.INCONCLUSIVE
     both = gate(constant("b", failed(Status.ERROR)), constant("h", failed(Status.CRASHED))).run()
-    assert both.outcome is Outcome.INCONCLUSIVE
+    assert both.outcome is GateOutcome.INCONCLUSIVE
     assert "head is CRASHED" in found(both)["status"][1]
 
 
@@ -108,22 +108,22 @@ def test_what_both_sides_skip_is_left_out_and_said() -> None:
 
     cases = [case(), case(backend="rusty")]
     result = gate(FakeSide("base", script), FakeSide("head", script), cases).run()
-    assert result.outcome is Outcome.PASS
+    assert result.outcome is GateOutcome.PASS
     assert any("1 cases left out" in note and "no Rust" in note for note in result.notes)
     nothing = gate(FakeSide("base", script), FakeSide("head", script), cases[1:]).run()
-    assert nothing.outcome is Outcome.INCONCLUSIVE, "nothing measured is never a pass"
+    assert nothing.outcome is GateOutcome.INCONCLUSIVE, "nothing measured is never a pass"
 
 
 def test_a_budget_ends_the_gate_without_a_pass() -> None:
     sides = constant("base", timed(1e6)), constant("head", timed(1e6))
     result = gate(*sides, budget_seconds=8.0, clock=ticking(1.0)).run()
-    assert result.outcome is Outcome.INCONCLUSIVE
+    assert result.outcome is GateOutcome.INCONCLUSIVE
     assert any("budget" in rule for _, rule in found(result).values())
     unseen = gate(
         *sides, [case(backend=f"b{i}") for i in range(9)], budget_seconds=3.0, clock=ticking(1.0)
     ).run()
     assert len({v.case for v in unseen.verdicts}) == 9, "cases that were not reached are named"
-    assert unseen.outcome is Outcome.INCONCLUSIVE
+    assert unseen.outcome is GateOutcome.INCONCLUSIVE
 
 
 def test_a_budget_says_what_is_left_for_the_suspects() -> None:
@@ -138,8 +138,8 @@ def test_a_budget_says_what_is_left_for_the_suspects() -> None:
 def test_a_metric_that_only_one_side_gives_is_inconclusive() -> None:
     less = replace(timed(1e6), figures={"cpu_ns": 1e6})
     result = gate(constant("base", timed(1e6)), constant("head", less)).run()
-    assert found(result)["net_wall_ns"][0] is Outcome.INCONCLUSIVE
-    assert found(result)["cpu_ns"][0] is Outcome.PASS
+    assert found(result)["net_wall_ns"][0] is GateOutcome.INCONCLUSIVE
+    assert found(result)["cpu_ns"][0] is GateOutcome.PASS
 
 
 def test_without_schedstat_plain_wall_is_gated_and_said() -> None:
@@ -152,10 +152,10 @@ def test_without_schedstat_plain_wall_is_gated_and_said() -> None:
 def test_wall_of_several_threads_has_a_wider_tolerance_and_their_cpu_has_not() -> None:
     base, head = timed(2e6, wall_ns=1e6), timed(2e6, wall_ns=1.1e6)
     result = gate(constant("base", base), constant("head", head)).run()
-    assert result.outcome is Outcome.PASS
+    assert result.outcome is GateOutcome.PASS
     assert "15.0%" in found(result)["net_wall_ns"][1]
     slower = gate(constant("base", base), constant("head", timed(2.2e6, wall_ns=1e6))).run()
-    assert found(slower)["cpu_ns"][0] is Outcome.REGRESSED
+    assert found(slower)["cpu_ns"][0] is GateOutcome.REGRESSED
 
 
 def test_a_busy_host_and_a_drifting_one_are_reported() -> None:
@@ -175,14 +175,14 @@ def test_a_busy_host_and_a_drifting_one_are_reported() -> None:
 @pytest.mark.parametrize(
     ("base", "head", "outcome"),
     [
-        ("", "", Outcome.PASS),
-        ("blind", "blind", Outcome.INCONCLUSIVE),
-        ("blind", "", Outcome.INCONCLUSIVE),
-        ("", "blind", Outcome.INCONCLUSIVE),
+        ("", "", GateOutcome.PASS),
+        ("blind", "blind", GateOutcome.INCONCLUSIVE),
+        ("blind", "", GateOutcome.INCONCLUSIVE),
+        ("", "blind", GateOutcome.INCONCLUSIVE),
     ],
 )
 def test_heap_figures_are_withheld_where_the_tracer_is_blind(
-    base: str, head: str, outcome: Outcome
+    base: str, head: str, outcome: GateOutcome
 ) -> None:
     def script(_asked: object, _number: int) -> Observation:
         return replace(timed(1e6), figures={"peak_heap_bytes": 5e6})
@@ -193,7 +193,7 @@ def test_heap_figures_are_withheld_where_the_tracer_is_blind(
     assert ("peak_heap_bytes" in found(result)) is (not base and not head)
     beside = gate(*sides, [case("heap"), case("clock")]).run()
     # What neither side can show is said; what only the head hides must not pass.
-    assert beside.outcome is (Outcome.INCONCLUSIVE if head and not base else Outcome.PASS)
+    assert beside.outcome is (GateOutcome.INCONCLUSIVE if head and not base else GateOutcome.PASS)
     if base:
         assert any("withheld: blind" in note for note in beside.notes)
     elif head:
@@ -210,7 +210,7 @@ def test_metrics_that_nothing_gave_are_named() -> None:
 def test_other_versions_than_in_a_baseline_are_inconclusive() -> None:
     newer = replace(timed(1e6), versions={"fake": "2"})
     result = gate(constant("base", timed(1e6)), constant("head", newer), same_versions=True).run()
-    assert result.outcome is Outcome.INCONCLUSIVE
+    assert result.outcome is GateOutcome.INCONCLUSIVE
     assert "fake was 1, is 2" in found(result)["status"][1]
 
 
@@ -218,8 +218,8 @@ def test_a_waived_regression_passes_and_stays_visible() -> None:
     policy = Policy(waivers=(Waiver("known", date(2099, 1, 1), backend="fake"),))
     sides = constant("base", timed(1e6)), constant("head", timed(1.2e6))
     result = gate(*sides, policy=policy).run()
-    assert result.outcome is Outcome.PASS
-    assert {v.finding.outcome for v in result.verdicts} == {Outcome.REGRESSED}
+    assert result.outcome is GateOutcome.PASS
+    assert {v.finding.outcome for v in result.verdicts} == {GateOutcome.REGRESSED}
     assert {v.waived for v in result.verdicts} == {"known, until 2099-01-01"}
 
 
@@ -242,7 +242,7 @@ def test_a_pass_that_could_not_have_seen_much_is_pointed_out() -> None:
         return timed(1e6 * factors[number])
 
     result = gate(FakeSide("base", shaky), constant("head", timed(1e6))).run()
-    passed = [v for v in result.verdicts if v.outcome is Outcome.PASS]
+    passed = [v for v in result.verdicts if v.outcome is GateOutcome.PASS]
     noted = [note for note in result.notes if "too noisy" in note]
     assert passed
     assert len(noted) == 1

@@ -28,8 +28,8 @@ from firstbyte.selfcheck.gate import check as module
 from firstbyte.selfcheck.gate import planted
 from firstbyte.selfcheck.gate.busy import busy_cores
 from firstbyte.selfcheck.gate.certificate import (
-    Certificate,
     Condition,
+    GateCertificate,
     MetricPower,
     PlantedResult,
     certificate_path,
@@ -62,7 +62,7 @@ CONDITION = Condition(
         PlantedResult("leak 4 KiB/scan", 4, 4, 1),
     ),
 )
-CERTIFICATE = Certificate(
+CERTIFICATE = GateCertificate(
     made="2026-06-01T10:00:00+00:00", host=host(), corpus="mt", conditions=(CONDITION,)
 )
 
@@ -152,7 +152,7 @@ class Script:
         monkeypatch.setattr(SelfCheck, "_held", lambda *_: iter(()))
         monkeypatch.setattr(module, "SIMULATED_GATES", 500)
 
-    def check(self, journal: Journal) -> Certificate:
+    def check(self, journal: Journal) -> GateCertificate:
         cases = [case("clock", "slow"), case("clock", "quick")]
         side: Any = SimpleNamespace()
         manifest: Any = SimpleNamespace(spec="mt")

@@ -16,7 +16,7 @@ from firstbyte.analysis.stats import Slope
 from firstbyte.gate.growth import GrowthRule, GrowthTrial
 from firstbyte.gate.paired import PairedRule, PairedTrial
 from firstbyte.gate.steady import SteadyRule, SteadyTrial
-from firstbyte.gate.trials import Outcome, Trial
+from firstbyte.gate.trials import GateOutcome, Trial
 from firstbyte.selfcheck.gate.simulation import _rises
 
 RULE = PairedRule()
@@ -44,11 +44,11 @@ def test_a_screen_wants_its_pairs_and_clears_what_did_not_change() -> None:
     assert trial.wanted == RULE.screen_pairs
     feed(trial, [1.001, 0.999, 1.01, 0.99, 1.0])
     assert trial.wanted == 1
-    assert trial.finding().outcome is Outcome.INCONCLUSIVE
+    assert trial.finding().outcome is GateOutcome.INCONCLUSIVE
     feed(trial, [1.0])
     assert (trial.wanted, trial.suspect) == (0, 0)
     finding = trial.finding()
-    assert finding.outcome is Outcome.PASS
+    assert finding.outcome is GateOutcome.PASS
     assert finding.pairs == 6
     assert finding.change == pytest.approx(0.0, abs=1e-9)
     assert finding.smallest_effect is not None
@@ -59,7 +59,7 @@ def test_a_noisy_screen_goes_on_until_it_could_see_something() -> None:
     noisy = [1.08, 0.92, 1.06, 0.94, 1.1, 0.91]
     trial = feed(PairedTrial(RULE), noisy)
     assert trial.wanted == 6
-    assert trial.finding().outcome is Outcome.INCONCLUSIVE
+    assert trial.finding().outcome is GateOutcome.INCONCLUSIVE
     feed(trial, noisy)
     assert (trial.wanted, trial.suspect) == (0, 0)
     assert feed(PairedTrial(RULE), [1.0 + 0.01 * (-1) ** i for i in range(6)]).wanted == 0
@@ -79,7 +79,7 @@ def test_screens_in_bulk_are_the_trials_own(differences: list[float]) -> None:
 def test_a_suspect_that_nobody_confirmed_is_not_a_pass() -> None:
     trial = feed(PairedTrial(RULE), [1.05] * 6)
     assert trial.suspect == 1
-    assert trial.finding().outcome is Outcome.INCONCLUSIVE
+    assert trial.finding().outcome is GateOutcome.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(("ratio", "suspect"), [(1.021, 1), (1.019, 0), (0.981, 0), (0.975, -1)])
@@ -91,7 +91,7 @@ def test_confirmation_forgets_the_screen_and_stops_at_the_first_look() -> None:
     trial = confirmed([1.05] * 12)
     assert trial.wanted == 0
     finding = trial.finding()
-    assert finding.outcome is Outcome.REGRESSED
+    assert finding.outcome is GateOutcome.REGRESSED
     assert finding.pairs == 12
     assert finding.change == pytest.approx(0.05)
     assert "signed-rank p" in finding.rule
@@ -102,19 +102,19 @@ def test_more_suspects_ask_for_more_evidence() -> None:
     trial = confirmed([1.05] * 12, suspects=2)
     assert trial.wanted == 4
     feed(trial, [1.05] * 4)
-    assert trial.finding().outcome is Outcome.REGRESSED
+    assert trial.finding().outcome is GateOutcome.REGRESSED
     assert trial.finding().pairs == 16
 
 
 def test_a_false_suspect_is_cleared_at_the_first_look() -> None:
     trial = confirmed([1.002, 0.998] * 6)
-    assert trial.finding().outcome is Outcome.PASS
+    assert trial.finding().outcome is GateOutcome.PASS
     assert trial.finding().pairs == 12
 
 
 def test_one_pair_against_the_trend_delays_the_verdict() -> None:
     trial = confirmed([0.80] + [1.06] * 40)
-    assert trial.finding().outcome is Outcome.REGRESSED
+    assert trial.finding().outcome is GateOutcome.REGRESSED
     assert trial.finding().pairs > 12
 
 
@@ -122,14 +122,14 @@ def test_noise_that_hides_the_answer_is_inconclusive_at_the_last_look() -> None:
     trial = confirmed([1.6, 0.68, 1.5, 0.8] * 8)
     assert trial.wanted == 0
     finding = trial.finding()
-    assert finding.outcome is Outcome.INCONCLUSIVE
+    assert finding.outcome is GateOutcome.INCONCLUSIVE
     assert finding.pairs == 32
     assert finding.smallest_effect is not None
     assert finding.smallest_effect > 0.1
 
 
 def test_a_change_within_the_tolerance_never_fails_however_sure() -> None:
-    assert confirmed([1.015] * 32).finding().outcome is Outcome.PASS
+    assert confirmed([1.015] * 32).finding().outcome is GateOutcome.PASS
 
 
 def test_tolerance_scales_the_whole_rule() -> None:
@@ -138,7 +138,7 @@ def test_tolerance_scales_the_whole_rule() -> None:
     trial = PairedTrial(loose)
     feed(trial, [1.30] * 6)
     trial.confirm(1)
-    assert feed(trial, [1.30] * 12).finding().outcome is Outcome.REGRESSED
+    assert feed(trial, [1.30] * 12).finding().outcome is GateOutcome.REGRESSED
 
 
 def test_an_improvement_is_confirmed_like_a_regression_and_never_holds_back() -> None:
@@ -153,9 +153,9 @@ def test_an_improvement_is_confirmed_like_a_regression_and_never_holds_back() ->
         return trial
 
     found = improved([0.9] * 12).finding()
-    assert found.outcome is Outcome.IMPROVED
+    assert found.outcome is GateOutcome.IMPROVED
     assert found.change == pytest.approx(-0.1)
-    assert improved([1.6, 0.6, 1.4, 0.7] * 8).finding().outcome is Outcome.PASS
+    assert improved([1.6, 0.6, 1.4, 0.7] * 8).finding().outcome is GateOutcome.PASS
 
 
 @given(st.floats(1e-3, 1e12), st.floats(1.0, 1.2))
@@ -180,7 +180,7 @@ def test_false_failures_over_all_orders_of_unchanged_pairs_are_exact() -> None:
     failures = 0
     for signs in product((-1, 1), repeat=10):
         trial = confirmed([exp(s * d) for s, d in zip(signs, sizes, strict=True)], rule=rule)
-        failures += trial.finding().outcome is Outcome.REGRESSED
+        failures += trial.finding().outcome is GateOutcome.REGRESSED
     assert 0.007 < failures / 2**10 <= 0.01
 
 
@@ -209,7 +209,7 @@ def test_the_smallest_effect_is_what_the_trial_finds_nine_times_in_ten() -> None
     effect = float(np.median([value for value in said if value is not None]))
     found = [
         confirmed(np.exp(rng.normal(log1p(effect), noise, 16)), rule=rule).finding().outcome
-        is Outcome.REGRESSED
+        is GateOutcome.REGRESSED
         for _ in range(400)
     ]
     assert np.mean(found) >= 0.88
@@ -233,26 +233,26 @@ def test_a_forecast_is_near_what_the_pairs_then_say() -> None:
 def test_steady_figures_need_two_processes_a_side() -> None:
     trial = feed(SteadyTrial(SteadyRule()), [1.0])
     assert trial.wanted == 1
-    assert trial.finding().outcome is Outcome.INCONCLUSIVE
+    assert trial.finding().outcome is GateOutcome.INCONCLUSIVE
     feed(trial, [1.0])
     assert trial.wanted == 0
     finding = trial.finding()
-    assert (finding.outcome, finding.smallest_effect) == (Outcome.PASS, 0.005)
+    assert (finding.outcome, finding.smallest_effect) == (GateOutcome.PASS, 0.005)
 
 
 def test_one_per_cent_more_bytes_fails_and_is_confirmed_on_fresh_processes() -> None:
     trial = feed(SteadyTrial(SteadyRule()), [1.01, 1.01])
     assert trial.wanted == 2
-    assert trial.finding().outcome is Outcome.INCONCLUSIVE
+    assert trial.finding().outcome is GateOutcome.INCONCLUSIVE
     feed(trial, [1.01, 1.01])
     finding = trial.finding()
-    assert finding.outcome is Outcome.REGRESSED
+    assert finding.outcome is GateOutcome.REGRESSED
     assert finding.change == pytest.approx(0.01)
 
 
 def test_fewer_bytes_is_an_improvement() -> None:
     finding = feed(SteadyTrial(SteadyRule()), [0.9] * 4).finding()
-    assert finding.outcome is Outcome.IMPROVED
+    assert finding.outcome is GateOutcome.IMPROVED
 
 
 def test_growth_out_of_nothing_fails_without_a_ratio() -> None:
@@ -260,7 +260,7 @@ def test_growth_out_of_nothing_fails_without_a_ratio() -> None:
     for _ in range(4):
         trial.add(0.0, 4096.0)
     finding = trial.finding()
-    assert (finding.outcome, finding.change) == (Outcome.REGRESSED, None)
+    assert (finding.outcome, finding.change) == (GateOutcome.REGRESSED, None)
     with pytest.raises(ValueError, match="negative"):
         SteadyTrial(SteadyRule()).add(-1.0, 0.0)
 
@@ -270,19 +270,19 @@ def test_a_figure_that_does_not_repeat_is_judged_like_a_time() -> None:
     assert trial.wanted == 6
     feed(trial, [1.03, 0.97, 1.02, 0.98, 1.01, 0.99])
     assert trial.suspect == 0
-    assert trial.finding().outcome is Outcome.PASS
+    assert trial.finding().outcome is GateOutcome.PASS
 
 
 def test_a_figure_with_two_modes_is_not_taken_for_a_change() -> None:
     """Both first heads in the upper mode and both bases in the lower: chance, not change."""
     trial = feed(SteadyTrial(SteadyRule()), [1.05, 1.05, 1.0, 1.05])
-    assert trial.finding().outcome is Outcome.INCONCLUSIVE
+    assert trial.finding().outcome is GateOutcome.INCONCLUSIVE
     assert trial.wanted == 6
     feed(trial, [1.05] * 6)
     assert trial.suspect == 1
     trial.confirm(1)
     feed(trial, [1.05] * 12)
-    assert trial.finding().outcome is Outcome.REGRESSED
+    assert trial.finding().outcome is GateOutcome.REGRESSED
 
 
 def growth(base: tuple[float, float], head: tuple[float, float], pairs: int) -> GrowthTrial:
@@ -298,20 +298,20 @@ def growth(base: tuple[float, float], head: tuple[float, float], pairs: int) -> 
 def test_a_new_leak_fails_after_fresh_processes() -> None:
     trial = growth((-50.0, 50.0), (4000.0, 4200.0), pairs=2)
     assert trial.wanted == 2
-    assert trial.finding().outcome is Outcome.INCONCLUSIVE
+    assert trial.finding().outcome is GateOutcome.INCONCLUSIVE
     finding = growth((-50.0, 50.0), (4000.0, 4200.0), pairs=4).finding()
-    assert finding.outcome is Outcome.REGRESSED
+    assert finding.outcome is GateOutcome.REGRESSED
     assert finding.unit == "B/scan"
 
 
 def test_an_old_leak_is_no_regression_and_a_mended_one_is_an_improvement() -> None:
-    assert growth((4000.0, 4200.0), (4000.0, 4200.0), 2).finding().outcome is Outcome.PASS
-    assert growth((4000.0, 4200.0), (-50.0, 50.0), 4).finding().outcome is Outcome.IMPROVED
+    assert growth((4000.0, 4200.0), (4000.0, 4200.0), 2).finding().outcome is GateOutcome.PASS
+    assert growth((4000.0, 4200.0), (-50.0, 50.0), 4).finding().outcome is GateOutcome.IMPROVED
 
 
 def test_a_slope_that_is_not_sure_passes_and_says_what_it_would_have_seen() -> None:
     finding = growth((-50.0, 50.0), (300.0, 5000.0), 2).finding()
-    assert finding.outcome is Outcome.PASS
+    assert finding.outcome is GateOutcome.PASS
     assert finding.smallest_effect is not None
     assert finding.smallest_effect > 512.0
 
@@ -320,4 +320,4 @@ def test_growth_that_fresh_processes_do_not_show_is_inconclusive() -> None:
     trial = growth((-50.0, 50.0), (4000.0, 4200.0), pairs=2)
     for _ in range(2):
         trial.add(0.0, 10.0)
-    assert trial.finding().outcome is Outcome.INCONCLUSIVE
+    assert trial.finding().outcome is GateOutcome.INCONCLUSIVE

@@ -13,7 +13,7 @@ from firstbyte.contracts import Document
 from firstbyte.errors import HarnessError, StoreError
 from firstbyte.gate import baselines
 from firstbyte.leaks import kept
-from firstbyte.leaks.investigation import Finding
+from firstbyte.leaks.investigation import Investigation
 from firstbyte.selfcheck.gate import certificate as gate
 from firstbyte.selfcheck.memory import certificate as memory
 
@@ -63,7 +63,7 @@ def test_what_is_damaged_or_newer_is_one_line_with_a_remedy(tmp_path: Path, kind
 
 
 def test_leak_verdicts_say_their_version_and_come_back(tmp_path: Path) -> None:
-    finding = Finding("one", "best", None, (), "no such library")
+    finding = Investigation("one", "best", None, (), "no such library")
     kept.write(tmp_path, run_of(), "firstbyte leaks", [finding])
     assert json.loads((tmp_path / kept.FILE).read_text())["schema"] == 2
     found = kept.read(tmp_path)

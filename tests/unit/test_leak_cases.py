@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from firstbyte.cases import case as machinery
-from firstbyte.cases.case import AS_REPORTED, Outcome, Signature
+from firstbyte.cases.case import AS_REPORTED, CaseOutcome, Signature
 from firstbyte.errors import UnknownNameError
 
 CASE = '''
@@ -47,10 +47,10 @@ def planted(folder: Path, monkeypatch: pytest.MonkeyPatch, **faults: bool) -> Mo
 @pytest.mark.parametrize(
     ("faults", "expected"),
     [
-        ({"present": True}, Outcome.STILL_THERE),
-        ({"present": False}, Outcome.FIXED),
-        ({"present": True, "control": True}, Outcome.INCONCLUSIVE),
-        ({"crash": True}, Outcome.INCONCLUSIVE),
+        ({"present": True}, CaseOutcome.STILL_THERE),
+        ({"present": False}, CaseOutcome.FIXED),
+        ({"present": True, "control": True}, CaseOutcome.INCONCLUSIVE),
+        ({"crash": True}, CaseOutcome.INCONCLUSIVE),
     ],
 )
 def test_a_case_can_say_each_answer(tmp_path, monkeypatch, faults, expected):
@@ -65,12 +65,12 @@ def test_a_library_that_is_not_installed_is_skipped(tmp_path, monkeypatch):
     module = planted(tmp_path, monkeypatch)
     module.DISTRIBUTION = "no-such-distribution"
     result = machinery.reproduce("planted", "planted_case", module, tmp_path)
-    assert result.outcome is Outcome.SKIPPED
+    assert result.outcome is CaseOutcome.SKIPPED
 
 
 @pytest.mark.parametrize(
     ("figure", "expected"),
-    [(0.1, Outcome.FIXED), (0.5, Outcome.INCONCLUSIVE), (0.9, Outcome.STILL_THERE)],
+    [(0.1, CaseOutcome.FIXED), (0.5, CaseOutcome.INCONCLUSIVE), (0.9, CaseOutcome.STILL_THERE)],
 )
 def test_between_the_bounds_is_inconclusive(figure, expected):
     assert Signature("a share", 0.2, 0.8).read(figure) is expected

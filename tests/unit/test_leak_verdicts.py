@@ -11,14 +11,14 @@ from firstbyte.analysis.stats import Slope
 from firstbyte.engine.fingerprint import host
 from firstbyte.errors import StoreError
 from firstbyte.leaks import kept as verdicts
-from firstbyte.leaks.investigation import Finding
+from firstbyte.leaks.investigation import Investigation
 from firstbyte.leaks.rules import LeakClass, LeakVerdict
 from firstbyte.leaks.stacks import LeakingStack
 from firstbyte.render.html.report import render
 from firstbyte.selfcheck import of_host as selfchecks
 from firstbyte.selfcheck.memory import certificate as selfcheck
 
-LEAK = Finding(
+LEAK = Investigation(
     "pyarrow",
     "<script>",
     LeakVerdict(
@@ -33,7 +33,7 @@ LEAK = Finding(
     (),
     flamegraph=Path("/somewhere/else/leaks-pyarrow.html"),
 )
-ENDED_BADLY = Finding("polars", "default", None, (), "CRASHED: signal 11 (SIGSEGV)")
+ENDED_BADLY = Investigation("polars", "default", None, (), "CRASHED: signal 11 (SIGSEGV)")
 
 
 def test_verdicts_survive_the_disk_and_name_no_path_of_the_machine(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_the_report_shows_verdicts_and_self_checks(
 
 def test_self_checks_are_of_the_runs_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FIRSTBYTE_RESULTS", str(tmp_path))
-    made = selfcheck.Certificate(
+    made = selfcheck.MemoryCertificate(
         made="2026-06-01T10:00:00+00:00",
         host=host(),
         truths=(selfcheck.TruthResult("malloc_leak", LeakClass.LEAK, {"LEAK": 20}, {}),),

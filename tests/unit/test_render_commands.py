@@ -17,7 +17,7 @@ from firstbyte.commands import compare, report, show
 from firstbyte.engine.store import RunFolder
 from firstbyte.errors import IncomparableError, UnknownNameError
 from firstbyte.leaks import kept as verdicts
-from firstbyte.leaks.investigation import Finding
+from firstbyte.leaks.investigation import Investigation
 from firstbyte.model import Record, Run, Status
 
 RECORDS = [
@@ -60,7 +60,7 @@ def test_show_prints_tables_and_reasons(results: Path) -> None:
 
 def test_show_prints_the_leak_verdicts_kept_beside_the_run(results: Path) -> None:
     assert "leak or not" not in call(show.command, results, "run-1").output
-    finding = Finding("a", "x", None, (), "CRASHED: signal 11 (SIGSEGV)")
+    finding = Investigation("a", "x", None, (), "CRASHED: signal 11 (SIGSEGV)")
     verdicts.write(results / "run-1", run(), "firstbyte leaks", [finding])
     found = call(show.command, results, "run-1").output
     assert "leak or not" in found

@@ -18,11 +18,11 @@ from firstbyte.selfcheck.memory import certificate as certificates
 from firstbyte.selfcheck.memory import check as selfcheck
 from firstbyte.selfcheck.memory import trials as module
 from firstbyte.selfcheck.memory.planted import TRUTHS
-from firstbyte.selfcheck.memory.trials import Trial, trials
+from firstbyte.selfcheck.memory.trials import TriedSubject, trials
 
 
-def trial(subject: str, number: int = 0) -> Trial:
-    return Trial(subject, number, "CLEAN", "no ledger grows with the scans", {"rss": 1.0})
+def trial(subject: str, number: int = 0) -> TriedSubject:
+    return TriedSubject(subject, number, "CLEAN", "no ledger grows with the scans", {"rss": 1.0})
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The subjects that were really tried, in order; the fifth try stops everything."""
     tried: list[str] = []
 
-    def attempt(_: Any, subject: str, number: int) -> Trial:
+    def attempt(_: Any, subject: str, number: int) -> TriedSubject:
         if len(tried) == 5:
             tried.append("stopped")
             raise KeyboardInterrupt
@@ -99,14 +99,14 @@ def test_what_was_said_of_a_truth_survives_the_disk(
 ) -> None:
     monkeypatch.setenv("FIRSTBYTE_RESULTS", str(tmp_path))
     tried = [
-        Trial("planted:clean", 0, "CLEAN", "", {"rss": 1.0}),
-        Trial("planted:clean", 1, "LEAK", "", {"rss": 3.0}),
-        Trial("real:x", 0, "LEAK", "", {}),
+        TriedSubject("planted:clean", 0, "CLEAN", "", {"rss": 1.0}),
+        TriedSubject("planted:clean", 1, "LEAK", "", {"rss": 3.0}),
+        TriedSubject("real:x", 0, "LEAK", "", {}),
     ]
     truth = selfcheck._truth("clean", LeakClass.CLEAN, tried)
     assert (truth.right, truth.runs, truth.detectable_bytes) == (1, 2, {"rss": 3.0})
     sampler = certificates.SamplerCost((1.0,), (1.0,))
-    made = certificates.Certificate("2026-06-01", {}, (truth,), (), {}, sampler, 0, ())
+    made = certificates.MemoryCertificate("2026-06-01", {}, (truth,), (), {}, sampler, 0, ())
     certificates.save(made)
     assert certificates.load() == made
     assert made.wrong_leaks == (1, 2)

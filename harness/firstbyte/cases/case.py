@@ -28,7 +28,7 @@ WORKED_AROUND = "worked_around"
 TIMEOUT_SECONDS = 300.0
 
 
-class Outcome(StrEnum):
+class CaseOutcome(StrEnum):
     """What a case says of the installed version."""
 
     STILL_THERE = "still there"
@@ -46,16 +46,16 @@ class Signature:
     fixed_at_most: float
     still_there_from: float
 
-    def read(self, figure: float) -> Outcome:
+    def read(self, figure: float) -> CaseOutcome:
         """The outcome of one figure."""
         if figure <= self.fixed_at_most:
-            return Outcome.FIXED
+            return CaseOutcome.FIXED
         if figure >= self.still_there_from:
-            return Outcome.STILL_THERE
-        return Outcome.INCONCLUSIVE
+            return CaseOutcome.STILL_THERE
+        return CaseOutcome.INCONCLUSIVE
 
 
-class Case(Protocol):
+class ReportedCase(Protocol):
     """The module of a case; its docstring is the mechanism."""
 
     LINKS: tuple[str, ...]
@@ -80,7 +80,7 @@ class CaseResult:
     """What a case found."""
 
     name: str
-    outcome: Outcome
+    outcome: CaseOutcome
     version: str
     reason: str
     figure: float | None = None
@@ -92,30 +92,30 @@ def names() -> list[str]:
     return sorted(path.stem for path in CASES.glob("[!_]*.py"))
 
 
-def load(name: str) -> Case:
+def load(name: str) -> ReportedCase:
     """The case of that name. Raises UnknownNameError."""
     if name not in names():
         raise UnknownNameError("case", name, names())
-    return cast(Case, importlib.import_module(f"firstbyte.cases.reported.{name}"))
+    return cast(ReportedCase, importlib.import_module(f"firstbyte.cases.reported.{name}"))
 
 
-def reproduce(name: str, module: str, case: Case, data: Path) -> CaseResult:
+def reproduce(name: str, module: str, case: ReportedCase, data: Path) -> CaseResult:
     """Run all arms of a case and judge it. `module` is its import name."""
     try:
         version = metadata.version(case.DISTRIBUTION)
     except metadata.PackageNotFoundError:
-        return CaseResult(name, Outcome.SKIPPED, "-", f"{case.DISTRIBUTION} is not installed")
+        return CaseResult(name, CaseOutcome.SKIPPED, "-", f"{case.DISTRIBUTION} is not installed")
     arms: dict[str, dict[str, float]] = {}
     for arm in case.ARMS:
         found, trouble = run_arm(module, arm, data)
         if found is None:
-            return CaseResult(name, Outcome.INCONCLUSIVE, version, f"{arm}: {trouble}")
+            return CaseResult(name, CaseOutcome.INCONCLUSIVE, version, f"{arm}: {trouble}")
         arms[arm] = found
     return judge(name, version, case, arms)
 
 
 def judge(
-    name: str, version: str, case: Case, arms: Mapping[str, Mapping[str, float]]
+    name: str, version: str, case: ReportedCase, arms: Mapping[str, Mapping[str, float]]
 ) -> CaseResult:
     """The result from what the arms returned; INCONCLUSIVE where the workaround looks no better."""
     figure = case.figure(arms, AS_REPORTED)
@@ -124,8 +124,8 @@ def judge(
         return CaseResult(name, outcome, version, "", figure)
     control = case.figure(arms, WORKED_AROUND)
     reason = ""
-    if case.SIGNATURE.read(control) is not Outcome.FIXED:
-        outcome = Outcome.INCONCLUSIVE
+    if case.SIGNATURE.read(control) is not CaseOutcome.FIXED:
+        outcome = CaseOutcome.INCONCLUSIVE
         reason = "its own workaround does not look fixed here, so the case cannot tell"
     return CaseResult(name, outcome, version, reason, figure, control)
 

@@ -15,7 +15,7 @@ from firstbyte.errors import CorpusError, HarnessError
 
 if TYPE_CHECKING:
     from firstbyte.corpora.manifest import Manifest
-    from firstbyte.corpora.progress import Progress
+    from firstbyte.corpora.progress import OnProgress
 
 
 @click.group(name="corpus")
@@ -146,7 +146,7 @@ def _recorded(spec: str | None, options: dict[str, str | None]) -> list[Callable
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Progress]:
+def _progress_bar() -> Iterator[OnProgress]:
     """A bar on standard error while it is a terminal, nothing otherwise."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

@@ -113,7 +113,7 @@ def command(
     """
     from firstbyte.gate.budget import parse_seconds
     from firstbyte.gate.policy import narrowed
-    from firstbyte.gate.trials import Outcome
+    from firstbyte.gate.trials import GateOutcome
     from firstbyte.render import notices
 
     if bool(base or base_env or head_env) == memory_only:
@@ -142,11 +142,11 @@ def command(
             return
     else:
         from firstbyte.gate.sides import WORKING_TREE
-        from firstbyte.gate.workshop import Comparison, paired_gate
+        from firstbyte.gate.workshop import GateRequest, paired_gate
         from firstbyte.selfcheck.gate import certificate
 
         with paired_gate(
-            Comparison(base, head or WORKING_TREE, base_env, head_env, reuse_environment),
+            GateRequest(base, head or WORKING_TREE, base_env, head_env, reuse_environment),
             policy,
             folder=Path.cwd(),
             say=say,
@@ -155,7 +155,7 @@ def command(
             gate.certificate = certificate.in_words()
             result = gate.run()
     _report(result, files)
-    if accept_inconclusive and result.outcome is Outcome.INCONCLUSIVE:
+    if accept_inconclusive and result.outcome is GateOutcome.INCONCLUSIVE:
         click.echo("INCONCLUSIVE, accepted: nothing was found to be worse, and not all was judged")
         return
     sys.exit(result.exit_code)

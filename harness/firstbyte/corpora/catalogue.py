@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from firstbyte import __version__, places
 from firstbyte.corpora import cache as store
 from firstbyte.corpora import manifest as manifests
-from firstbyte.corpora.manifest import Column, Manifest, ShardEntry
-from firstbyte.corpora.progress import Progress, silent
+from firstbyte.corpora.manifest import Manifest, SchemaColumn, ShardEntry
+from firstbyte.corpora.progress import OnProgress, silent
 from firstbyte.corpora.spec import KINDS, OPTIONS, Spec, parse
 from firstbyte.errors import CorpusError
 
@@ -42,7 +42,7 @@ def available() -> list[Available]:
     ]
 
 
-def resolve(spec: str | Spec, cache: Path | None = None, progress: Progress = silent) -> Manifest:
+def resolve(spec: str | Spec, cache: Path | None = None, progress: OnProgress = silent) -> Manifest:
     """The manifest of a corpus, built first if the cache lacks it.
 
     `cache` is the folder for everything that can be made again, `$XDG_CACHE_HOME/firstbyte` by
@@ -102,7 +102,7 @@ def _recipe(spec: Spec) -> dict[str, Any]:
     } | source
 
 
-def _build(spec: Spec, folder: Path, progress: Progress) -> None:
+def _build(spec: Spec, folder: Path, progress: OnProgress) -> None:
     """Write shards and manifest; the folder appears when both are whole."""
     from firstbyte.corpora import gettext, shards, synthetic
     from firstbyte.corpora.layout import Layout
@@ -125,7 +125,7 @@ def _build(spec: Spec, folder: Path, progress: Progress) -> None:
         _manifest(spec, partial, _recipe(spec), schema, text_column, tuple(entries)).save()
 
 
-def _described(spec: Spec, folder: Path, progress: Progress) -> Manifest:
+def _described(spec: Spec, folder: Path, progress: OnProgress) -> Manifest:
     """The manifest of the user's own files, made anew when one of them has changed."""
     from firstbyte.corpora import files
     from firstbyte.corpora.digest import DIGEST_VERSION
@@ -158,7 +158,7 @@ def _manifest(
         spec=spec.text,
         how=command | dict(recipe),
         built=datetime.now(UTC).isoformat(timespec="seconds"),
-        schema=tuple(Column(field.name, str(field.type)) for field in schema),
+        schema=tuple(SchemaColumn(field.name, str(field.type)) for field in schema),
         text_column=text_column,
         shards=entries,
         digest_version=DIGEST_VERSION,

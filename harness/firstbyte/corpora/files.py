@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from firstbyte.corpora import shards
 from firstbyte.corpora.manifest import ShardEntry
-from firstbyte.corpora.progress import Progress
+from firstbyte.corpora.progress import OnProgress
 from firstbyte.errors import CorpusError
 
 
@@ -40,7 +40,7 @@ def state(paths: list[Path]) -> list[dict[str, Any]]:
 
 
 def describe(
-    paths: list[Path], progress: Progress
+    paths: list[Path], progress: OnProgress
 ) -> tuple[pa.Schema, str, tuple[ShardEntry, ...]]:
     """Schema, text column and entries of the files.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firstbyte.corpora.progress import Progress
+from firstbyte.corpora.progress import OnProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def write_shards(
     batches: Iterable[pa.RecordBatch],
     rows: int,
     layout: Layout,
-    progress: Progress,
+    progress: OnProgress,
 ) -> list[Path]:
     """Write the first `rows` rows of the batches as shards, one row group in memory at a time.
 

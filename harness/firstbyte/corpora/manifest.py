@@ -21,7 +21,7 @@ JsonScalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SchemaColumn:
     """A top-level column: its name and its Arrow type, readable."""
 
     name: str
@@ -59,7 +59,7 @@ class Manifest:
     """Command, parameters and versions that decide the content and the bytes."""
     built: str
     """UTC time in ISO 8601."""
-    schema: tuple[Column, ...]
+    schema: tuple[SchemaColumn, ...]
     text_column: str
     shards: tuple[ShardEntry, ...]
     digest_version: int
@@ -118,7 +118,7 @@ class Stored:
     spec: str
     how: Mapping[str, Any]
     built: str
-    schema: tuple[Column, ...]
+    schema: tuple[SchemaColumn, ...]
     text_column: str
     shards: tuple[ShardEntry, ...]
     digest_version: int

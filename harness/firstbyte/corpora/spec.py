@@ -38,7 +38,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class CorpusKind:
     """A sort of corpus: what it is, and its options with their defaults."""
 
     summary: str
@@ -98,20 +98,20 @@ OPTIONS: Mapping[str, Option] = {
 
 _LAYOUT = {"shards": 8, "row_group_rows": 10_000, "page_bytes": 1 << 20, "codec": "zstd:3"}
 
-KINDS: Mapping[str, Kind] = {
-    "gettext": Kind(
+KINDS: Mapping[str, CorpusKind] = {
+    "gettext": CorpusKind(
         "real parallel text in over 150 languages, from translation catalogues in public wheels",
         _LAYOUT,
     ),
-    "mt": Kind(
+    "mt": CorpusKind(
         "made-up sentence pairs with the columns of translation training data",
         {"size": 50_000_000, "seed": 0} | _LAYOUT,
     ),
-    "llm": Kind(
+    "llm": CorpusKind(
         "made-up documents with the columns of language-model training data",
         {"size": 50_000_000, "seed": 0} | _LAYOUT | {"row_group_rows": 500},
     ),
-    "files": Kind("your own Parquet files, never modified: files:GLOB", {}),
+    "files": CorpusKind("your own Parquet files, never modified: files:GLOB", {}),
 }
 
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from firstbyte.corpora import vocabulary
 from firstbyte.corpora.draws import Draws
 from firstbyte.corpora.layout import Layout, write_shards
-from firstbyte.corpora.progress import Progress
+from firstbyte.corpora.progress import OnProgress
 
 GENERATOR_VERSION = 1
 """Changes whenever the same seed would give other rows."""
@@ -76,7 +76,7 @@ _LICENSES = ("cc-by", "cc-by-sa", "cc0", "public-domain", None)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SyntheticKind:
     """A synthetic corpus: its schema and how to make `rows` of it from a stream of its own."""
 
     schema: pa.Schema
@@ -101,7 +101,7 @@ def how() -> dict[str, Any]:
 
 
 def build(
-    kind: str, folder: Path, size_bytes: int, seed: int, layout: Layout, progress: Progress
+    kind: str, folder: Path, size_bytes: int, seed: int, layout: Layout, progress: OnProgress
 ) -> list[Path]:
     """Write about `size_bytes` of rows, as they are in memory, as shards into `folder`."""
     chosen = KINDS[kind]
@@ -198,6 +198,6 @@ def _uuids(draws: Draws, rows: int) -> pa.StringArray:
 
 
 KINDS = {
-    "mt": Kind(MT_SCHEMA, "src", 561, 8192, _mt_columns),
-    "llm": Kind(LLM_SCHEMA, "text", 7000, 512, _llm_columns),
+    "mt": SyntheticKind(MT_SCHEMA, "src", 561, 8192, _mt_columns),
+    "llm": SyntheticKind(LLM_SCHEMA, "text", 7000, 512, _llm_columns),
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from firstbyte.corpora import shards
 from firstbyte.corpora.digest import DIGEST_VERSION
 from firstbyte.corpora.manifest import Manifest
-from firstbyte.corpora.progress import Progress, silent
+from firstbyte.corpora.progress import OnProgress, silent
 
 
-def verify(manifest: Manifest, progress: Progress = silent) -> list[str]:
+def verify(manifest: Manifest, progress: OnProgress = silent) -> list[str]:
     """Compare every shard with the manifest: size and sha256 of the file, then its content.
 
     Returns one line per problem, naming the shard and, where it can be told, the column.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,12 +19,13 @@ from firstbyte.contracts import Document
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.errors import HarnessError
 from firstbyte.gate.cases import Case
-from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, Kind
-from firstbyte.gate.observe import Observation, Observer
+from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, MetricKind
+from firstbyte.gate.observe import GateSide, Observation
 from firstbyte.gate.result import EXIT_CODES
 from firstbyte.gate.steady import SIZE_TOLERANCE
-from firstbyte.gate.trials import Outcome
+from firstbyte.gate.trials import GateOutcome
 from firstbyte.model import CellKey, Figure, Status
+from firstbyte.say import Say
 from firstbyte.whole import write_whole
 
 SCHEMA = 1
@@ -47,7 +48,7 @@ class MissingBaselineError(BaselineError):
 class IncomparableBaselineError(BaselineError):
     """The baseline was made where other figures are to be expected: nothing can be concluded."""
 
-    exit_code = EXIT_CODES[Outcome.INCONCLUSIVE]
+    exit_code = EXIT_CODES[GateOutcome.INCONCLUSIVE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def load(path: Path) -> Baseline:
 
 def memory_metrics(names: Sequence[str]) -> tuple[GatedMetric, ...]:
     """The chosen sizes, or all. Raises BaselineError for a time or a slope, and says why."""
-    sizes = tuple(metric for metric in GATED_METRICS.values() if metric.kind is Kind.SIZE)
+    sizes = tuple(metric for metric in GATED_METRICS.values() if metric.kind is MetricKind.SIZE)
     for name in names:
         if all(metric.name != name for metric in sizes):
             raise BaselineError(
@@ -134,11 +135,11 @@ def corpus_content(manifest: Manifest) -> str:
 
 
 def measure(
-    side: Observer,
+    side: GateSide,
     cases: Sequence[Case],
     metrics: Sequence[GatedMetric],
     manifest: Manifest,
-    say: Callable[[str], None],
+    say: Say,
 ) -> Baseline:
     """A new baseline. A case that is OK is in it even where none of its figures can be used."""
     stored: dict[str, StoredCase] = {}

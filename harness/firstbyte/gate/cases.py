@@ -10,7 +10,7 @@ from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.plan import Axes, Planned, make_plan
 from firstbyte.engine.registry import Catalogue, ScenarioInfo
 from firstbyte.errors import UnknownNameError
-from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, Kind, gated_metric
+from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, MetricKind, gated_metric
 from firstbyte.gate.policy import Policy, check_names
 from firstbyte.model import Cell, Environment, Limits
 from firstbyte.worker.leak_series import BUDGET_SECONDS
@@ -27,10 +27,10 @@ LIMITS = Limits(timeout_s=180.0, memory_bytes=8_000_000_000)
 
 TRACER = "heap"
 
-INSTRUMENTS: Mapping[Kind, tuple[str, ...]] = {
-    Kind.TIME: ("clock",),
-    Kind.SIZE: ("heap", "proc_memory"),
-    Kind.GROWTH: ("proc_memory",),
+INSTRUMENTS: Mapping[MetricKind, tuple[str, ...]] = {
+    MetricKind.TIME: ("clock",),
+    MetricKind.SIZE: ("heap", "proc_memory"),
+    MetricKind.GROWTH: ("proc_memory",),
 }
 
 
@@ -50,7 +50,7 @@ class Case:
     @property
     def timed(self) -> bool:
         """Whether its figures are times."""
-        return self.planned.cell.instrument in INSTRUMENTS[Kind.TIME]
+        return self.planned.cell.instrument in INSTRUMENTS[MetricKind.TIME]
 
     @property
     def takes_turns(self) -> bool:
@@ -83,7 +83,7 @@ def chosen_metrics(names: Sequence[str]) -> tuple[GatedMetric, ...]:
 
 
 def cases(
-    catalogue: Catalogue, policy: Policy, manifest: Manifest, kinds: Iterable[Kind]
+    catalogue: Catalogue, policy: Policy, manifest: Manifest, kinds: Iterable[MetricKind]
 ) -> tuple[Case, ...]:
     """The cells of the policy's scenarios, backends and parameters that can give those kinds.
 
@@ -126,7 +126,8 @@ def _case(planned: Planned) -> Case:
     cold = planned.warmup_processes > 0
     cell = planned.cell
     grows = (
-        cell.instrument in INSTRUMENTS[Kind.GROWTH] and planned.scenario.purpose is Purpose.LEAKS
+        cell.instrument in INSTRUMENTS[MetricKind.GROWTH]
+        and planned.scenario.purpose is Purpose.LEAKS
     )
     # Where the cold start itself is measured, a process has one sample to give.
     samples = TIMED_SAMPLES if cell.instrument == "clock" and not cold else 1

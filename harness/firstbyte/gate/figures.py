@@ -11,8 +11,8 @@ from math import exp, log
 from statistics import median
 
 from firstbyte.analysis.stats import Slope, theil_sen
-from firstbyte.gate.metrics import GATED_METRICS, Kind
-from firstbyte.gate.trials import Figure
+from firstbyte.gate.metrics import GATED_METRICS, MetricKind
+from firstbyte.gate.trials import GateFigure
 from firstbyte.model import Sample
 from firstbyte.worker.leak_series import LeakSeries, Role
 from firstbyte.worker.ledgers import RESIDENT, counts_live
@@ -23,7 +23,7 @@ MIN_SLOPE_POINTS = 61
 MIN_RHO_POINTS = 9
 
 
-def figures(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, Figure]:
+def figures(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, GateFigure]:
     """Gated metrics of one process. `warm_up` drops its first sample, where there are more.
 
     A time is the minimum, as interruptions only ever add. A metric that not every sample has is left
@@ -33,10 +33,10 @@ def figures(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, Figure]:
     if not kept:
         return {}
     values = [_with_derived(sample.values) for sample in kept]
-    found: dict[str, Figure] = {
+    found: dict[str, GateFigure] = {
         name: min(value[name] for value in values)
         for name, metric in GATED_METRICS.items()
-        if metric.kind is not Kind.GROWTH and all(name in value for value in values)
+        if metric.kind is not MetricKind.GROWTH and all(name in value for value in values)
     }
     if "net_wall_ns" in found:
         found.pop("wall_ns", None)
@@ -49,7 +49,7 @@ def spans(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, list[float]]
     return {
         name: [value[name] for value in values]
         for name, metric in GATED_METRICS.items()
-        if metric.kind is Kind.TIME and all(name in value for value in values)
+        if metric.kind is MetricKind.TIME and all(name in value for value in values)
     }
 
 
@@ -76,7 +76,7 @@ def _with_derived(values: Mapping[str, float]) -> dict[str, float]:
     return derived
 
 
-def growth(noted: LeakSeries) -> dict[str, Figure]:
+def growth(noted: LeakSeries) -> dict[str, GateFigure]:
     """Slopes over repeated scans, and live bytes gained per compressed byte within the long scan.
 
     What has too few readings for a slope is left out, and so is what nobody counted.

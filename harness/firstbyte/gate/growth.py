@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firstbyte.analysis.stats import Slope
-from firstbyte.gate.trials import Figure, Finding, Outcome
+from firstbyte.gate.trials import GateFigure, GateOutcome, TrialFinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class GrowthTrial:
     def suspect(self) -> int:
         return 0
 
-    def add(self, base: Figure, head: Figure) -> None:
+    def add(self, base: GateFigure, head: GateFigure) -> None:
         pair = (_slope(base), _slope(head))
         if not np.isfinite([(side.low, side.high) for side in pair]).all():
             raise ValueError("a growth figure must be finite")
@@ -54,17 +54,17 @@ class GrowthTrial:
     def foreseen_effect(self, pairs: int) -> float:
         return self._rule.threshold
 
-    def finding(self) -> Finding:
+    def finding(self) -> TrialFinding:
         seen, unit = len(self._pairs), self._rule.unit
         if self.wanted:
             rule = f"{seen} of {seen + self.wanted} pairs"
-            return Finding(Outcome.INCONCLUSIVE, rule, pairs=seen, unit=unit)
+            return TrialFinding(GateOutcome.INCONCLUSIVE, rule, pairs=seen, unit=unit)
         outcome, rule = self._conclusion()
         rises = [head.estimate - base.estimate for base, head in self._pairs]
         width = max(
             (head.estimate - head.low) + (base.high - base.estimate) for base, head in self._pairs
         )
-        return Finding(
+        return TrialFinding(
             outcome=outcome,
             rule=rule,
             base=float(np.median([base.estimate for base, _ in self._pairs])),
@@ -77,18 +77,18 @@ class GrowthTrial:
             unit=unit,
         )
 
-    def _conclusion(self) -> tuple[Outcome, str]:
+    def _conclusion(self) -> tuple[GateOutcome, str]:
         threshold = f"{self._rule.threshold:g} {self._rule.unit}"
         once = self._rule.pairs
         first, fresh = self._direction(self._pairs[:once]), self._direction(self._pairs[once:])
         if first == 0:
-            return Outcome.PASS, f"no growth beyond {threshold}"
+            return GateOutcome.PASS, f"no growth beyond {threshold}"
         if first == fresh:
-            outcome = Outcome.REGRESSED if first > 0 else Outcome.IMPROVED
+            outcome = GateOutcome.REGRESSED if first > 0 else GateOutcome.IMPROVED
             return outcome, f"every pair beyond {threshold}"
         if first > 0:
-            return Outcome.INCONCLUSIVE, f"beyond {threshold}, but not in fresh processes"
-        return Outcome.PASS, f"no growth beyond {threshold}"
+            return GateOutcome.INCONCLUSIVE, f"beyond {threshold}, but not in fresh processes"
+        return GateOutcome.PASS, f"no growth beyond {threshold}"
 
     def _direction(self, pairs: Sequence[tuple[Slope, Slope]]) -> int:
         if not pairs:
@@ -99,5 +99,5 @@ class GrowthTrial:
         return int(rose) - int(fell)
 
 
-def _slope(figure: Figure) -> Slope:
+def _slope(figure: GateFigure) -> Slope:
     return figure if isinstance(figure, Slope) else Slope(figure, figure, figure)

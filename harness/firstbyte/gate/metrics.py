@@ -18,7 +18,7 @@ from firstbyte.gate.trials import Trial
 from firstbyte.worker.ledgers import PEAKS
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """How a metric behaves, hence how it is judged."""
 
     TIME = "time"
@@ -34,7 +34,7 @@ class GatedMetric:
     """A metric that the gate understands."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     help: str
     threshold: float = 0.0
     unit: str = "ratio"
@@ -43,33 +43,33 @@ class GatedMetric:
 GATED_METRICS: Mapping[str, GatedMetric] = {
     metric.name: metric
     for metric in (
-        GatedMetric("net_wall_ns", Kind.TIME, "wall clock less the wait for a processor"),
-        GatedMetric("wall_ns", Kind.TIME, "wall clock, only where the kernel keeps no wait"),
-        GatedMetric("cpu_ns", Kind.TIME, "processor time of all threads"),
-        GatedMetric("first_batch_ns", Kind.TIME, "first batch out of an open reader"),
-        GatedMetric(PEAKS, Kind.SIZE, "peak live bytes of the library's allocator"),
+        GatedMetric("net_wall_ns", MetricKind.TIME, "wall clock less the wait for a processor"),
+        GatedMetric("wall_ns", MetricKind.TIME, "wall clock, only where the kernel keeps no wait"),
+        GatedMetric("cpu_ns", MetricKind.TIME, "processor time of all threads"),
+        GatedMetric("first_batch_ns", MetricKind.TIME, "first batch out of an open reader"),
+        GatedMetric(PEAKS, MetricKind.SIZE, "peak live bytes of the library's allocator"),
         GatedMetric(
-            "peak_heap_bytes", Kind.SIZE, "peak requested bytes, as the heap tracer saw it"
+            "peak_heap_bytes", MetricKind.SIZE, "peak requested bytes, as the heap tracer saw it"
         ),
-        GatedMetric("total_allocated_bytes", Kind.SIZE, "bytes requested in all"),
-        GatedMetric("allocation_count", Kind.SIZE, "allocations made"),
+        GatedMetric("total_allocated_bytes", MetricKind.SIZE, "bytes requested in all"),
+        GatedMetric("allocation_count", MetricKind.SIZE, "allocations made"),
         GatedMetric(
             "live_bytes_per_scan",
-            Kind.GROWTH,
+            MetricKind.GROWTH,
             "slope of all allocators' live bytes over repeated scans",
             threshold=1024.0,
             unit="B/scan",
         ),
         GatedMetric(
             "resident_bytes_per_scan",
-            Kind.GROWTH,
+            MetricKind.GROWTH,
             "slope of RssAnon over repeated scans, for allocators that nothing can ask",
             threshold=32 * 1024.0,
             unit="B/scan",
         ),
         GatedMetric(
             "accumulation_rho",
-            Kind.GROWTH,
+            MetricKind.GROWTH,
             "live bytes gained per compressed byte consumed, within one scan",
             threshold=0.1,
             unit="B/B",
@@ -89,9 +89,9 @@ class Tolerances:
     def of(self, scenario: str, metric: GatedMetric) -> float:
         """The most specific tolerance: scenario and metric, metric, then kind."""
         default = {
-            Kind.TIME: self.time,
-            Kind.SIZE: self.size,
-            Kind.GROWTH: metric.threshold,
+            MetricKind.TIME: self.time,
+            MetricKind.SIZE: self.size,
+            MetricKind.GROWTH: metric.threshold,
         }[metric.kind]
         return self.named.get(f"{scenario}.{metric.name}", self.named.get(metric.name, default))
 
@@ -109,9 +109,9 @@ def trial_for(
 ) -> Trial:
     """A fresh trial of the metric's kind. `paired` carries screen size, looks and alarm rate."""
     tolerance = tolerances.of(scenario, metric)
-    if metric.kind is Kind.TIME:
+    if metric.kind is MetricKind.TIME:
         return PairedTrial(replace(paired, tolerance=tolerance))
-    if metric.kind is Kind.SIZE:
+    if metric.kind is MetricKind.SIZE:
         noisy = replace(paired, tolerance=max(tolerance, paired.tolerance))
         return SteadyTrial(SteadyRule(tolerance=tolerance, otherwise=noisy))
     return GrowthTrial(GrowthRule(threshold=tolerance, unit=metric.unit))

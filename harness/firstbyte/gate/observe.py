@@ -17,7 +17,7 @@ from firstbyte.engine.registry import discover
 from firstbyte.gate.cases import Case, name_of
 from firstbyte.gate.figures import WAIT, figures, growth, spans
 from firstbyte.gate.sides import Side
-from firstbyte.gate.trials import Figure
+from firstbyte.gate.trials import GateFigure
 from firstbyte.model import Sample, Status
 from firstbyte.visibility.certificates import allocator_names, certificate, certifying
 from firstbyte.visibility.rule import Sight
@@ -33,7 +33,7 @@ class Observation:
 
     status: Status
     reason: str
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    figures: Mapping[str, GateFigure] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     wall_ns: float = 0.0
     cpu_ns: float = 0.0
@@ -45,7 +45,7 @@ class Observation:
     """Gated times, span by span in the order of measurement."""
 
 
-class Observer(Protocol):
+class GateSide(Protocol):
     """A side as the gate sees it: something that can be asked for one more process of a case."""
 
     @property
@@ -213,7 +213,7 @@ class LiveSide:
         return judge([verified, outcome] if verified else [outcome], self._manifest)
 
 
-def _all_figures(case: Case, samples: Sequence[Sample]) -> dict[str, Figure]:
+def _all_figures(case: Case, samples: Sequence[Sample]) -> dict[str, GateFigure]:
     found = figures(samples, warm_up=case.warm_up)
     return found | growth(LeakSeries.of(samples[-1])) if case.grows and samples else found
 

@@ -16,7 +16,7 @@ from firstbyte.analysis.stats import (
     signed_rank_bounds_of_rows,
     signed_rank_p,
 )
-from firstbyte.gate.trials import Figure, Finding, Outcome, number_of
+from firstbyte.gate.trials import GateFigure, GateOutcome, TrialFinding, number_of
 
 TIME_TOLERANCE = 0.02
 SHOWN_ERROR = 0.025
@@ -81,7 +81,7 @@ class PairedTrial:
         self._screen_pairs = rule.screen_pairs
         self._suspects = 0
         self._direction = 0
-        self._decided: Outcome | None = None
+        self._decided: GateOutcome | None = None
         self._screen_error = inf
 
     @property
@@ -100,7 +100,7 @@ class PairedTrial:
         threshold = log1p(self._rule.tolerance)
         return int(centre > threshold) - int(centre < -threshold)
 
-    def add(self, base: Figure, head: Figure) -> None:
+    def add(self, base: GateFigure, head: GateFigure) -> None:
         base, head = number_of(base), number_of(head)
         if not (0 < base < inf and 0 < head < inf):
             raise ValueError(f"a ratio needs positive figures, got base {base:g}, head {head:g}")
@@ -143,23 +143,23 @@ class PairedTrial:
         centre = float(hodges_lehmann(rises))
         upper = signed_rank_bounds(rises, 0.05)[1]
         if centre > log1p(rule.tolerance) and signed_rank_p(rises) <= rule.p_needed(self._suspects):
-            self._decided = Outcome.REGRESSED if self._direction > 0 else Outcome.IMPROVED
+            self._decided = GateOutcome.REGRESSED if self._direction > 0 else GateOutcome.IMPROVED
         elif centre < log1p(rule.negligible) or (
             upper < log1p(rule.sought) and centre < log1p(rule.tolerance)
         ):
-            self._decided = Outcome.PASS
+            self._decided = GateOutcome.PASS
         elif len(self._pairs) == rule.looks[-1]:
             # An improvement that cannot be proved is no reason to hold a change back.
-            self._decided = Outcome.INCONCLUSIVE if self._direction > 0 else Outcome.PASS
+            self._decided = GateOutcome.INCONCLUSIVE if self._direction > 0 else GateOutcome.PASS
 
-    def finding(self) -> Finding:
+    def finding(self) -> TrialFinding:
         if not self._pairs:
-            return Finding(Outcome.INCONCLUSIVE, "no pairs were measured")
+            return TrialFinding(GateOutcome.INCONCLUSIVE, "no pairs were measured")
         differences = self._differences()
         low, high = signed_rank_bounds(differences, SHOWN_ERROR)
         base, head = (float(np.median(side)) for side in zip(*self._pairs, strict=True))
         outcome, rule = self._conclusion()
-        return Finding(
+        return TrialFinding(
             outcome=outcome,
             rule=rule,
             base=base,
@@ -171,24 +171,24 @@ class PairedTrial:
             smallest_effect=self._smallest_effect(differences),
         )
 
-    def _conclusion(self) -> tuple[Outcome, str]:
+    def _conclusion(self) -> tuple[GateOutcome, str]:
         rule = self._rule
         if self._suspects == 0:
             if self.wanted:
-                return Outcome.INCONCLUSIVE, f"{len(self._pairs)} of {self._screen_pairs} pairs"
+                return GateOutcome.INCONCLUSIVE, f"{len(self._pairs)} of {self._screen_pairs} pairs"
             if self.suspect:
-                return Outcome.INCONCLUSIVE, "a suspect that was not confirmed on fresh pairs"
-            return Outcome.PASS, f"screen: within {rule.tolerance:.1%}"
+                return GateOutcome.INCONCLUSIVE, "a suspect that was not confirmed on fresh pairs"
+            return GateOutcome.PASS, f"screen: within {rule.tolerance:.1%}"
         needed = rule.p_needed(self._suspects)
-        if self._decided in (Outcome.REGRESSED, Outcome.IMPROVED):
+        if self._decided in (GateOutcome.REGRESSED, GateOutcome.IMPROVED):
             p = signed_rank_p(self._direction * self._differences())
             return self._decided, f"signed-rank p = {p:.1e} <= {needed:.1e}"
-        if self._decided is Outcome.PASS:
+        if self._decided is GateOutcome.PASS:
             return (
                 self._decided,
                 f"not confirmed as {'slower' if self._direction > 0 else 'faster'}",
             )
-        return Outcome.INCONCLUSIVE, f"undecided at {len(self._pairs)} pairs"
+        return GateOutcome.INCONCLUSIVE, f"undecided at {len(self._pairs)} pairs"
 
     def _smallest_effect(self, differences: Floats) -> float | None:
         """Shift by which this sample would have crossed the rule, plus room for being unlucky."""

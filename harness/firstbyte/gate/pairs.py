@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from firstbyte.gate.cases import Case
 from firstbyte.gate.figures import in_turns
-from firstbyte.gate.observe import LiveSide, Observation, Observer
-from firstbyte.gate.trials import Figure
+from firstbyte.gate.observe import GateSide, LiveSide, Observation
+from firstbyte.gate.trials import GateFigure, PairedFigures
 
 
 def observe_pair(
-    first: Observer, second: Observer, case: Case, core: int | None
+    first: GateSide, second: GateSide, case: Case, core: int | None
 ) -> tuple[Observation, Observation]:
     """A process of each side, together where that does not touch what is measured.
 
@@ -28,9 +28,9 @@ def runs_together(case: Case) -> bool:
     return case.takes_turns or not case.timed
 
 
-def paired_figures(base: Observation, head: Observation) -> dict[str, tuple[Figure, Figure]]:
+def paired_figures(base: Observation, head: Observation) -> PairedFigures:
     """Figures of both sides by metric, for what both gave; times that were taken in turns by turn."""
-    pairs: dict[str, tuple[Figure, Figure]] = {
+    pairs: dict[str, tuple[GateFigure, GateFigure]] = {
         name: (base.figures[name], head.figures[name])
         for name in base.figures.keys() & head.figures.keys()
     }

@@ -42,7 +42,7 @@ from firstbyte.contracts import ContractError, conform, read_toml, table
 from firstbyte.engine.registry import Catalogue
 from firstbyte.errors import HarnessError, UnknownNameError
 from firstbyte.gate.metrics import GATED_METRICS, Tolerances, gated_metric
-from firstbyte.gate.trials import Outcome
+from firstbyte.gate.trials import GateOutcome
 from firstbyte.gate.verdicts import Verdict
 from firstbyte.model import CellKey, Param
 
@@ -78,7 +78,7 @@ class Waiver:
     def covers(self, verdict: Verdict) -> bool:
         """Whether the finding is one that this waiver accepts."""
         finding = verdict.finding
-        if finding.outcome not in (Outcome.REGRESSED, Outcome.INCONCLUSIVE):
+        if finding.outcome not in (GateOutcome.REGRESSED, GateOutcome.INCONCLUSIVE):
             return False
         if self.up_to is not None and (finding.change is None or finding.change > self.up_to):
             return False
@@ -136,7 +136,7 @@ class WaiverTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PolicyTable:
     """`[tool.firstbyte.gate]` as it is written."""
 
     corpus: str | None = None
@@ -164,7 +164,7 @@ def read_policy(pyproject: Path, today: date) -> Policy:
         raise PolicyError(f"cannot read {pyproject}: {error}") from error
     where = f"{pyproject}: {TABLE}"
     try:
-        return _policy(conform(raw, Table), where, today)
+        return _policy(conform(raw, PolicyTable), where, today)
     except ContractError as error:
         raise PolicyError(f"{where}: {error}") from error
 
@@ -252,7 +252,7 @@ def parse_fraction(text: str, where: str) -> float:
     return value
 
 
-def _policy(said: Table, where: str, today: date) -> Policy:
+def _policy(said: PolicyTable, where: str, today: date) -> Policy:
     for name in (*said.metrics, *(name.rpartition(".")[2] for name in said.tolerances)):
         gated_metric(name)
     defaults = Tolerances()

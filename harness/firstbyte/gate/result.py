@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from firstbyte.gate.trials import Outcome
+from firstbyte.gate.trials import GateOutcome
 from firstbyte.gate.verdicts import Verdict, overall
 
-EXIT_CODES: Mapping[Outcome, int] = {
-    Outcome.PASS: 0,
-    Outcome.REGRESSED: 10,
-    Outcome.INCONCLUSIVE: 11,
-    Outcome.IMPROVED: 12,
+EXIT_CODES: Mapping[GateOutcome, int] = {
+    GateOutcome.PASS: 0,
+    GateOutcome.REGRESSED: 10,
+    GateOutcome.INCONCLUSIVE: 11,
+    GateOutcome.IMPROVED: 12,
 }
 """IMPROVED has a code of its own so that a script can tell it; a pipeline should accept 0 and 12."""
 
@@ -44,17 +44,22 @@ class GateResult:
     """False-alarm rate and power of this gate on this host, as its self-check found them."""
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> GateOutcome:
         return overall(self.verdicts)
 
     @property
     def exit_code(self) -> int:
         return EXIT_CODES[self.outcome]
 
-    def counts(self) -> dict[Outcome, int]:
+    def counts(self) -> dict[GateOutcome, int]:
         """Number of verdicts by outcome, worst first; waived findings count as passed."""
         found = Counter(verdict.outcome for verdict in self.verdicts)
-        order = (Outcome.REGRESSED, Outcome.INCONCLUSIVE, Outcome.IMPROVED, Outcome.PASS)
+        order = (
+            GateOutcome.REGRESSED,
+            GateOutcome.INCONCLUSIVE,
+            GateOutcome.IMPROVED,
+            GateOutcome.PASS,
+        )
         return {outcome: found[outcome] for outcome in order if found[outcome]}
 
     def to_json(self) -> str:

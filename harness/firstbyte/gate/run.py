@@ -13,15 +13,16 @@ from firstbyte.gate.baselines import UPDATE, differences
 from firstbyte.gate.cases import TIMED_SAMPLES, Case
 from firstbyte.gate.cores import IdlestCore
 from firstbyte.gate.hostwatch import HostWatch
-from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, Kind, Tolerances, trial_for
-from firstbyte.gate.observe import Observation, Observer
+from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, MetricKind, Tolerances, trial_for
+from firstbyte.gate.observe import GateSide, Observation
 from firstbyte.gate.paired import PairedRule
 from firstbyte.gate.pairs import observe_pair, paired_figures, runs_together
 from firstbyte.gate.policy import Policy
 from firstbyte.gate.result import NOT_SELF_CHECKED, GateResult
-from firstbyte.gate.trials import Figure, Outcome, Trial
+from firstbyte.gate.trials import GateOutcome, PairedFigures, Trial
 from firstbyte.gate.verdicts import Gate, Verdict
 from firstbyte.model import CellKey, Status
+from firstbyte.say import Say
 
 THREADED_CPU_PER_WALL = 1.1
 """Processor time per wall time from which on more than the calling thread is at work."""
@@ -47,8 +48,8 @@ RULE_TEXT = (
 class GateRun:
     """Everything that one gate needs; `run` does it."""
 
-    base: Observer
-    head: Observer
+    base: GateSide
+    head: GateSide
     cases: Sequence[Case]
     metrics: Sequence[GatedMetric]
     policy: Policy
@@ -56,11 +57,11 @@ class GateRun:
     budget_seconds: float | None = None
     same_versions: bool = False
     """Whether a case whose backend has other versions on the two sides is INCONCLUSIVE."""
-    say: Callable[[str], None] = lambda _: None
+    say: Say = lambda _: None
     rng: random.Random = field(default_factory=random.SystemRandom)
     clock: Callable[[], float] = time.monotonic
     certificate: str = NOT_SELF_CHECKED
-    on_pair: Callable[[Case, Mapping[str, tuple[Figure, Figure]]], None] = lambda _case, _pair: None
+    on_pair: Callable[[Case, PairedFigures], None] = lambda _case, _pair: None
 
     def __post_init__(self) -> None:
         self.notes: list[str] = []
@@ -133,14 +134,16 @@ class GateRun:
         gone: dict[str, dict[str, Trial]] = {name: {} for name in self.lost}
         gate = Gate(kept | {case.name: {} for case in unseen} | gone)
         for name in self.lost:
-            gate.fail(name, Outcome.INCONCLUSIVE, "in the base, but there is no such case any more")
+            gate.fail(
+                name, GateOutcome.INCONCLUSIVE, "in the base, but there is no such case any more"
+            )
         for name in kept:
             self._fail_unless_ok(gate, name, *probes[name])
             self._fail_unless_comparable(gate, name, *probes[name])
         for name, reason in blinded.items():
-            gate.fail(name, Outcome.INCONCLUSIVE, reason)
+            gate.fail(name, GateOutcome.INCONCLUSIVE, reason)
         for case in unseen:
-            gate.fail(case.name, Outcome.INCONCLUSIVE, f"not measured: {self._spent()}")
+            gate.fail(case.name, GateOutcome.INCONCLUSIVE, f"not measured: {self._spent()}")
         return gate, {
             case.name: tuned(case, *probes[case.name]) for case in self.cases if case.name in kept
         }
@@ -225,7 +228,7 @@ class GateRun:
             if verdict.finding.smallest_effect is not None
             else f"{verdict.case} {verdict.metric} (any)"
             for verdict in gate.verdicts()
-            if verdict.finding.outcome is Outcome.PASS and self._too_noisy(verdict)
+            if verdict.finding.outcome is GateOutcome.PASS and self._too_noisy(verdict)
         ]
         if not blind:
             return []
@@ -237,7 +240,7 @@ class GateRun:
 
     def _too_noisy(self, verdict: Verdict) -> bool:
         metric = GATED_METRICS.get(verdict.metric)
-        if metric is None or metric.kind is not Kind.TIME:
+        if metric is None or metric.kind is not MetricKind.TIME:
             return False
         tolerance = self._tolerance[verdict.case].of(CellKey.parse(verdict.case).scenario, metric)
         seen = verdict.finding.smallest_effect
@@ -279,10 +282,12 @@ class GateRun:
         if _both_ok(base, head):
             return
         if base.status is Status.OK:
-            gate.fail(name, Outcome.REGRESSED, f"head is {head.status}: {head.reason}")
+            gate.fail(name, GateOutcome.REGRESSED, f"head is {head.status}: {head.reason}")
         else:
             beside = "" if head.status is Status.OK else f"; head is {head.status}: {head.reason}"
-            gate.fail(name, Outcome.INCONCLUSIVE, f"base is {base.status}: {base.reason}{beside}")
+            gate.fail(
+                name, GateOutcome.INCONCLUSIVE, f"base is {base.status}: {base.reason}{beside}"
+            )
 
     def _fail_unless_comparable(
         self, gate: Gate, name: str, base: Observation, head: Observation
@@ -291,7 +296,7 @@ class GateRun:
             return
         if differing := differences(base.versions, head.versions):
             reason = f"other versions than in the baseline: {differing}; run {UPDATE}"
-            gate.fail(name, Outcome.INCONCLUSIVE, reason)
+            gate.fail(name, GateOutcome.INCONCLUSIVE, reason)
 
     def _say_cost(self, gate: Gate) -> None:
         seconds = sum(pairs * self._pair_seconds[name] for name, pairs in gate.wanted().items())

@@ -30,6 +30,7 @@ from firstbyte.engine.registry import BackendInfo, read_backend
 from firstbyte.errors import HarnessError
 from firstbyte.model import Environment
 from firstbyte.plugins import PACKAGE, own_root
+from firstbyte.say import Say
 
 WORKING_TREE = "working tree"
 CONSTRAINTS = "constraints.txt"
@@ -173,7 +174,7 @@ class VirtualEnvironments:
     """
 
     cache: Path
-    say: Callable[[str], None]
+    say: Say
 
     def __call__(self, source: Source, backends: Sequence[str], requirements: Sequence[str]) -> str:
         dependencies = [*_dependencies(source.folder, backends), *requirements]

@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 
 from firstbyte.gate.paired import PairedRule, PairedTrial
-from firstbyte.gate.trials import Figure, Finding, Outcome, number_of
+from firstbyte.gate.trials import GateFigure, GateOutcome, TrialFinding, number_of
 
 SIZE_TOLERANCE = 0.005
 
@@ -51,7 +51,7 @@ class SteadyTrial:
     def suspect(self) -> int:
         return self._paired.suspect if self._paired is not None else 0
 
-    def add(self, base: Figure, head: Figure) -> None:
+    def add(self, base: GateFigure, head: GateFigure) -> None:
         base, head = number_of(base), number_of(head)
         if self._paired is not None:
             self._paired.add(base, head)
@@ -70,20 +70,20 @@ class SteadyTrial:
     def foreseen_effect(self, pairs: int) -> float:
         return self._paired.foreseen_effect(pairs) if self._paired else self._rule.tolerance
 
-    def finding(self) -> Finding:
+    def finding(self) -> TrialFinding:
         if self._paired is not None:
             return self._paired.finding()
         if self.wanted:
             seen = len(self._pairs)
-            return Finding(
-                Outcome.INCONCLUSIVE, f"{seen} of {seen + self.wanted} pairs", pairs=seen
+            return TrialFinding(
+                GateOutcome.INCONCLUSIVE, f"{seen} of {seen + self.wanted} pairs", pairs=seen
             )
         base, head = (float(np.median(side)) for side in zip(*self._pairs, strict=True))
         direction = self._direction(self._pairs)
-        outcome = (Outcome.PASS, Outcome.REGRESSED, Outcome.IMPROVED)[direction]
+        outcome = (GateOutcome.PASS, GateOutcome.REGRESSED, GateOutcome.IMPROVED)[direction]
         changes = [_relative(before, after) for before, after in self._pairs]
         known = [change for change in changes if change is not None]
-        return Finding(
+        return TrialFinding(
             outcome=outcome,
             rule=f"every process {'beyond' if direction else 'within'} {self._rule.tolerance:.1%}",
             base=base,

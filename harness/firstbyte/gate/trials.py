@@ -12,17 +12,20 @@ what made it a suspect is thrown away, or its chance to be picked would have to 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from firstbyte.analysis.stats import Slope
 
-Figure = float | Slope
+GateFigure = float | Slope
 """What one process gave for a metric: a number, or a slope with its interval."""
+PairedFigures = Mapping[str, tuple[GateFigure, GateFigure]]
+"""By metric: the base's and the head's, of one pair."""
 
 
-class Outcome(StrEnum):
+class GateOutcome(StrEnum):
     """What a gate says, of one metric and as a whole."""
 
     PASS = "PASS"
@@ -32,10 +35,10 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TrialFinding:
     """What a trial found. Effects are relative changes (0.05 is +5%) unless `unit` names a unit."""
 
-    outcome: Outcome
+    outcome: GateOutcome
     rule: str
     base: float | None = None
     head: float | None = None
@@ -61,7 +64,7 @@ class Trial(Protocol):
         """After screening: +1 for a rise to confirm, -1 for a fall to confirm, else 0."""
         ...
 
-    def add(self, base: Figure, head: Figure) -> None:
+    def add(self, base: GateFigure, head: GateFigure) -> None:
         """Feed one pair. Raises ValueError for a figure that this rule cannot judge."""
         ...
 
@@ -73,11 +76,11 @@ class Trial(Protocol):
         """The smallest change that a confirmation on so many pairs is expected to find."""
         ...
 
-    def finding(self) -> Finding:
+    def finding(self) -> TrialFinding:
         """What was found so far; INCONCLUSIVE while pairs are still wanted."""
         ...
 
 
-def number_of(figure: Figure) -> float:
+def number_of(figure: GateFigure) -> float:
     """The figure itself, or the estimate of a slope."""
     return figure.estimate if isinstance(figure, Slope) else figure

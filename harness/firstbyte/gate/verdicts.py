@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from firstbyte.gate.trials import Figure, Finding, Outcome, Trial
+from firstbyte.gate.trials import GateOutcome, PairedFigures, Trial, TrialFinding
 
 STATUS_METRIC = "status"
 """Stands for the cell itself: whether it still ends OK."""
@@ -32,23 +32,28 @@ class Verdict:
 
     case: str
     metric: str
-    finding: Finding
+    finding: TrialFinding
     waived: str = ""
     """Reason of the waiver that covers this verdict, where there is one."""
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> GateOutcome:
         """What counts towards the gate: a waived finding counts as passed, and is still shown."""
-        return Outcome.PASS if self.waived else self.finding.outcome
+        return GateOutcome.PASS if self.waived else self.finding.outcome
 
 
-def overall(verdicts: Iterable[Verdict]) -> Outcome:
+def overall(verdicts: Iterable[Verdict]) -> GateOutcome:
     """The gate's word: the worst that was found. Nothing measured is INCONCLUSIVE, never a pass."""
     outcomes = {verdict.outcome for verdict in verdicts}
-    for outcome in (Outcome.REGRESSED, Outcome.INCONCLUSIVE, Outcome.IMPROVED, Outcome.PASS):
+    for outcome in (
+        GateOutcome.REGRESSED,
+        GateOutcome.INCONCLUSIVE,
+        GateOutcome.IMPROVED,
+        GateOutcome.PASS,
+    ):
         if outcome in outcomes:
             return outcome
-    return Outcome.INCONCLUSIVE
+    return GateOutcome.INCONCLUSIVE
 
 
 class Gate:
@@ -57,7 +62,7 @@ class Gate:
     def __init__(self, trials: Mapping[str, Mapping[str, Trial]]) -> None:
         """`trials` maps a case to a trial for each of its metrics."""
         self._trials = {case: dict(metrics) for case, metrics in trials.items()}
-        self._ended: dict[str, dict[str, Finding]] = {case: {} for case in trials}
+        self._ended: dict[str, dict[str, TrialFinding]] = {case: {} for case in trials}
         self._suspects: dict[int, int] | None = None
         self._stopped = ""
 
@@ -86,7 +91,7 @@ class Gate:
         )
         return max((trial.foreseen_effect(pairs) for trial in confirmed), default=0.0)
 
-    def add(self, case: str, pair: Mapping[str, tuple[Figure, Figure]]) -> None:
+    def add(self, case: str, pair: PairedFigures) -> None:
         """Feed one pair of the case: base and head figure of each metric that both sides gave.
 
         A metric that is missing, or cannot be judged, ends as INCONCLUSIVE with the reason.
@@ -102,9 +107,9 @@ class Gate:
             except ValueError as error:
                 self._end(case, metric, str(error))
 
-    def fail(self, case: str, outcome: Outcome, reason: str) -> None:
+    def fail(self, case: str, outcome: GateOutcome, reason: str) -> None:
         """The case cannot go on: one side did not end OK. Its open trials end with it."""
-        self._ended[case][STATUS_METRIC] = Finding(outcome, reason)
+        self._ended[case][STATUS_METRIC] = TrialFinding(outcome, reason)
         for metric, trial in self._live(case).items():
             if trial.wanted or trial.suspect:
                 self._end(case, metric, reason)
@@ -121,7 +126,7 @@ class Gate:
             for metric, finding in self._findings(case).items()
         )
 
-    def _findings(self, case: str) -> dict[str, Finding]:
+    def _findings(self, case: str) -> dict[str, TrialFinding]:
         findings = dict(self._ended[case])
         for metric, trial in self._live(case).items():
             finding = trial.finding()
@@ -156,10 +161,10 @@ class Gate:
 
     def _end(self, case: str, metric: str, reason: str) -> None:
         pairs = self._trials[case][metric].finding().pairs
-        self._ended[case][metric] = Finding(Outcome.INCONCLUSIVE, reason, pairs=pairs)
+        self._ended[case][metric] = TrialFinding(GateOutcome.INCONCLUSIVE, reason, pairs=pairs)
 
 
-def _with_reason(finding: Finding, reason: str) -> Finding:
+def _with_reason(finding: TrialFinding, reason: str) -> TrialFinding:
     if not reason:
         return finding
-    return replace(finding, outcome=Outcome.INCONCLUSIVE, rule=f"{finding.rule}; {reason}")
+    return replace(finding, outcome=GateOutcome.INCONCLUSIVE, rule=f"{finding.rule}; {reason}")

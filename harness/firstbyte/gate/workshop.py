@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +24,17 @@ from firstbyte.gate.baselines import (
     require_comparable,
 )
 from firstbyte.gate.cases import DEFAULT_CORPUS, Case, cases, chosen_metrics
-from firstbyte.gate.metrics import GatedMetric, Kind
+from firstbyte.gate.metrics import GatedMetric, MetricKind
 from firstbyte.gate.observe import LiveSide
 from firstbyte.gate.policy import Policy
 from firstbyte.gate.run import GateRun
 from firstbyte.gate.sides import Installer, Side, SideError, Source
 from firstbyte.model import Environment
+from firstbyte.say import Say
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class GateRequest:
     """What a user asked to compare."""
 
     base: str | None
@@ -45,11 +46,11 @@ class Comparison:
 
 @contextmanager
 def paired_gate(
-    comparison: Comparison,
+    comparison: GateRequest,
     policy: Policy,
     *,
     folder: Path,
-    say: Callable[[str], None],
+    say: Say,
     budget_seconds: float | None = None,
     installer: Installer | None = None,
 ) -> Iterator[GateRun]:
@@ -106,9 +107,7 @@ def paired_gate(
         shutil.rmtree(ruler, ignore_errors=True)
 
 
-def memory_gate(
-    baseline: Baseline, label: str, policy: Policy, say: Callable[[str], None]
-) -> GateRun:
+def memory_gate(baseline: Baseline, label: str, policy: Policy, say: Say) -> GateRun:
     """A gate of this program against stored sizes.
 
     Raises IncomparableBaselineError where the baseline says nothing about this host.
@@ -116,7 +115,7 @@ def memory_gate(
     metrics = memory_metrics(policy.metrics)
     manifest = resolve(baseline.corpus)
     require_comparable(baseline, manifest)
-    chosen = cases(discover(), policy, manifest, {Kind.SIZE})
+    chosen = cases(discover(), policy, manifest, {MetricKind.SIZE})
     live = LiveSide(this_program(), manifest, prepared(), policy.environment)
     run = GateRun(
         StoredSide(baseline, label), live, chosen, metrics, policy, say=say, same_versions=True
@@ -132,10 +131,10 @@ def memory_gate(
     return run
 
 
-def new_baseline(policy: Policy, say: Callable[[str], None]) -> Baseline:
+def new_baseline(policy: Policy, say: Say) -> Baseline:
     """Sizes of this program as it is now."""
     manifest = resolve(policy.corpus or DEFAULT_CORPUS)
-    chosen = cases(discover(), policy, manifest, {Kind.SIZE})
+    chosen = cases(discover(), policy, manifest, {MetricKind.SIZE})
     live = LiveSide(this_program(), manifest, prepared(), policy.environment)
     return measure(live, chosen, memory_metrics(policy.metrics), manifest, say)
 

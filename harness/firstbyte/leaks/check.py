@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,9 @@ from firstbyte.engine.session import OpenRun, Session
 from firstbyte.leaks import kept as verdicts
 from firstbyte.leaks.corpus import leak_corpus
 from firstbyte.leaks.effort import Effort, cost_seconds, effort_for
-from firstbyte.leaks.investigation import EndedBadlyError, Finding, investigate, pilot
+from firstbyte.leaks.investigation import EndedBadlyError, Investigation, investigate, pilot
+from firstbyte.say import Say
 from firstbyte.units import duration
-
-Say = Callable[[str], None]
 
 
 @dataclass
@@ -43,7 +42,7 @@ class LeakRun:
     run: OpenRun
     beside: Path | None = None
     """Another run's folder, in which the verdicts are kept as well."""
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Investigation] = field(default_factory=list)
 
     @property
     def folders(self) -> list[Path]:
@@ -52,7 +51,7 @@ class LeakRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedEffort:
     """The effort for one subject; `scan_seconds` is None where no pilot was run."""
 
     effort: Effort
@@ -84,13 +83,13 @@ def start(check: LeakCheck, results: Path, beside: Path | None = None) -> LeakRu
     return LeakRun(check, laboratory, opened, beside)
 
 
-def plan(check: LeakCheck, detect_bytes: int | None, say: Say) -> list[Planned]:
+def plan(check: LeakCheck, detect_bytes: int | None, say: Say) -> list[PlannedEffort]:
     """The effort for each subject: the default, or what a pilot says that `--detect` takes.
 
     Raises HarnessError where that is out of reach.
     """
     if detect_bytes is None:
-        return [Planned(Effort()) for _ in check.subjects]
+        return [PlannedEffort(Effort()) for _ in check.subjects]
     planned = []
     for subject in check.subjects:
         say(f"{subject.subject}: pilot")
@@ -98,13 +97,13 @@ def plan(check: LeakCheck, detect_bytes: int | None, say: Say) -> list[Planned]:
             noise, scan_seconds = pilot(check.laboratory, subject)
         except EndedBadlyError:
             # The check itself meets the same end, and reports it.
-            planned.append(Planned(Effort()))
+            planned.append(PlannedEffort(Effort()))
             continue
-        planned.append(Planned(effort_for(detect_bytes, noise, scan_seconds), scan_seconds))
+        planned.append(PlannedEffort(effort_for(detect_bytes, noise, scan_seconds), scan_seconds))
     return planned
 
 
-def costs(check: LeakCheck, efforts: Sequence[Planned]) -> list[str]:
+def costs(check: LeakCheck, efforts: Sequence[PlannedEffort]) -> list[str]:
     """One line per subject: scans and seconds, and what they can show."""
     lines = []
     for subject, one in zip(check.subjects, efforts, strict=True):
@@ -118,7 +117,9 @@ def costs(check: LeakCheck, efforts: Sequence[Planned]) -> list[str]:
     return lines
 
 
-def investigate_all(run: LeakRun, efforts: Sequence[Planned], say: Say) -> Iterator[Finding]:
+def investigate_all(
+    run: LeakRun, efforts: Sequence[PlannedEffort], say: Say
+) -> Iterator[Investigation]:
     """Investigate every subject in turn; each finding is on disk before it is yielded."""
     for subject, one in zip(run.check.subjects, efforts, strict=True):
         name = str(subject.subject)
@@ -135,7 +136,7 @@ def finish(run: LeakRun) -> Path:
     return run.run.folder.path
 
 
-def _with_picture(finding: Finding, folder: Path) -> Finding:
+def _with_picture(finding: Investigation, folder: Path) -> Investigation:
     """The finding with its flamegraph moved to the run folder, where it can be linked."""
     if finding.flamegraph is None:
         return finding

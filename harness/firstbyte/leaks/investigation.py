@@ -8,7 +8,7 @@ ordinary record; the verdict is a pure function of them (`firstbyte.leaks.rules`
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from firstbyte.leaks.rules import LONGER, LeakClass, LeakVerdict, verdict
 from firstbyte.leaks.slopes import SeriesFinding, judge_process
 from firstbyte.leaks.stacks import LeakingStack
 from firstbyte.model import Record, Sample, Status
+from firstbyte.say import Say
 from firstbyte.worker.captures import CAPTURES_VARIABLE, capture_path
 from firstbyte.worker.leak_series import (
     ATTEMPT,
@@ -33,7 +34,7 @@ from firstbyte.worker.quiet import QUIET
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Investigation:
     """A verdict with what it rests on."""
 
     backend: str
@@ -45,15 +46,12 @@ class Finding:
     flamegraph: Path | None = None
 
 
-Step = Callable[[str], None]
-
-
 def pilot(laboratory: Laboratory, subject: Chosen) -> tuple[dict[str, SeriesFinding], float]:
     """Noise of every ledger and seconds per scan, from one short process.
 
     Raises EndedBadlyError where the worker does.
     """
-    case = _Case(laboratory, subject, Effort(scans=PILOT_SCANS), lambda _: None)
+    case = _Underway(laboratory, subject, Effort(scans=PILOT_SCANS), lambda _: None)
     seen = case.observe(Attempt.PILOT, PILOT_SCANS, DEFAULT_SECONDS)
     return judge_process(seen), seen.scan_seconds
 
@@ -62,34 +60,34 @@ def investigate(
     laboratory: Laboratory,
     subject: Chosen,
     effort: Effort,
-    step: Step = lambda _: None,
+    step: Say = lambda _: None,
     *,
     name_stacks: bool = True,
-) -> Finding:
+) -> Investigation:
     """Run the leak scenario for one backend and variant until the verdict is settled.
 
     A LEAK is run once more under memray for its stacks, unless `name_stacks` is off.
     """
     backend, variant = subject
-    case = _Case(laboratory, subject, effort, step)
+    case = _Underway(laboratory, subject, effort, step)
     try:
         settled = case.settle()
     except EndedBadlyError as error:
-        return Finding(backend.name, variant.name, None, tuple(case.processes), str(error))
+        return Investigation(backend.name, variant.name, None, tuple(case.processes), str(error))
     picture = None
     if name_stacks and settled.outcome is LeakClass.LEAK:
         stacks, picture = case.name_culprits()
         settled = verdict(
             case.processes, case.longer, stacks=stacks, floor_bytes=effort.live_floor_bytes
         )
-    return Finding(backend.name, variant.name, settled, tuple(case.processes), "", picture)
+    return Investigation(backend.name, variant.name, settled, tuple(case.processes), "", picture)
 
 
 class EndedBadlyError(Exception):
     """A worker did not give a sample; the message is the record's status and reason."""
 
 
-class _Case:
+class _Underway:
     """One investigation under way."""
 
     def __init__(
@@ -97,7 +95,7 @@ class _Case:
         laboratory: Laboratory,
         subject: Chosen,
         effort: Effort,
-        step: Step,
+        step: Say,
     ) -> None:
         self._laboratory = laboratory
         self._subject = subject

@@ -10,7 +10,7 @@ from typing import Any
 
 from firstbyte.contracts import Document, Raw
 from firstbyte.errors import StoreError
-from firstbyte.leaks.investigation import Finding
+from firstbyte.leaks.investigation import Investigation
 from firstbyte.leaks.rules import LeakVerdict
 from firstbyte.model import Run, Subject
 from firstbyte.whole import write_whole
@@ -28,7 +28,7 @@ LEGEND = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LeakRow:
     """One backend and variant. Texts are ready to be shown."""
 
     subject: str
@@ -46,7 +46,7 @@ class Row:
 class Verdicts:
     """The verdicts of one check, and where they come from."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[LeakRow, ...]
     run_id: str
     """The run that holds the series behind them."""
     command: str
@@ -54,7 +54,7 @@ class Verdicts:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KeptVerdict:
     """A verdict as it is kept: for machines, and as the row that people are shown."""
 
     backend: str
@@ -62,7 +62,7 @@ class Entry:
     verdict: Mapping[str, Any] | None
     """The fields of a `LeakVerdict`; None where the check could not be run."""
     trouble: str
-    row: Row
+    row: LeakRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +72,18 @@ class Kept:
     run_id: str
     command: str
     started: str
-    verdicts: tuple[Entry, ...]
+    verdicts: tuple[KeptVerdict, ...]
     schema: int = SCHEMA
 
 
-def row(finding: Finding) -> Row:
+def row(finding: Investigation) -> LeakRow:
     """What is shown of a finding."""
     name = str(Subject(finding.backend, finding.variant))
     if finding.verdict is None:
-        return Row(name, NOT_RUN, "", "", "", finding.trouble)
+        return LeakRow(name, NOT_RUN, "", "", "", finding.trouble)
     verdict = finding.verdict
     culprit = f"; {_culprit(finding)}" if verdict.stacks else ""
-    return Row(
+    return LeakRow(
         name,
         verdict.outcome.value,
         _slope(verdict),
@@ -101,7 +101,7 @@ def detectable(verdict: LeakVerdict) -> str:
     return ", ".join([*parts, f"{verdict.detectable_bytes[RESIDENT]:,.0f} elsewhere"])
 
 
-def write(folder: Path, run: Run, command: str, findings: Sequence[Finding]) -> None:
+def write(folder: Path, run: Run, command: str, findings: Sequence[Investigation]) -> None:
     """Keep the verdicts in a run folder, in one step."""
     kept = Kept(run.run_id, command, run.started, tuple(map(_entry, findings)))
     write_whole(folder / FILE, json.dumps(asdict(kept), indent=1, ensure_ascii=False))
@@ -132,12 +132,12 @@ DOCUMENT = Document(
 )
 
 
-def _entry(finding: Finding) -> Entry:
+def _entry(finding: Investigation) -> KeptVerdict:
     verdict = asdict(finding.verdict) if finding.verdict else None
-    return Entry(finding.backend, finding.variant, verdict, finding.trouble, row(finding))
+    return KeptVerdict(finding.backend, finding.variant, verdict, finding.trouble, row(finding))
 
 
-def _culprit(finding: Finding) -> str:
+def _culprit(finding: Investigation) -> str:
     assert finding.verdict is not None
     stack = finding.verdict.stacks[0]
     where = " < ".join(

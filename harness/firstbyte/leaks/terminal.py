@@ -8,12 +8,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from firstbyte.leaks.kept import LEGEND, NOT_RUN, Row
+from firstbyte.leaks.kept import LEGEND, NOT_RUN, LeakRow
 
 _STYLES = {"LEAK": "bold red", NOT_RUN: "bold red", "CLEAN": "green"}
 
 
-def table(rows: Sequence[Row]) -> Group:
+def table(rows: Sequence[LeakRow]) -> Group:
     """A table, and below it why."""
     made = Table(
         "backend", "verdict", "B per scan", "scans", "would have seen", title="leak or not"

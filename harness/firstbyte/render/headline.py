@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from firstbyte.analysis.frames import params_text
 from firstbyte.api import Metric
 from firstbyte.errors import HarnessError, UnknownNameError
-from firstbyte.render.tables import NOT_RUN, Column, Figure, RunView
+from firstbyte.render.tables import NOT_RUN, Column, RunView, TableFigure
 from firstbyte.units import title
 
 
@@ -36,19 +36,19 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class HeadlineSpec:
     corpus: str = ""
     baseline: str = ""
     columns: tuple[Wanted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class HeadlineRow:
     """One backend and variant: its figures and its ratios to the baseline, None where there is none."""
 
     backend: str
     label: str
-    figures: tuple[Figure, ...]
+    figures: tuple[TableFigure, ...]
     ratios: tuple[float | None, ...]
 
 
@@ -58,12 +58,12 @@ class Headline:
     baseline: str
     headings: tuple[str, ...]
     columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[HeadlineRow, ...]
 
 
-def parse(text: str) -> Spec:
+def parse(text: str) -> HeadlineSpec:
     """The lines between `headline:begin` and the end of its comment. Raises HarnessError."""
-    spec = Spec()
+    spec = HeadlineSpec()
     for line in filter(None, map(str.strip, text.splitlines())):
         name, _, value = (part.strip() for part in line.partition(":"))
         if name == "column":
@@ -77,7 +77,7 @@ def parse(text: str) -> Spec:
     return spec
 
 
-def headline(view: RunView, spec: Spec) -> Headline:
+def headline(view: RunView, spec: HeadlineSpec) -> Headline:
     """The figures that `spec` asks for.
 
     Raises UnknownNameError for a corpus, scenario, metric, setting or baseline that the run lacks.
@@ -90,7 +90,7 @@ def headline(view: RunView, spec: Spec) -> Headline:
         raise UnknownNameError("corpus of the run", corpus, corpora)
     wanted = spec.columns or tuple(_everything(view))
     columns: list[Column] = []
-    found: list[dict[str, Figure]] = []
+    found: list[dict[str, TableFigure]] = []
     for want in wanted:
         table = view.table(want.scenario, corpus, [(_metric(view, want), _setting(view, want))], "")
         columns.append(table.columns[0])
@@ -98,20 +98,20 @@ def headline(view: RunView, spec: Spec) -> Headline:
     labels = {view.label(subject): subject.backend for subject in view.subjects()}
     if spec.baseline and spec.baseline not in labels:
         raise UnknownNameError("baseline in the run", spec.baseline, labels)
-    base = [figures.get(spec.baseline, Figure(NOT_RUN)) for figures in found]
+    base = [figures.get(spec.baseline, TableFigure(NOT_RUN)) for figures in found]
     lines = []
     for label, backend in labels.items():
-        figures = tuple(column.get(label, Figure(NOT_RUN)) for column in found)
+        figures = tuple(column.get(label, TableFigure(NOT_RUN)) for column in found)
         ratios = tuple(
             _ratio(figure, of, column.better)
             for figure, of, column in zip(figures, base, columns, strict=True)
         )
-        lines.append(Line(backend, label, figures, ratios if spec.baseline else ()))
+        lines.append(HeadlineRow(backend, label, figures, ratios if spec.baseline else ()))
     headings = tuple(want.heading for want in wanted)
     return Headline(corpus, spec.baseline, headings, tuple(columns), tuple(lines))
 
 
-def _ratio(figure: Figure, base: Figure, better: str) -> float | None:
+def _ratio(figure: TableFigure, base: TableFigure, better: str) -> float | None:
     """How many times better than the baseline; None unless both were measured and are positive."""
     if figure.median is None or base.median is None or min(figure.median, base.median) <= 0:
         return None

@@ -14,8 +14,8 @@ from firstbyte.analysis.frames import params_text
 from firstbyte.errors import HarnessError
 from firstbyte.model import Cell
 from firstbyte.render import provenance
-from firstbyte.render.headline import Headline, Spec, headline, parse
-from firstbyte.render.tables import Figure, Problem, RunView
+from firstbyte.render.headline import Headline, HeadlineSpec, headline, parse
+from firstbyte.render.tables import Problem, RunView, TableFigure
 from firstbyte.units import DECIMAL_NOTE, number
 
 _BEGIN = re.compile(r"<!--\s*headline:begin(?P<spec>.*?)-->\n?", re.DOTALL)
@@ -42,7 +42,7 @@ def check(readme: str, view: RunView) -> None:
         )
 
 
-def spec_of(readme: str) -> Spec:
+def spec_of(readme: str) -> HeadlineSpec:
     """What README's table is asked to hold. Raises HarnessError where there are no markers."""
     return parse(_place(readme)[0])
 
@@ -110,7 +110,7 @@ def _problem(problem: Problem) -> str:
     return _escape(f"{problem.status} {problem.label} ({problem.where}): {problem.reason}")
 
 
-def _figure(figure: Figure) -> str:
+def _figure(figure: TableFigure) -> str:
     return f"**{figure.text}**" if figure.best else figure.text
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from firstbyte.leaks.kept import Verdicts
-from firstbyte.render.headline import Spec
+from firstbyte.render.headline import HeadlineSpec
 from firstbyte.render.tables import RunView
 
-NOTHING_SAID = Spec()
+NOTHING_SAID = HeadlineSpec()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Request:
     """The command that makes the output, for one that names it; empty for the command of the run."""
     report: str = ""
     """The path of the HTML report, for an output that points to it."""
-    headline: Spec = NOTHING_SAID
+    headline: HeadlineSpec = NOTHING_SAID
     """What README wants in its headline."""
     against: str = ""
     """The backend that is set against all others; empty for each in turn."""

@@ -18,7 +18,7 @@ from firstbyte.api import Metric
 from firstbyte.engine.registry import ALL_CORES, Variant
 from firstbyte.errors import UnknownNameError
 from firstbyte.model import Cell
-from firstbyte.render.tables import Column, Figure, RunView
+from firstbyte.render.tables import Column, RunView, TableFigure
 from firstbyte.units import number, unit_for
 
 TIE = "tie"
@@ -31,7 +31,7 @@ class Entry:
 
     cell: Cell
     label: str
-    figure: Figure
+    figure: TableFigure
     reason: str
     """Why there is no figure, where there is none."""
 

@@ -44,7 +44,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class TableFigure:
     """One place of a table: a measured figure, or the word that stands in its stead."""
 
     text: str
@@ -60,7 +60,7 @@ class Figure:
 class Row:
     backend: str
     label: str
-    figures: tuple[Figure, ...]
+    figures: tuple[TableFigure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,7 @@ class RunView:
         """A table with one column per (metric, params text), and one row per subject."""
         subjects = self.subjects(scenario)
         columns: list[Column] = []
-        by_column: list[list[Figure]] = []
+        by_column: list[list[TableFigure]] = []
         for metric, params in places:
             instrument = self.instrument(scenario, metric.name)
             found = [
@@ -351,22 +351,26 @@ class RunView:
         params: str,
         metric: Metric,
         instrument: str | None,
-    ) -> Figure:
+    ) -> TableFigure:
         if instrument is None:
             return self._unknown_instrument(scenario, subject, corpus, params)
         record = self.record(scenario, subject, corpus, params, instrument)
         if record is None:
-            return Figure(NOT_RUN)
+            return TableFigure(NOT_RUN)
         if not record.ok:
-            return Figure(str(record.status), failed=True)
+            return TableFigure(str(record.status), failed=True)
         row = self._figures.get((*_identity(record.cell), metric.name))
         if row is None:
-            return Figure(WITHHELD if metric.name in record.withheld or record.reason else NOT_KEPT)
+            return TableFigure(
+                WITHHELD if metric.name in record.withheld or record.reason else NOT_KEPT
+            )
         if not row["n"]:
-            return Figure("", row["median"])
-        return Figure("", row["median"], row["min"], row["max"], row["n"])
+            return TableFigure("", row["median"])
+        return TableFigure("", row["median"], row["min"], row["max"], row["n"])
 
-    def _unknown_instrument(self, scenario: str, subject: Cell, corpus: str, params: str) -> Figure:
+    def _unknown_instrument(
+        self, scenario: str, subject: Cell, corpus: str, params: str
+    ) -> TableFigure:
         """No OK cell of any backend has the metric, so only a reason can be told."""
         for record in self.records:
             cell = record.cell
@@ -378,10 +382,10 @@ class RunView:
             place = (cell.scenario, cell.corpus, frames.params_text(cell.params))
             if same and place == (scenario, corpus, params):
                 if not record.ok:
-                    return Figure(str(record.status), failed=True)
+                    return TableFigure(str(record.status), failed=True)
                 if record.reason:
-                    return Figure(WITHHELD)
-        return Figure(NOT_KEPT)
+                    return TableFigure(WITHHELD)
+        return TableFigure(NOT_KEPT)
 
     def _order(self, cell: Cell) -> tuple[str, int, str, str]:
         known = self.catalogue.backends.get(cell.backend)
@@ -390,7 +394,7 @@ class RunView:
         return (cell.backend, place, cell.variant, cell.environment)
 
 
-def _finish(found: Iterable[Figure], unit: Unit, better: str) -> list[Figure]:
+def _finish(found: Iterable[TableFigure], unit: Unit, better: str) -> list[TableFigure]:
     """Texts in the column's unit, and the best of at least two measured figures marked."""
     figures = list(found)
     measured = [figure.median for figure in figures if figure.median is not None]
@@ -400,7 +404,7 @@ def _finish(found: Iterable[Figure], unit: Unit, better: str) -> list[Figure]:
     return [
         figure
         if figure.median is None
-        else Figure(
+        else TableFigure(
             unit.text(figure.median),
             figure.median,
             figure.low,

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from firstbyte.engine.registry import Catalogue, ScenarioInfo
 from firstbyte.model import Cell, Record
-from firstbyte.visibility.rule import Certificate, Sight, certify
+from firstbyte.visibility.rule import Sight, VisibilityCertificate, certify
 
-Subject = tuple[str, str, str, str]
+Covered = tuple[str, str, str, str]
 """Instrument, backend, variant and environment: what a certificate is about."""
 
 NAMES_IN_BINARIES = ("jemalloc", "mimalloc", "tcmalloc", "snmalloc", "rpmalloc")
 """Words to look for when a hidden allocator is to be named; they decide nothing."""
 
 
-def subject_of(cell: Cell) -> Subject:
+def subject_of(cell: Cell) -> Covered:
     """What a certificate must be about to cover the cell."""
     return cell.instrument, cell.backend, cell.variant, cell.environment
 
@@ -30,13 +30,15 @@ def certifying(catalogue: Catalogue, instrument: str) -> list[ScenarioInfo]:
     return [one for one in catalogue.scenarios.values() if one.certifies == instrument]
 
 
-def certificates(records: Iterable[Record], catalogue: Catalogue) -> dict[Subject, Certificate]:
+def certificates(
+    records: Iterable[Record], catalogue: Catalogue
+) -> dict[Covered, VisibilityCertificate]:
     """The certificate of every subject for which a certifying scenario has a good record.
 
     Where several records tell of one subject, as on several corpora, one that saw the instrument
     fail outweighs the others, and one that could decide outweighs one that could not.
     """
-    found: dict[Subject, list[Certificate]] = defaultdict(list)
+    found: dict[Covered, list[VisibilityCertificate]] = defaultdict(list)
     for record in records:
         cell = record.cell
         scenario = catalogue.scenarios.get(cell.scenario)
@@ -51,16 +53,18 @@ def certificates(records: Iterable[Record], catalogue: Catalogue) -> dict[Subjec
 
 def certificate(
     scenario: ScenarioInfo, values: Mapping[str, float], allocators: tuple[str, ...] = ()
-) -> Certificate:
+) -> VisibilityCertificate:
     """The certificate that the values of one sample of a certifying scenario give."""
     try:
         account = scenario.account(values)
     except KeyError as error:
-        return Certificate(scenario.certifies, (), f"`{scenario.name}` did not give {error}")
+        return VisibilityCertificate(
+            scenario.certifies, (), f"`{scenario.name}` did not give {error}"
+        )
     return certify(scenario.certifies, account, allocators)
 
 
-def _weight(made: Certificate) -> int:
+def _weight(made: VisibilityCertificate) -> int:
     return {Sight.SEEN: 1, Sight.UNDECIDED: 2}.get(made.verdict, 0)
 
 

@@ -47,7 +47,7 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class VisibilityCertificate:
     """What each ledger sees of one backend and variant, an instrument among them."""
 
     instrument: str
@@ -67,7 +67,9 @@ class Certificate:
         return self.sight(self.instrument)
 
 
-def certify(instrument: str, account: Account, allocators: tuple[str, ...] = ()) -> Certificate:
+def certify(
+    instrument: str, account: Account, allocators: tuple[str, ...] = ()
+) -> VisibilityCertificate:
     """Judge every ledger of the account against the growth of RssAnon over the same work.
 
     `allocators` are names found inside the backend's libraries: they are quoted where no counter
@@ -77,7 +79,9 @@ def certify(instrument: str, account: Account, allocators: tuple[str, ...] = ())
     coverages = tuple(
         _coverage(ledger, size, taken) for ledger, size in sorted(account.accounted_bytes.items())
     )
-    return Certificate(instrument, coverages, _reason(instrument, taken, coverages, allocators))
+    return VisibilityCertificate(
+        instrument, coverages, _reason(instrument, taken, coverages, allocators)
+    )
 
 
 def _coverage(ledger: str, accounted: float, taken: float) -> Coverage:

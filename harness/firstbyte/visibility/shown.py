@@ -17,8 +17,8 @@ from firstbyte.engine import store
 from firstbyte.engine.registry import Catalogue, ScenarioInfo
 from firstbyte.inert import inert
 from firstbyte.model import Cell, Record, Run, Sample, Status
-from firstbyte.visibility.certificates import Subject, certificates, certifying, subject_of
-from firstbyte.visibility.rule import Certificate, Sight
+from firstbyte.visibility.certificates import Covered, certificates, certifying, subject_of
+from firstbyte.visibility.rule import Sight, VisibilityCertificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def load(folder: Path, catalogue: Catalogue) -> ShownRun:
 
 
 def _shown(
-    record: Record, made: Mapping[Subject, Certificate], catalogue: Catalogue
+    record: Record, made: Mapping[Covered, VisibilityCertificate], catalogue: Catalogue
 ) -> ShownRecord:
     hidden = _uncovered(record, made, catalogue)
     why = Withheld(_reason(record, made, catalogue)) if hidden else None
@@ -132,7 +132,7 @@ def _sample(sample: Sample, hidden: Mapping[str, Withheld]) -> ShownSample:
 
 
 def _uncovered(
-    record: Record, made: Mapping[Subject, Certificate], catalogue: Catalogue
+    record: Record, made: Mapping[Covered, VisibilityCertificate], catalogue: Catalogue
 ) -> frozenset[str]:
     """Names of the figures that need a certificate, where the record's instrument has none.
 
@@ -177,7 +177,9 @@ def _derived(
     return {name for name, value in everything.items() if alone.get(name) != value}
 
 
-def _reason(record: Record, made: Mapping[Subject, Certificate], catalogue: Catalogue) -> str:
+def _reason(
+    record: Record, made: Mapping[Covered, VisibilityCertificate], catalogue: Catalogue
+) -> str:
     instrument = record.cell.instrument
     names = " or ".join(f"`{one.name}`" for one in certifying(catalogue, instrument))
     certificate = made.get(subject_of(record.cell))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from firstbyte.gate.trials import Finding, Outcome
+from firstbyte.gate.trials import GateOutcome, TrialFinding
 from firstbyte.gate.verdicts import STATUS_METRIC, Verdict
 from firstbyte.units import number, title, unit_for
 
@@ -15,11 +15,16 @@ WOULD_SEE = (
     " ten; intervals are 95%, and those of sizes and slopes the range over the pairs"
 )
 _ABSENT = "-"
-_WORST_FIRST = (Outcome.REGRESSED, Outcome.INCONCLUSIVE, Outcome.IMPROVED, Outcome.PASS)
+_WORST_FIRST = (
+    GateOutcome.REGRESSED,
+    GateOutcome.INCONCLUSIVE,
+    GateOutcome.IMPROVED,
+    GateOutcome.PASS,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GateRow:
     """One line of the gate's table; `outcome` is the raw one, `verdict` the text shown for it."""
 
     case: str
@@ -31,7 +36,7 @@ class Row:
     would_see: str
     verdict: str
     rule: str
-    outcome: Outcome
+    outcome: GateOutcome
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -48,13 +53,13 @@ class Row:
         )
 
 
-def rows(verdicts: Iterable[Verdict]) -> list[Row]:
+def rows(verdicts: Iterable[Verdict]) -> list[GateRow]:
     """The verdicts as rows, worst first, otherwise in their own order."""
     ordered = sorted(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
     return [_row(verdict) for verdict in ordered]
 
 
-def change(finding: Finding) -> str:
+def change(finding: TrialFinding) -> str:
     """The change with its interval: `+5.1% [+3.9%, +6.2%]`, or in the finding's own unit."""
     if finding.change is None:
         return _ABSENT
@@ -66,11 +71,11 @@ def change(finding: Finding) -> str:
     return f"{text} [{low}, {high}]"
 
 
-def _row(verdict: Verdict) -> Row:
+def _row(verdict: Verdict) -> GateRow:
     finding = verdict.finding
     shown = f"{finding.outcome} (waived: {verdict.waived})" if verdict.waived else finding.outcome
     is_status = verdict.metric == STATUS_METRIC
-    return Row(
+    return GateRow(
         case=verdict.case,
         metric="status" if is_status else title(verdict.metric),
         base=_figure(verdict, finding.base),

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from firstbyte.gate.outputs._rows import change
 from firstbyte.gate.result import GateResult
-from firstbyte.gate.trials import Outcome
+from firstbyte.gate.trials import GateOutcome
 from firstbyte.gate.verdicts import Verdict
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -42,7 +42,7 @@ def _nothing_measured(root: ElementTree.Element) -> None:
     root.attrib.update(counts)
     suite = ElementTree.SubElement(root, "testsuite", {"name": "gate", **counts})
     case = ElementTree.SubElement(suite, "testcase", classname="gate", name="measured")
-    ElementTree.SubElement(case, "error", type=Outcome.INCONCLUSIVE, message="nothing measured")
+    ElementTree.SubElement(case, "error", type=GateOutcome.INCONCLUSIVE, message="nothing measured")
 
 
 def _test_case(suite: ElementTree.Element, verdict: Verdict) -> None:
@@ -53,9 +53,9 @@ def _test_case(suite: ElementTree.Element, verdict: Verdict) -> None:
     message = _text(f"{finding.outcome}: {change(finding)}; {finding.rule}")
     if verdict.waived:
         ElementTree.SubElement(case, "skipped", message=_text(f"{message}; {verdict.waived}"))
-    elif finding.outcome is Outcome.REGRESSED:
+    elif finding.outcome is GateOutcome.REGRESSED:
         ElementTree.SubElement(case, "failure", type=finding.outcome, message=message)
-    elif finding.outcome is Outcome.INCONCLUSIVE:
+    elif finding.outcome is GateOutcome.INCONCLUSIVE:
         ElementTree.SubElement(case, "error", type=finding.outcome, message=message)
     else:
         ElementTree.SubElement(case, "system-out").text = message
@@ -65,8 +65,8 @@ def _counts(verdicts: Sequence[Verdict]) -> dict[str, str]:
     outcomes = [verdict.outcome for verdict in verdicts]
     return {
         "tests": str(len(verdicts)),
-        "failures": str(outcomes.count(Outcome.REGRESSED)),
-        "errors": str(outcomes.count(Outcome.INCONCLUSIVE)),
+        "failures": str(outcomes.count(GateOutcome.REGRESSED)),
+        "errors": str(outcomes.count(GateOutcome.INCONCLUSIVE)),
         "skipped": str(sum(bool(verdict.waived) for verdict in verdicts)),
     }
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from firstbyte.gate.outputs._rows import HEADINGS, WOULD_SEE, Row, rows
+from firstbyte.gate.outputs._rows import HEADINGS, WOULD_SEE, GateRow, rows
 from firstbyte.gate.result import GateResult
-from firstbyte.gate.trials import Outcome
+from firstbyte.gate.trials import GateOutcome
 from firstbyte.units import duration
 
 _RIGHT = {"base", "head", "change [interval]", "pairs", "would see"}
@@ -17,8 +17,8 @@ _RIGHT = {"base", "head", "change [interval]", "pairs", "would see"}
 
 def render(given: GateResult) -> str:
     all_rows = rows(given.verdicts)
-    attention = [row for row in all_rows if row.outcome is not Outcome.PASS]
-    quiet = [row for row in all_rows if row.outcome is Outcome.PASS]
+    attention = [row for row in all_rows if row.outcome is not GateOutcome.PASS]
+    quiet = [row for row in all_rows if row.outcome is GateOutcome.PASS]
     parts = [
         f"### Gate: {given.outcome}",
         f"{_escape(given.head)} against {_escape(given.base)}: {_counts(given)}; "
@@ -41,13 +41,13 @@ def _counts(given: GateResult) -> str:
     return ", ".join(f"{number} {outcome}" for outcome, number in counts.items()) or "no verdict"
 
 
-def _table(lines: Sequence[Row]) -> str:
+def _table(lines: Sequence[GateRow]) -> str:
     ruler = ["---:" if heading in _RIGHT else ":---" for heading in HEADINGS]
     table = [HEADINGS, ruler, *(tuple(map(_escape, line.cells)) for line in lines)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
 
 
-def _reasons(lines: Sequence[Row]) -> list[str]:
+def _reasons(lines: Sequence[GateRow]) -> list[str]:
     return [f"- {_escape(f'{line.case} {line.metric}: {line.rule}')}" for line in lines]
 
 

@@ -10,16 +10,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from firstbyte.gate.outputs._rows import HEADINGS, WOULD_SEE, Row, rows
+from firstbyte.gate.outputs._rows import HEADINGS, WOULD_SEE, GateRow, rows
 from firstbyte.gate.result import GateResult
-from firstbyte.gate.trials import Outcome
+from firstbyte.gate.trials import GateOutcome
 from firstbyte.units import duration
 
 _STYLES = {
-    Outcome.REGRESSED: "bold red",
-    Outcome.INCONCLUSIVE: "yellow",
-    Outcome.IMPROVED: "green",
-    Outcome.PASS: "",
+    GateOutcome.REGRESSED: "bold red",
+    GateOutcome.INCONCLUSIVE: "yellow",
+    GateOutcome.IMPROVED: "green",
+    GateOutcome.PASS: "",
 }
 _LEFT = {"case", "metric", "verdict"}
 _QUIET = "dim"
@@ -52,7 +52,7 @@ class _Drawn:
         counts = ", ".join(f"{number} {outcome}" for outcome, number in result.counts().items())
         yield Text(f"{result.head} against {result.base}", style="bold")
         yield from _tables(lines, wide=options.max_width >= _NARROWEST)
-        yield from (_reason(line) for line in lines if line.outcome is not Outcome.PASS)
+        yield from (_reason(line) for line in lines if line.outcome is not GateOutcome.PASS)
         yield from (Text(f"note: {note}", style="yellow") for note in result.notes)
         yield Text(f"{result.rule} {WOULD_SEE}.", style=_QUIET)
         yield Text(f"Self-check: {result.certificate}", style=_QUIET)
@@ -63,7 +63,7 @@ class _Drawn:
         )
 
 
-def _tables(lines: list[Row], *, wide: bool) -> list[RenderableType]:
+def _tables(lines: list[GateRow], *, wide: bool) -> list[RenderableType]:
     """One table, or where that is too wide, one under the name of each case."""
     if wide:
         return [_table(lines, wide=True)]
@@ -73,7 +73,7 @@ def _tables(lines: list[Row], *, wide: bool) -> list[RenderableType]:
     return parts
 
 
-def _table(lines: list[Row], *, wide: bool) -> Table:
+def _table(lines: list[GateRow], *, wide: bool) -> Table:
     headings = HEADINGS if wide else HEADINGS[1:]
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for heading in headings:
@@ -91,6 +91,6 @@ def _table(lines: list[Row], *, wide: bool) -> Table:
     return table
 
 
-def _reason(line: Row) -> Padding:
+def _reason(line: GateRow) -> Padding:
     text = Text(f"{line.verdict} ", _STYLES[line.outcome]) + Text(f"{line.case} {line.metric}: ")
     return Padding(text + Text(line.rule), (0, 0, 0, 2))

@@ -45,7 +45,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class SubjectRow:
     """A row of 'what was measured'."""
 
     label: str
@@ -164,9 +164,9 @@ def _summaries(view: RunView) -> list[tuple[str, list[Table]]]:
     return found
 
 
-def _subjects(view: RunView) -> list[Subject]:
+def _subjects(view: RunView) -> list[SubjectRow]:
     palette = colours(view)
-    found: list[Subject] = []
+    found: list[SubjectRow] = []
     for cell in view.subjects():
         known = view.catalogue.backends.get(cell.backend)
         variants = {variant.name: variant.summary for variant in known.variants} if known else {}
@@ -181,7 +181,7 @@ def _subjects(view: RunView) -> list[Subject]:
             "not known: it never started",
         )
         found.append(
-            Subject(
+            SubjectRow(
                 view.label(cell),
                 palette[cell.backend],
                 known.language if known else "",

@@ -18,7 +18,7 @@ from firstbyte.leaks.terminal import table as leak_table
 from firstbyte.model import Status
 from firstbyte.render import provenance
 from firstbyte.render.request import Request
-from firstbyte.render.tables import WITHHELD, Column, Figure, Problem, RunView, Table
+from firstbyte.render.tables import WITHHELD, Column, Problem, RunView, Table, TableFigure
 from firstbyte.units import DECIMAL_NOTE
 
 _BEST = "bold green"
@@ -140,7 +140,7 @@ def _heading(table: Table, column: Column) -> Text:
     return Text("\n".join(lines), justify="right")
 
 
-def _figure(figure: Figure) -> Text:
+def _figure(figure: TableFigure) -> Text:
     if figure.failed:
         return Text(figure.text, style=_FAILED)
     if figure.median is None:

@@ -111,7 +111,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class GateCertificate:
     """What a self-check found on a host."""
 
     made: str
@@ -137,11 +137,11 @@ class Certificate:
 
 
 DOCUMENT = Document(
-    Certificate, SCHEMA, HarnessError, remedy="remove it and run `firstbyte selfcheck gate`"
+    GateCertificate, SCHEMA, HarnessError, remedy="remove it and run `firstbyte selfcheck gate`"
 )
 
 
-def load_certificate(path: Path) -> Certificate | None:
+def load_certificate(path: Path) -> GateCertificate | None:
     """The stored certificate, or None where there is none. Raises HarnessError for a damaged one."""
     return DOCUMENT.read(path) if path.exists() else None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from math import ceil, log
@@ -25,17 +25,23 @@ from firstbyte.engine.fingerprint import host
 from firstbyte.engine.journal import Journal
 from firstbyte.engine.registry import discover
 from firstbyte.gate.cases import DEFAULT_CORPUS, INSTRUMENTS, Case, cases
-from firstbyte.gate.metrics import GATED_METRICS, Kind
+from firstbyte.gate.metrics import GATED_METRICS, MetricKind
 from firstbyte.gate.observe import LiveSide
 from firstbyte.gate.paired import PairedRule
 from firstbyte.gate.policy import Policy
 from firstbyte.gate.run import GateRun
 from firstbyte.gate.sides import Side
-from firstbyte.gate.trials import Figure, Outcome
+from firstbyte.gate.trials import GateOutcome, PairedFigures
 from firstbyte.gate.verdicts import Verdict, overall
 from firstbyte.gate.workshop import prepared, this_program
+from firstbyte.say import Say
 from firstbyte.selfcheck.gate.busy import busy_cores
-from firstbyte.selfcheck.gate.certificate import Certificate, Condition, MetricPower, PlantedResult
+from firstbyte.selfcheck.gate.certificate import (
+    Condition,
+    GateCertificate,
+    MetricPower,
+    PlantedResult,
+)
 from firstbyte.selfcheck.gate.planted import SHORTEST_SLEEP_NS, Fault
 from firstbyte.selfcheck.gate.simulation import Rate, false_alarms, power, replay
 
@@ -49,11 +55,11 @@ TRACED_PEAK = "peak_heap_bytes"
 CONDITIONS: Mapping[str, int] = {"as it is": 0, "one core busy": 1}
 """What the gates are tried under, with the number of cores that somebody else keeps busy."""
 
-PLANTED: Mapping[str, tuple[Kind, Fault]] = {
-    "busy +5%": (Kind.TIME, Fault(busy=0.05)),
-    "sleep +5%": (Kind.TIME, Fault(sleep=0.05)),
-    "busy +10%": (Kind.TIME, Fault(busy=0.10)),
-    "leak 4 KiB/scan": (Kind.GROWTH, Fault(leaked_bytes=4096)),
+PLANTED: Mapping[str, tuple[MetricKind, Fault]] = {
+    "busy +5%": (MetricKind.TIME, Fault(busy=0.05)),
+    "sleep +5%": (MetricKind.TIME, Fault(sleep=0.05)),
+    "busy +10%": (MetricKind.TIME, Fault(busy=0.10)),
+    "leak 4 KiB/scan": (MetricKind.GROWTH, Fault(leaked_bytes=4096)),
 }
 """What is planted in real gates, and the kind of metric that must find it."""
 
@@ -110,12 +116,12 @@ class SelfCheck:
     prepared: Path
     cases: Sequence[Case]
     policy: Policy
-    say: Callable[[str], None]
+    say: Say
     rule: PairedRule = field(default_factory=PairedRule)
     seed: int = 0
     _lives: dict[tuple[str, Fault], LiveSide] = field(default_factory=dict)
 
-    def run(self, journal: Journal, *, gates: int, planted_gates: int) -> Certificate:
+    def run(self, journal: Journal, *, gates: int, planted_gates: int) -> GateCertificate:
         """Under each condition `gates` unchanged gates, and as many with each change and backend.
 
         What the journal holds is not run again. Raises ValueError for less than one gate.
@@ -132,7 +138,7 @@ class SelfCheck:
         for name in CONDITIONS if planted_gates else ():
             wall_ns = unchanged[name][0].wall_ns
             planted[name] = list(self._planted(journal, name, planted_gates, wall_ns))
-        return Certificate(
+        return GateCertificate(
             made=datetime.now(UTC).isoformat(timespec="seconds"),
             host=host(),
             corpus=self.manifest.spec,
@@ -158,9 +164,9 @@ class SelfCheck:
         pairs: dict[str, list[float]] = defaultdict(list)
         walls: dict[str, list[float]] = defaultdict(list)
 
-        def keep(case: Case, pair: Mapping[str, tuple[Figure, Figure]]) -> None:
+        def keep(case: Case, pair: PairedFigures) -> None:
             for name, (base, head) in pair.items():
-                timed = GATED_METRICS[name].kind is Kind.TIME
+                timed = GATED_METRICS[name].kind is MetricKind.TIME
                 if timed and isinstance(base, float | int) and isinstance(head, float | int):
                     pairs[f"{case.name} {name}"].append(log(head / base))
                     if name in ("net_wall_ns", "wall_ns"):
@@ -169,7 +175,7 @@ class SelfCheck:
         run.on_pair = keep
         with busy_cores(CONDITIONS[condition]):
             result = run.run()
-        worse = [v for v in result.verdicts if v.outcome is Outcome.REGRESSED]
+        worse = [v for v in result.verdicts if v.outcome is GateOutcome.REGRESSED]
         tried = Tried(
             outcome=overall(result.verdicts).value,
             metrics=len(result.verdicts),
@@ -179,7 +185,7 @@ class SelfCheck:
             open=[
                 f"{one.case} {one.metric}: {one.finding.rule}"
                 for one in result.verdicts
-                if one.outcome is Outcome.INCONCLUSIVE
+                if one.outcome is GateOutcome.INCONCLUSIVE
             ],
             seconds=result.seconds,
             pairs={} if fault != Fault() else dict(pairs),
@@ -193,7 +199,7 @@ class SelfCheck:
         self, journal: Journal, condition: str, gates: int, wall_ns: Mapping[str, float]
     ) -> Iterator[PlantedResult]:
         for name, (kind, fault) in PLANTED.items():
-            if kind is not Kind.TIME and CONDITIONS[condition]:
+            if kind is not MetricKind.TIME and CONDITIONS[condition]:
                 continue  # sizes do not know what other cores do
             tries = [
                 self._tried(
@@ -207,7 +213,7 @@ class SelfCheck:
             yield _planted_result(HELD, list(self._held(journal, condition, gates)))
 
     def _by_backend(
-        self, kind: Kind, fault: Fault, wall_ns: Mapping[str, float]
+        self, kind: MetricKind, fault: Fault, wall_ns: Mapping[str, float]
     ) -> dict[str, list[Case]]:
         """The cases of each backend that can show the fault.
 
@@ -219,7 +225,7 @@ class SelfCheck:
             alone = case.planned.variant.threads in (1, None)
             # Twice the shortest, so that every scan has its sleep however much of it is put off.
             asleep = not fault.sleep or (alone and sleeps_ns >= 2 * SHORTEST_SLEEP_NS)
-            repeated = kind is not Kind.GROWTH or case.grows
+            repeated = kind is not MetricKind.GROWTH or case.grows
             if case.planned.cell.instrument in INSTRUMENTS[kind] and repeated and asleep:
                 chosen[case.backend].append(case)
         return chosen
@@ -269,8 +275,8 @@ class SelfCheck:
             alarms=alarms.events,
             alarm_bound=alarms.high,
             real_gates=len(unchanged),
-            real_alarms=sum(tried.outcome == Outcome.REGRESSED for tried in unchanged),
-            real_inconclusive=sum(tried.outcome == Outcome.INCONCLUSIVE for tried in unchanged),
+            real_alarms=sum(tried.outcome == GateOutcome.REGRESSED for tried in unchanged),
+            real_inconclusive=sum(tried.outcome == GateOutcome.INCONCLUSIVE for tried in unchanged),
             gate_seconds=median(tried.seconds for tried in unchanged),
             replayed=replayed.trials,
             replayed_alarms=replayed.events,
@@ -308,10 +314,10 @@ class SelfCheck:
                 )
 
 
-def self_check(policy: Policy, say: Callable[[str], None]) -> SelfCheck:
+def self_check(policy: Policy, say: Say) -> SelfCheck:
     """The check of this policy's gate, with this program on both sides."""
     manifest = resolve(policy.corpus or DEFAULT_CORPUS)
-    chosen = cases(discover(), policy, manifest, set(Kind))
+    chosen = cases(discover(), policy, manifest, set(MetricKind))
     return SelfCheck(this_program(), manifest, prepared(), chosen, policy, say)
 
 

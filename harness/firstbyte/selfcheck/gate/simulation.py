@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from firstbyte.analysis.stats import Floats, block_resample, clopper_pearson, hodges_lehmann
 from firstbyte.gate.paired import PairedRule, PairedTrial
-from firstbyte.gate.trials import Outcome
+from firstbyte.gate.trials import GateOutcome
 from firstbyte.gate.verdicts import Gate
 
 BLOCK_PAIRS = 8
@@ -82,7 +82,7 @@ def false_alarms(
                 str(metric): (screens[metric][gate_index], series[metric % len(series)])
                 for metric in suspects
             }
-            alarms += Outcome.REGRESSED in play(played, 0.0, rule, rng)
+            alarms += GateOutcome.REGRESSED in play(played, 0.0, rule, rng)
     return Rate.of(alarms, gates)
 
 
@@ -103,7 +103,7 @@ def replay(null: Mapping[str, Sequence[float]], *, rule: PairedRule) -> Rate:
         following = {name: iter(values) for name, values in taken.items()}
         while wanted := gate.wanted():
             _feed(gate, wanted, following)
-        alarms += any(verdict.outcome is Outcome.REGRESSED for verdict in gate.verdicts())
+        alarms += any(verdict.outcome is GateOutcome.REGRESSED for verdict in gate.verdicts())
     return Rate.of(alarms, windows)
 
 
@@ -121,7 +121,7 @@ def power(
     `other_suspects` metrics are forced through the screen beside it, for they raise the price.
     """
     series = _as_series("power", null, rule)
-    outcomes: Counter[Outcome] = Counter()
+    outcomes: Counter[GateOutcome] = Counter()
     for screen in _draw(series, rule.longest_screen_pairs, gates, rng) + log1p(effect):
         metrics = {"planted": (screen, series)}
         certain = np.full(rule.longest_screen_pairs, 2 * log1p(rule.tolerance))
@@ -129,8 +129,8 @@ def power(
         outcomes[play(metrics, effect, rule, rng)[0]] += 1
     return Power(
         effect=effect,
-        found=Rate.of(outcomes[Outcome.REGRESSED], gates),
-        inconclusive=Rate.of(outcomes[Outcome.INCONCLUSIVE], gates),
+        found=Rate.of(outcomes[GateOutcome.REGRESSED], gates),
+        inconclusive=Rate.of(outcomes[GateOutcome.INCONCLUSIVE], gates),
     )
 
 
@@ -139,7 +139,7 @@ def play(
     effect: float,
     rule: PairedRule,
     rng: np.random.Generator,
-) -> list[Outcome]:
+) -> list[GateOutcome]:
     """One whole gate: given screens, and fresh pairs drawn from each metric's series plus effect.
 
     The effect is added to the first metric only; screens already contain it.

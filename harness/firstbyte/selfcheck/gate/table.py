@@ -9,13 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from firstbyte.selfcheck.gate.certificate import Certificate, Condition
+from firstbyte.selfcheck.gate.certificate import Condition, GateCertificate
 
 
 class CertificateTable:
     """For each condition what was planted, the power at each effect, and the false-alarm rate."""
 
-    def __init__(self, certificate: Certificate) -> None:
+    def __init__(self, certificate: GateCertificate) -> None:
         self._certificate = certificate
 
     def render(self) -> RenderableType:

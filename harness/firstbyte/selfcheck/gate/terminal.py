@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from rich.console import RenderableType
 
 from firstbyte import places
 from firstbyte.engine.journal import Journal
 from firstbyte.gate.policy import narrowed
+from firstbyte.say import Say
 from firstbyte.selfcheck.gate.certificate import certificate_path
 from firstbyte.selfcheck.gate.check import self_check
 from firstbyte.selfcheck.gate.table import CertificateTable
 
 
 def check(
-    repetitions: int, say: Callable[[str], None], *, gates: int = 5, resume: bool = False
+    repetitions: int, say: Say, *, gates: int = 5, resume: bool = False
 ) -> tuple[RenderableType, bool]:
     """Run the self-check of the project's own policy, keep its certificate, and say whether it holds.
 

@@ -85,7 +85,7 @@ class SamplerCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class MemoryCertificate:
     """What a self-check found on a host."""
 
     made: str
@@ -137,7 +137,7 @@ class Certificate:
 
 
 DOCUMENT = Document(
-    Certificate, SCHEMA, HarnessError, remedy="remove it and run `firstbyte selfcheck memory`"
+    MemoryCertificate, SCHEMA, HarnessError, remedy="remove it and run `firstbyte selfcheck memory`"
 )
 
 
@@ -146,20 +146,20 @@ def certificate_path() -> Path:
     return places.results() / "selfcheck" / "memory.json"
 
 
-def save(made: Certificate) -> Path:
+def save(made: MemoryCertificate) -> Path:
     """Write the certificate, in one step."""
     path = certificate_path()
     write_whole(path, json.dumps(asdict(made), indent=1, ensure_ascii=False))
     return path
 
 
-def load() -> Certificate | None:
+def load() -> MemoryCertificate | None:
     """The certificate of this host, or None. Raises HarnessError if the file is damaged."""
     path = certificate_path()
     return DOCUMENT.read(path) if path.exists() else None
 
 
-def in_words(made: Certificate | None) -> str:
+def in_words(made: MemoryCertificate | None) -> str:
     """One line for the head of a report."""
     if made is None:
         return "memory not self-checked on this host: run `firstbyte selfcheck`"

@@ -8,7 +8,7 @@ shows. The certificate is kept in the results folder and quoted in reports made 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from firstbyte import places
@@ -22,8 +22,9 @@ from firstbyte.errors import HarnessError
 from firstbyte.leaks.corpus import leak_corpus
 from firstbyte.leaks.rules import LeakClass
 from firstbyte.model import Status, Subject
+from firstbyte.say import Say
 from firstbyte.selfcheck.memory.certificate import (
-    Certificate,
+    MemoryCertificate,
     PeakResult,
     SamplerCost,
     TruthResult,
@@ -34,12 +35,12 @@ from firstbyte.selfcheck.memory.planted import (
     PEAKS,
     SIGHTS,
     TRUTHS,
-    Peak,
+    PlantedPeak,
     compile_faults,
     make_findable,
     planted_subject,
 )
-from firstbyte.selfcheck.memory.trials import Trial, trials
+from firstbyte.selfcheck.memory.trials import TriedSubject, trials
 from firstbyte.visibility.certificates import certificate
 
 CORPUS = "mt:size=20MB,shards=2"
@@ -47,10 +48,8 @@ CORPUS = "mt:size=20MB,shards=2"
 SAMPLER_PAIRS = 8
 """All of them would agree by chance once in 256 times."""
 
-Say = Callable[[str], None]
 
-
-def self_check(repetitions: int, say: Say, *, resume: bool = False) -> Certificate:
+def self_check(repetitions: int, say: Say, *, resume: bool = False) -> MemoryCertificate:
     """Run everything and return the certificate.
 
     The smallest planted leaks are tried `repetitions` times, others as `planned_repetitions` says.
@@ -66,7 +65,7 @@ def self_check(repetitions: int, say: Say, *, resume: bool = False) -> Certifica
     sampler = _sampler_cost(laboratory, say)
     tried = list(trials(laboratory, repetitions, journal, say))
     clean = [one for one in tried if Subject.parse(one.subject).backend != BACKEND]
-    return Certificate(
+    return MemoryCertificate(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         host=environment.host(),
         truths=tuple(_truth(variant, expected, tried) for variant, expected in TRUTHS.items()),
@@ -90,7 +89,7 @@ def _sight(laboratory: Laboratory, variant: str, say: Say) -> str:
     return certificate(scenario, record.samples[0].values).verdict.value
 
 
-def _peaks(laboratory: Laboratory, peak: Peak, say: Say) -> list[PeakResult]:
+def _peaks(laboratory: Laboratory, peak: PlantedPeak, say: Say) -> list[PeakResult]:
     """The planted peak less what the same scan takes without it, ledger by ledger."""
     say(f"peak: {peak.variant}")
     found = []
@@ -125,7 +124,7 @@ def _sampler_cost(laboratory: Laboratory, say: Say) -> SamplerCost:
     return SamplerCost(tuple(seen["clock"]), tuple(seen["clock_sampled"]))
 
 
-def _truth(variant: str, expected: LeakClass, tried: Sequence[Trial]) -> TruthResult:
+def _truth(variant: str, expected: LeakClass, tried: Sequence[TriedSubject]) -> TruthResult:
     own = [one for one in tried if one.subject == planted_subject(variant)]
     detectable: dict[str, float] = {}
     for trial in own:

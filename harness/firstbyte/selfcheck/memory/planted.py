@@ -58,7 +58,7 @@ CONTROLS = ("clean", "read_ahead", "reference_cycle")
 
 
 @dataclass(frozen=True, slots=True)
-class Peak:
+class PlantedPeak:
     """A peak of known size, and whether memray can see it."""
 
     variant: str
@@ -66,7 +66,10 @@ class Peak:
     in_heap: bool
 
 
-PEAKS = (Peak("peak", 64 << 20, in_heap=True), Peak("peak_bundled", 64 << 20, in_heap=False))
+PEAKS = (
+    PlantedPeak("peak", 64 << 20, in_heap=True),
+    PlantedPeak("peak_bundled", 64 << 20, in_heap=False),
+)
 """Held for 10 ms in the middle of one scan."""
 PEAK_TOLERANCE_BYTES = 1e6
 PEAK_TOLERANCE_SHARE = 0.02

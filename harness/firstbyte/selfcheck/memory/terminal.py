@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from firstbyte.selfcheck.memory.certificate import Certificate, in_words, save
+from firstbyte.say import Say
+from firstbyte.selfcheck.memory.certificate import MemoryCertificate, in_words, save
 from firstbyte.selfcheck.memory.check import self_check
 from firstbyte.selfcheck.memory.planted import SIGHTS
 
 
-def check(
-    repetitions: int, say: Callable[[str], None], *, resume: bool = False
-) -> tuple[RenderableType, bool]:
+def check(repetitions: int, say: Say, *, resume: bool = False) -> tuple[RenderableType, bool]:
     """Run the memory self-check, keep its certificate, and return what to print.
 
     The smallest planted leaks are tried `repetitions` times, other faults and installed backends as
@@ -26,7 +23,7 @@ def check(
     return Group(*_parts(made), Text(f"kept in {path}", style="dim")), made.passed
 
 
-def _parts(made: Certificate) -> list[RenderableType]:
+def _parts(made: MemoryCertificate) -> list[RenderableType]:
     truths = Table("planted", "is", "right", "said", "would have seen, B/scan", title="verdicts")
     for truth in made.truths:
         truths.add_row(

@@ -6,7 +6,7 @@ lets it go on where it stopped: a full check takes hours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import ceil
 from operator import itemgetter
@@ -17,13 +17,12 @@ from firstbyte.engine.registry import Chosen
 from firstbyte.errors import HarnessError
 from firstbyte.leaks.effort import Effort
 from firstbyte.leaks.investigation import investigate
+from firstbyte.say import Say
 from firstbyte.selfcheck.memory.planted import BACKEND, HARDEST, TRUTHS, planted_subject
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TriedSubject:
     """One investigation of one backend and variant."""
 
     subject: str
@@ -37,7 +36,9 @@ class Trial:
     """Smallest visible leak by ledger, in bytes per scan."""
 
 
-def trials(laboratory: Laboratory, repetitions: int, journal: Journal, say: Say) -> Iterator[Trial]:
+def trials(
+    laboratory: Laboratory, repetitions: int, journal: Journal, say: Say
+) -> Iterator[TriedSubject]:
     """All investigations of a check: how often each is made, `planned_repetitions` says.
 
     Raises HarnessError where a planted truth cannot be run.
@@ -49,7 +50,7 @@ def trials(laboratory: Laboratory, repetitions: int, journal: Journal, say: Say)
     ]
     for place, (_, subject, number) in enumerate(sorted(wanted, key=itemgetter(0)), 1):
         step = f"{subject} {number}"
-        if (trial := journal.find(step, Trial)) is None:
+        if (trial := journal.find(step, TriedSubject)) is None:
             trial = _try(laboratory, subject, number)
             journal.note(step, asdict(trial))
             say(f"{place} of {len(wanted)}: {subject}: {trial.outcome or trial.reason}")
@@ -70,16 +71,16 @@ def planned_repetitions(laboratory: Laboratory, repetitions: int) -> dict[str, i
     return made_up | {subject: ceil(2 * repetitions / 3) for subject in _installed(laboratory)}
 
 
-def _try(laboratory: Laboratory, subject: str, number: int) -> Trial:
+def _try(laboratory: Laboratory, subject: str, number: int) -> TriedSubject:
     finding = investigate(laboratory, laboratory.subject(subject), Effort(), name_stacks=False)
     if finding.verdict is not None:
         found = finding.verdict
-        return Trial(
+        return TriedSubject(
             subject, number, found.outcome.value, found.reason, dict(found.detectable_bytes)
         )
     if subject in _planted():
         raise HarnessError(f"{subject} could not be run: {finding.trouble}")
-    return Trial(subject, number, "", finding.trouble, {})
+    return TriedSubject(subject, number, "", finding.trouble, {})
 
 
 def _planted() -> list[str]:
