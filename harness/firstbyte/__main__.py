@@ -84,7 +84,7 @@ def main() -> None:
     except OSError as error:
         if error.errno not in OF_THE_MACHINE or error.filename is None:
             raise
-        print(f"firstbyte: cannot use {error.filename}: {error.strerror}", file=sys.stderr)
+        notices.error(f"cannot use {error.filename}: {error.strerror}")
         sys.exit(HarnessError.exit_code)
 
 

@@ -74,6 +74,32 @@ def test_disk_space(monkeypatch: pytest.MonkeyPatch) -> None:
         assert doctor._disk().limits == limits
 
 
+def test_the_disk_of_the_corpora_is_looked_at_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which folder a user happens to be in says nothing about the data."""
+    seen: list[Path] = []
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(pagecache, "resident_ratio", lambda path: seen.append(path) or 0.0)
+    assert not doctor._eviction().limits
+    assert [path.parent for path in seen] == [tmp_path / "cache" / "firstbyte"]
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: seen.append(path) or usage(0, 0, 0))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "there" / "yet"))
+    assert doctor._disk().limits
+    assert seen[1:] == [tmp_path]
+
+
+def test_a_cache_that_cannot_be_written_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    finding = doctor._eviction()
+    assert finding.limits
+    assert finding.state == f"cannot be tried in {tmp_path}/file/firstbyte: Not a directory"
+
+
 def test_the_toolchain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert "install `cargo`" in doctor._rust().remedy

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from firstbyte import places
 from firstbyte.worker import pagecache
 
 CPU = Path("/sys/devices/system/cpu")
@@ -40,8 +41,8 @@ def _cores() -> Finding:
     return Finding(
         "cores",
         f"{cores}",
-        "concurrent_reads with more readers than cores measures the scheduler as well: "
-        "run it on a machine with at least as many cores as readers",
+        "what has more readers or threads than there are cores measures the scheduler as well: "
+        "run it on a machine with as many cores",
     )
 
 
@@ -136,11 +137,20 @@ def _clear_refs() -> Finding:
 
 def _eviction() -> Finding:
     """page cache eviction"""
-    with tempfile.NamedTemporaryFile(dir=Path.cwd()) as file:
-        file.write(bytes(1 << 20))
-        file.flush()
-        pagecache.evict(Path(file.name))
-        left = pagecache.resident_ratio(Path(file.name))
+    folder = places.cache()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder) as file:
+            file.write(bytes(1 << 20))
+            file.flush()
+            pagecache.evict(Path(file.name))
+            left = pagecache.resident_ratio(Path(file.name))
+    except OSError as error:
+        return Finding(
+            "page cache eviction",
+            f"cannot be tried in {folder}: {error.strerror}",
+            "corpora are kept there: set XDG_CACHE_HOME to a folder that can be written",
+        )
     if left < 0.05:
         return Finding("page cache eviction", "works (posix_fadvise)")
     return Finding(
@@ -186,7 +196,9 @@ def _memory_limit() -> Finding:
 
 def _disk() -> Finding:
     """disk space"""
-    free = shutil.disk_usage(Path.cwd()).free
+    cache = places.cache()
+    there = next(folder for folder in (cache, *cache.parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free
     if free >= FREE_BYTES_WANTED:
         return Finding("free disk space", f"{free / 1e9:.0f} GB")
     return Finding(
@@ -198,7 +210,7 @@ def _rust() -> Finding:
     """Rust toolchain"""
     if shutil.which("cargo"):
         return Finding("Rust toolchain", "present")
-    return Finding("Rust toolchain", "missing", "install `cargo` to build and measure arrow_rs")
+    return Finding("Rust toolchain", "missing", "install `cargo` to build backends in Rust")
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
