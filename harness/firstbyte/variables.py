@@ -8,7 +8,7 @@ from firstbyte.errors import UnknownNameError
 
 PREFIX = "FIRSTBYTE_"
 KNOWN: Mapping[str, str] = {
-    "FIRSTBYTE_PLUGINS": "folders with backends/ and scenarios/ of one's own",
+    "FIRSTBYTE_PLUGINS": "folders with backends/, scenarios/ and instruments/ of one's own",
     "FIRSTBYTE_RESULTS": "folder of run folders, baselines and certificates",
     "FIRSTBYTE_REPORTS": "folder of HTML reports",
     "FIRSTBYTE_CAPTURES": "folder in which the heap instrument keeps memray's captures",

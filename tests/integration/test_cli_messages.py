@@ -52,6 +52,13 @@ BAD: dict[str, tuple[list[str], int, list[str]]] = {
     "runs to compare": (["compare", "nope", "nope"], 4, ["run 'nope' does not exist"]),
     "no run named": (["show"], 2, ["RUN"]),
     "microbench backend": (["microbench", "-b", "nope"], 2, ["no backend 'nope'", "allowed: "]),
+    "policy": (["gate", "--base", "HEAD", "--policy", "no.toml"], 2, ["--policy", "no.toml"]),
+    "gate's file": (
+        ["gate", "--base", "HEAD", "--json", "README.md/x"],
+        2,
+        ["cannot write README.md/x"],
+    ),
+    "baseline file": (["baseline", "update", "-o", "README.md/x"], 2, ["cannot write README.md/x"]),
     "corpus to verify": (["corpus", "verify", "mt:size=1MB"], 3, ["was never built", "build"]),
 }
 
@@ -149,6 +156,33 @@ def test_a_file_that_the_system_refuses_is_one_line(cli: Cli, tiny_shards: Path)
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"firstbyte: cannot use {a_file}/firstbyte/")
     assert last.endswith(": Not a directory")
+
+
+@pytest.mark.parametrize("command", [["gate", "--memory-only"], ["baseline", "update"]])
+def test_the_policy_is_that_of_the_project_in_any_of_its_folders(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    """One that is passed over where somebody happens to be would gate something else."""
+    (tmp_path / "pyproject.toml").write_text("[tool.firstbyte.gate]\nscenario = ['x']\n")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    monkeypatch.setattr(sys, "argv", ["firstbyte", *command])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    stderr = capsys.readouterr().err
+    assert (ended.value.code, stderr.count("\n")) == (13, 1), stderr
+    assert f"{tmp_path / 'pyproject.toml'}: tool.firstbyte.gate: unknown key 'scenario'" in stderr
+
+
+def test_a_readme_that_is_no_text_is_named(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_bytes(b"\xff\xfe")
+    run = max((ROOT / "results" / "published").glob("*/run.json")).parent
+    done = cli("report", str(run), "--readme", str(tmp_path / "README.md"))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert f"{tmp_path / 'README.md'} is no text in UTF-8" in done.stderr
 
 
 def test_folders_that_cannot_be_made_are_named_before_the_run(

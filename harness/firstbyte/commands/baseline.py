@@ -30,30 +30,36 @@ def command() -> None:
 @click.option(
     "--policy",
     "policy_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("pyproject.toml"),
-    show_default=True,
-    help="File with [tool.firstbyte.gate].",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File with [tool.firstbyte.gate].  [default: pyproject.toml of the current project]",
 )
 def update(
     scenario: tuple[str, ...],
     backend: tuple[str, ...],
     corpus: str | None,
     output: Path | None,
-    policy_file: Path,
+    policy_file: Path | None,
 ) -> None:
     """Measure the sizes of this program as it is now and write the baseline.
 
     Each case runs in three fresh processes; figures that differ between them are left out and named.
     Replaces the whole file. Commit it together with the change that it belongs to.
     """
+    from firstbyte import places
     from firstbyte.gate.policy import narrowed
     from firstbyte.gate.workshop import default_baseline, new_baseline
     from firstbyte.render.notices import progress
+    from firstbyte.whole import require_place
 
-    policy = narrowed(policy_file, corpus=corpus, scenarios=scenario, backends=backend)
-    baseline = new_baseline(policy, progress)
+    policy = narrowed(
+        policy_file or places.project() / "pyproject.toml",
+        corpus=corpus,
+        scenarios=scenario,
+        backends=backend,
+    )
     path = output or default_baseline()
+    require_place(path)
+    baseline = new_baseline(policy, progress)
     figures = sum(len(case.figures) for case in baseline.cases.values())
     if not figures:
         reasons = "; ".join(baseline.left_out) or "no chosen scenario gives one"

@@ -74,10 +74,8 @@ if TYPE_CHECKING:
 @click.option(
     "--policy",
     "policy_file",
-    type=FILE,
-    default=Path("pyproject.toml"),
-    show_default=True,
-    help="File with [tool.firstbyte.gate].",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File with [tool.firstbyte.gate].  [default: pyproject.toml of the current project]",
 )
 @output_options(OUTPUTS)
 @click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
@@ -97,7 +95,7 @@ def command(
     memory_only: bool,
     accept_inconclusive: bool,
     baseline: Path | None,
-    policy_file: Path,
+    policy_file: Path | None,
     quiet: bool,
     files: dict[str, Path],
 ) -> None:
@@ -111,17 +109,21 @@ def command(
       firstbyte gate --base-env pyarrow==25.0.1 --head-env pyarrow==26.0.1 -b pyarrow
       firstbyte gate --memory-only
     """
+    from firstbyte import places
     from firstbyte.gate.budget import parse_seconds
     from firstbyte.gate.policy import narrowed
     from firstbyte.gate.trials import GateOutcome
     from firstbyte.render import notices
+    from firstbyte.whole import require_place
 
     if bool(base or base_env or head_env) == memory_only:
         raise click.UsageError(
             "say what to compare with: --base REV, --base-env/--head-env, or --memory-only"
         )
+    for path in files.values():
+        require_place(path)
     policy = narrowed(
-        policy_file,
+        policy_file or places.project() / "pyproject.toml",
         corpus=corpus,
         scenarios=scenario,
         backends=backend,

@@ -49,7 +49,7 @@ def command(
     folder = store.find(run, results or places.results())
     asked = request(folder, registry.discover())
     run_id = asked.view.run.run_id
-    text = readme.read_text(encoding="utf-8") if readme else ""
+    text = _text_of(readme) if readme else ""
     if check:
         readme_table.check(text, asked.view)
         click.echo(f"{readme}: its headline table is that of run {run_id}")
@@ -65,3 +65,12 @@ def command(
     if readme is not None:
         write_whole(readme, readme_table.update(text, asked.view))
         click.echo(str(readme))
+
+
+def _text_of(readme: Path) -> str:
+    from firstbyte.errors import HarnessError
+
+    try:
+        return readme.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise HarnessError(f"{readme} is no text in UTF-8: {error.reason}") from error

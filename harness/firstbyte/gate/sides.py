@@ -76,7 +76,12 @@ Installer = Callable[[Source, Sequence[str], Sequence[str]], str]
 
 def repository(folder: Path) -> Path:
     """Root of the git checkout around `folder`. Raises SideError where there is none."""
-    return Path(_git(folder, "rev-parse", "--show-toplevel"))
+    try:
+        return Path(_git(folder, "rev-parse", "--show-toplevel"))
+    except SideError as error:
+        raise SideError(
+            f"{folder} is in no git checkout, whose revisions could be compared: {error}"
+        ) from error
 
 
 def export(repo: Path, revision: str, cache: Path) -> Source:
