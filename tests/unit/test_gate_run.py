@@ -14,11 +14,13 @@ from firstbyte.gate.cases import Case
 from firstbyte.gate.cores import IdlestCore
 from firstbyte.gate.metrics import GATED_METRICS
 from firstbyte.gate.observe import Observation
+from firstbyte.gate.outputs import OUTPUTS
 from firstbyte.gate.policy import Policy, Waiver
 from firstbyte.gate.result import GateResult
 from firstbyte.gate.run import MOST_SAMPLES
 from firstbyte.gate.trials import GateOutcome
 from firstbyte.model import Status
+from firstbyte.render.output import as_text
 
 
 def found(result: GateResult) -> dict[str, tuple[GateOutcome, str]]:
@@ -194,6 +196,9 @@ def test_heap_figures_are_withheld_where_the_tracer_is_blind(
     beside = gate(*sides, [case("heap"), case("clock")]).run()
     # What neither side can show is said; what only the head hides must not pass.
     assert beside.outcome is (GateOutcome.INCONCLUSIVE if head and not base else GateOutcome.PASS)
+    texts = [as_text(OUTPUTS.load(name).render(result)) for name in OUTPUTS.summaries()]
+    told = [text for text in texts if "5.00 MB" in text or "5000000" in text]
+    assert bool(told) is (not base and not head)
     if base:
         assert any("withheld: blind" in note for note in beside.notes)
     elif head:

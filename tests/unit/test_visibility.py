@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from render_fixtures import cell, record, scenario, show
+from render_fixtures import cell, record, run, scenario, show
 
 from firstbyte.api import Account, Metric
 from firstbyte.engine.registry import Catalogue, discover
@@ -189,3 +189,14 @@ def test_what_a_worker_said_cannot_colour_or_move_anything():
     (found,) = show([given]).records
     assert found.reason == r"\x1b[31mred\x07\n"
     assert found.stderr_tail == "a\nb" + r"\x1b[2J"
+
+
+def test_names_of_a_run_from_elsewhere_cannot_either():
+    given = record(cell("\x1b[2Js", "b\x07", mode="\x1b"), {"x\x1b_ns": 1.0}, spread=0.0)
+    of = run(notes=("\x1b[1mnote",), host={"\x1b": {"deep": ["\x1b[0m"]}})
+    shown = show([given], of)
+    assert shown.run.notes == (r"\x1b[1mnote",)
+    assert shown.run.host == {r"\x1b": {"deep": [r"\x1b[0m"]}}
+    (found,) = shown.records
+    assert str(found.cell.key).isprintable()
+    assert list(found.samples[0].values) == [r"x\x1b_ns"]

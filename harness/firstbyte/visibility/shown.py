@@ -15,7 +15,7 @@ from pathlib import Path
 
 from firstbyte.engine import store
 from firstbyte.engine.registry import Catalogue, ScenarioInfo
-from firstbyte.inert import inert
+from firstbyte.inert import inert, inert_fields
 from firstbyte.model import Cell, Record, Run, Sample, Status
 from firstbyte.visibility.certificates import Covered, certificates, certifying, subject_of
 from firstbyte.visibility.rule import Sight, VisibilityCertificate
@@ -101,7 +101,7 @@ def load(folder: Path, catalogue: Catalogue) -> ShownRun:
     run, records = store.load(folder)
     kept = {record.cell.key: record for record in records}.values()
     made = certificates(kept, catalogue)
-    return ShownRun(run, tuple(_shown(record, made, catalogue) for record in kept))
+    return ShownRun(inert_fields(run), tuple(_shown(record, made, catalogue) for record in kept))
 
 
 def _shown(
@@ -110,8 +110,8 @@ def _shown(
     hidden = _uncovered(record, made, catalogue)
     why = Withheld(_reason(record, made, catalogue)) if hidden else None
     return ShownRecord(
-        cell=record.cell,
-        versions=record.versions,
+        cell=inert_fields(record.cell),
+        versions={inert(name): inert(version) for name, version in record.versions.items()},
         status=record.status,
         reason=inert(record.reason),
         samples=tuple(
@@ -125,8 +125,8 @@ def _shown(
 
 def _sample(sample: Sample, hidden: Mapping[str, Withheld]) -> ShownSample:
     return ShownSample(
-        {name: hidden.get(name, value) for name, value in sample.values.items()},
-        {name: hidden.get(name, values) for name, values in sample.series.items()},
+        {inert(name): hidden.get(name, value) for name, value in sample.values.items()},
+        {inert(name): hidden.get(name, values) for name, values in sample.series.items()},
         sample.process,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from firstbyte.gate.trials import GateOutcome, TrialFinding
 from firstbyte.gate.verdicts import STATUS_METRIC, Verdict
+from firstbyte.inert import inert
 from firstbyte.units import number, title, unit_for
 
 HEADINGS = ("case", "metric", "base", "head", "change [interval]", "pairs", "would see", "verdict")
@@ -86,14 +87,9 @@ def _row(verdict: Verdict) -> GateRow:
         if finding.smallest_effect is None
         else _amount(finding.smallest_effect, finding.unit),
         verdict=str(shown),
-        rule=_printable(finding.rule),
+        rule=inert(finding.rule),
         outcome=finding.outcome,
     )
-
-
-def _printable(text: str) -> str:
-    """What a worker said, without what would move the cursor or colour the terminal."""
-    return "".join(mark if mark.isprintable() else "?" for mark in text)
 
 
 def _figure(verdict: Verdict, value: float | None) -> str:

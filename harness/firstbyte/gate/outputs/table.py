@@ -13,6 +13,7 @@ from rich.text import Text
 from firstbyte.gate.outputs._rows import HEADINGS, WOULD_SEE, GateRow, rows
 from firstbyte.gate.result import GateResult
 from firstbyte.gate.trials import GateOutcome
+from firstbyte.inert import inert
 from firstbyte.units import duration
 
 _STYLES = {
@@ -53,7 +54,7 @@ class _Drawn:
         yield Text(f"{result.head} against {result.base}", style="bold")
         yield from _tables(lines, wide=options.max_width >= _NARROWEST)
         yield from (_reason(line) for line in lines if line.outcome is not GateOutcome.PASS)
-        yield from (Text(f"note: {note}", style="yellow") for note in result.notes)
+        yield from (Text(f"note: {inert(note)}", style="yellow") for note in result.notes)
         yield Text(f"{result.rule} {WOULD_SEE}.", style=_QUIET)
         yield Text(f"Self-check: {result.certificate}", style=_QUIET)
         yield Text(f"{result.outcome}", style=_STYLES[result.outcome] or "bold") + Text(
