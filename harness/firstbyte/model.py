@@ -56,18 +56,25 @@ def params_text(params: Mapping[str, Param]) -> str:
 
 
 class Subject(NamedTuple):
-    """A backend and one of its variants, as text `backend:variant`: what is set against another."""
+    """A backend and one of its variants: what is set against another.
+
+    As text `backend:variant`, and `backend:variant@environment` where it is that of one environment.
+    """
 
     backend: str
     variant: str
+    environment: str = ""
 
     def __str__(self) -> str:
-        return f"{self.backend}:{self.variant}"
+        where = f"@{self.environment}" if self.environment else ""
+        return f"{self.backend}:{self.variant}{where}"
 
     @classmethod
     def parse(cls, text: str) -> Subject:
-        """From `NAME:VARIANT`, or from `NAME` with an empty variant, which stands for any of them."""
-        return cls(*text.partition(":")[::2])
+        """The inverse of `str`; from `NAME` alone, an empty variant, which stands for any of them."""
+        name, _, environment = text.partition("@")
+        backend, _, variant = name.partition(":")
+        return cls(backend, variant, environment)
 
 
 class CellKey(NamedTuple):
@@ -88,7 +95,13 @@ class CellKey(NamedTuple):
 
     @property
     def subject(self) -> Subject:
+        """In any environment."""
         return Subject(self.backend, self.variant)
+
+    @property
+    def subject_here(self) -> Subject:
+        """In the cell's own environment."""
+        return Subject(self.backend, self.variant, self.environment)
 
     @property
     def anywhere(self) -> CellKey:
@@ -105,15 +118,19 @@ class CellKey(NamedTuple):
         if len(parts) < 5:
             raise ValueError(f"'{text}' is no cell's key")
         scenario, place, *corpus, params, instrument = parts
-        subject, _, environment = place.partition("@")
-        backend, variant = Subject.parse(subject)
         named = "" if params == "-" else params
-        return cls(scenario, backend, variant, environment, "/".join(corpus), named, instrument)
+        return cls(scenario, *Subject.parse(place), "/".join(corpus), named, instrument)
 
     def __str__(self) -> str:
-        where = f"@{self.environment}" if self.environment else ""
-        subject = f"{self.subject}{where}"
-        return "/".join((self.scenario, subject, self.corpus, self.params or "-", self.instrument))
+        return "/".join(
+            (
+                self.scenario,
+                str(self.subject_here),
+                self.corpus,
+                self.params or "-",
+                self.instrument,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +151,13 @@ class Cell:
 
     @property
     def subject(self) -> Subject:
+        """In any environment."""
         return Subject(self.backend, self.variant)
+
+    @property
+    def subject_here(self) -> Subject:
+        """In the cell's own environment."""
+        return Subject(self.backend, self.variant, self.environment)
 
     @property
     def key(self) -> CellKey:

@@ -144,6 +144,7 @@ def test_no_other_text_is_a_key(text: str) -> None:
 @given(cells())
 def test_a_subject_comes_back_from_its_text(cell: Cell) -> None:
     assert Subject.parse(str(cell.subject)) == cell.subject
+    assert Subject.parse(str(cell.subject_here)) == cell.subject_here
     assert Subject.parse(cell.backend) == Subject(cell.backend, "")
 
 

@@ -9,7 +9,7 @@ import pytest
 from firstbyte import backends, scenarios
 from firstbyte.api import Purpose
 from firstbyte.engine import registry
-from firstbyte.errors import PluginError, UnknownNameError
+from firstbyte.errors import HarnessError, PluginError, UnknownNameError
 from firstbyte.worker import instruments
 
 GOOD = """
@@ -244,6 +244,20 @@ def test_a_folder_is_all_it_takes(plugins: Path) -> None:
     assert "_helper" not in known.scenarios
     assert list(known.backends) == sorted(known.backends)
     assert registry.plugin_roots() == (plugins,)
+
+
+def test_variants_are_named_without_an_environment(plugins: Path) -> None:
+    folder(plugins)
+    known = registry.discover()
+    assert [str(one.subject) for one in known.variants("invented")] == [
+        "invented:one",
+        "invented:two",
+    ]
+    assert [str(one.subject) for one in known.variants("invented:two")] == ["invented:two"]
+    with pytest.raises(
+        HarnessError, match=r"'invented:two@old' names an environment, .*: invented:two"
+    ):
+        known.variants("invented:two@old")
 
 
 def test_two_of_one_name_are_refused(plugins: Path) -> None:

@@ -12,8 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from firstbyte.model import CellKey, Param
-from firstbyte.model import params_text as params_text
+from firstbyte.model import CellKey, Param, params_text
 from firstbyte.visibility.shown import ShownRecord, Withheld
 
 CELL = list(CellKey._fields)

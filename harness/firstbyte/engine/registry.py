@@ -27,7 +27,7 @@ from firstbyte import plugins
 from firstbyte.api import Account, CertifyingScenario, Instrument, Metric, Purpose, Scenario
 from firstbyte.contracts import ContractError, conform, read_toml, unknown
 from firstbyte.engine import instrument_module, plugin_module, scenario_module
-from firstbyte.errors import PluginError, UnknownNameError
+from firstbyte.errors import HarnessError, PluginError, UnknownNameError
 from firstbyte.model import Subject
 
 PLUGINS_VARIABLE = "FIRSTBYTE_PLUGINS"
@@ -221,8 +221,11 @@ class Catalogue:
         return self.backends[name]
 
     def variants(self, text: str) -> list[Chosen]:
-        """The variant that `NAME:VARIANT` means, or all of `NAME`. Raises UnknownNameError."""
+        """The variant that `NAME:VARIANT` means, or all of `NAME`. Raises HarnessError."""
         wanted = Subject.parse(text)
+        if wanted.environment:
+            plain = Subject(wanted.backend, wanted.variant)
+            raise HarnessError(f"'{text}' names an environment, which has no meaning here: {plain}")
         backend = self.backend(wanted.backend)
         chosen = [backend.variant(wanted.variant)] if wanted.variant else backend.variants
         return [Chosen(backend, variant) for variant in chosen]

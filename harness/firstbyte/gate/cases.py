@@ -12,7 +12,7 @@ from firstbyte.engine.registry import Catalogue, ScenarioInfo
 from firstbyte.errors import UnknownNameError
 from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, MetricKind, gated_metric
 from firstbyte.gate.policy import Policy, check_names
-from firstbyte.model import Cell, Environment, Limits
+from firstbyte.model import Cell, Environment, Limits, Subject
 from firstbyte.worker.leak_series import BUDGET_SECONDS
 
 TIMED_SAMPLES = 6
@@ -72,9 +72,8 @@ class Case:
         return self.planned.cell.scenario
 
     @property
-    def backend(self) -> str:
-        """`name:variant`."""
-        return str(self.planned.cell.subject)
+    def subject(self) -> Subject:
+        return self.planned.cell.subject
 
 
 def chosen_metrics(names: Sequence[str]) -> tuple[GatedMetric, ...]:

@@ -18,7 +18,7 @@ from firstbyte.gate.cases import Case, name_of
 from firstbyte.gate.figures import WAIT, figures, growth, spans
 from firstbyte.gate.sides import Side
 from firstbyte.gate.trials import GateFigure
-from firstbyte.model import Sample, Status
+from firstbyte.model import Sample, Status, Subject
 from firstbyte.visibility.certificates import allocator_names, certificate, certifying
 from firstbyte.visibility.rule import Sight
 from firstbyte.worker.leak_series import LeakSeries
@@ -80,7 +80,7 @@ class LiveSide:
         )
         self._memory_environment = dict(memory_environment or {})
         self._verified: dict[str, Outcome] = {}
-        self._hidden: dict[str, str] = {}
+        self._hidden: dict[Subject, str] = {}
 
     @property
     def label(self) -> str:
@@ -115,9 +115,9 @@ class LiveSide:
 
         A process of its own, once for each backend and variant.
         """
-        if case.backend not in self._hidden:
-            self._hidden[case.backend] = self._find_hidden(case)
-        return self._hidden[case.backend]
+        if case.subject not in self._hidden:
+            self._hidden[case.subject] = self._find_hidden(case)
+        return self._hidden[case.subject]
 
     def _find_hidden(self, case: Case) -> str:
         instrument = case.planned.cell.instrument

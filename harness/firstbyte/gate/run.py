@@ -182,7 +182,7 @@ class GateRun:
                     f"memray saw the memory of the base, not that of the head: {after}"
                 )
             else:
-                named = f"{case.scenario} {case.backend}"
+                named = f"{case.scenario} {case.subject}"
                 withheld.setdefault(before or after, []).append(named)
         for reason, names in withheld.items():
             self.notes.append(f"heap figures of {', '.join(names)} withheld: {reason}")

@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from firstbyte.analysis.frames import params_text
 from firstbyte.api import Metric
 from firstbyte.errors import HarnessError, UnknownNameError
+from firstbyte.model import params_text
 from firstbyte.render.tables import NOT_RUN, Column, RunView, TableFigure
 from firstbyte.units import title
 

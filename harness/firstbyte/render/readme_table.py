@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from firstbyte.analysis.frames import params_text
 from firstbyte.errors import HarnessError
 from firstbyte.model import Cell
 from firstbyte.render import provenance
@@ -92,7 +91,7 @@ def _relevant(found: Headline, view: RunView) -> list[Problem]:
 
 
 def _place_of(cell: Cell) -> tuple[str, str, str]:
-    return cell.scenario, params_text(cell.params), cell.instrument
+    return cell.scenario, cell.key.params, cell.instrument
 
 
 def _place(readme: str) -> tuple[str, int, int]:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from firstbyte.analysis.frames import is_timing, params_text
+from firstbyte.analysis.frames import is_timing
 from firstbyte.api import Metric
 from firstbyte.engine.registry import ALL_CORES, Variant
 from firstbyte.errors import UnknownNameError
@@ -217,7 +217,7 @@ class _Field:
                 and (cell.scenario, cell.corpus) == (column.scenario, corpus)
                 and column.instrument in (None, cell.instrument)
                 and self.view.label(cell) == self.view.label(subject)
-                and params_text(cell.params) == column.params
+                and cell.key.params == column.params
             ):
                 return record.remark
         return ""

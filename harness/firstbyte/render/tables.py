@@ -14,7 +14,7 @@ import pandas as pd
 from firstbyte.analysis import frames
 from firstbyte.api import Metric
 from firstbyte.engine.registry import Catalogue
-from firstbyte.model import Cell, Param, Run, Status
+from firstbyte.model import Cell, CellKey, Param, Run, Status, Subject
 from firstbyte.units import Unit, title, unit_for
 from firstbyte.visibility.shown import ShownRecord, ShownRun
 
@@ -112,10 +112,9 @@ class RunView:
             for name in record.withheld
         }
         self._environments = {record.cell.environment for record in self.records}
-        self._by_cell = {_identity(record.cell): record for record in self.records}
+        self._by_cell = {record.cell.key: record for record in self.records}
         self._figures = {
-            (*(row[name] for name in frames.CELL), row["metric"]): row
-            for row in frames.rows_of(self.summary)
+            (frames.key_of(row), row["metric"]): row for row in frames.rows_of(self.summary)
         }
 
     @property
@@ -138,14 +137,14 @@ class RunView:
     def settings(self, scenario: str) -> list[str]:
         """The parameter texts of the scenario, in the order of the records."""
         cells = (record.cell for record in self.records)
-        found = (frames.params_text(c.params) for c in cells if c.scenario == scenario)
+        found = (c.key.params for c in cells if c.scenario == scenario)
         return list(dict.fromkeys(found))
 
     def settings_of(self, scenario: str, metric: Metric) -> list[str]:
         """The settings at which the metric's instrument was tried: no column stays empty."""
         instrument = self.instrument(scenario, metric.name)
         tried = {
-            frames.params_text(record.cell.params)
+            record.cell.key.params
             for record in self.records
             if record.cell.scenario == scenario and record.cell.instrument == instrument
         }
@@ -194,17 +193,16 @@ class RunView:
 
     def subjects(self, scenario: str | None = None) -> list[Cell]:
         """One cell for each backend, variant and environment (of the scenario), ordered."""
-        found: dict[tuple[str, str, str], Cell] = {}
+        found: dict[Subject, Cell] = {}
         for record in self.records:
             cell = record.cell
             if scenario is None or cell.scenario == scenario:
-                found.setdefault((cell.backend, cell.variant, cell.environment), cell)
+                found.setdefault(cell.subject_here, cell)
         return sorted(found.values(), key=self._order)
 
     def label(self, cell: Cell) -> str:
         """`backend:variant`, and `@environment` where the run has more than one."""
-        name = f"{cell.backend}:{cell.variant}"
-        return f"{name}@{cell.environment}" if len(self._environments) > 1 else name
+        return str(cell.subject_here if len(self._environments) > 1 else cell.subject)
 
     def varying(self, scenario: str, params: str) -> tuple[str, ...]:
         """The `name=value` parts of `params` that are not the same all over the scenario."""
@@ -225,15 +223,7 @@ class RunView:
     ) -> ShownRecord | None:
         """The record of that cell, None where it was not run."""
         return self._by_cell.get(
-            (
-                scenario,
-                subject.backend,
-                subject.variant,
-                subject.environment,
-                corpus,
-                params,
-                instrument,
-            )
+            CellKey(scenario, *subject.subject_here, corpus, params, instrument)
         )
 
     def table(
@@ -299,7 +289,7 @@ class RunView:
             Problem(
                 str(record.status) if not record.ok else WITHHELD,
                 self.label(record.cell),
-                _where(record.cell),
+                _where(record.cell.key),
                 record.remark or "no reason was recorded",
                 record.stderr_tail,
             )
@@ -309,12 +299,12 @@ class RunView:
 
     def has_figure(self, record: ShownRecord, metric: str) -> bool:
         """Whether the record's cell has a figure of that metric, measured or derived."""
-        return (*_identity(record.cell), metric) in self._figures
+        return (record.cell.key, metric) in self._figures
 
     def parameters(self, scenario: str) -> dict[str, Mapping[str, Param]]:
         """The values of the parameters by params text, in the order of the records."""
         cells = (record.cell for record in self.records if record.cell.scenario == scenario)
-        return {frames.params_text(cell.params): cell.params for cell in cells}
+        return {cell.key.params: cell.params for cell in cells}
 
     def counts(self) -> Mapping[Status, int]:
         """How many records ended in each status; statuses that did not occur are left out."""
@@ -359,7 +349,7 @@ class RunView:
             return TableFigure(NOT_RUN)
         if not record.ok:
             return TableFigure(str(record.status), failed=True)
-        row = self._figures.get((*_identity(record.cell), metric.name))
+        row = self._figures.get((record.cell.key, metric.name))
         if row is None:
             return TableFigure(
                 WITHHELD if metric.name in record.withheld or record.reason else NOT_KEPT
@@ -373,14 +363,8 @@ class RunView:
     ) -> TableFigure:
         """No OK cell of any backend has the metric, so only a reason can be told."""
         for record in self.records:
-            cell = record.cell
-            same = (cell.backend, cell.variant, cell.environment) == (
-                subject.backend,
-                subject.variant,
-                subject.environment,
-            )
-            place = (cell.scenario, cell.corpus, frames.params_text(cell.params))
-            if same and place == (scenario, corpus, params):
+            cell = record.cell.key
+            if cell == CellKey(scenario, *subject.subject_here, corpus, params, cell.instrument):
                 if not record.ok:
                     return TableFigure(str(record.status), failed=True)
                 if record.reason:
@@ -416,18 +400,6 @@ def _finish(found: Iterable[TableFigure], unit: Unit, better: str) -> list[Table
     ]
 
 
-def _identity(cell: Cell) -> tuple[str, ...]:
-    return (
-        cell.scenario,
-        cell.backend,
-        cell.variant,
-        cell.environment,
-        cell.corpus,
-        frames.params_text(cell.params),
-        cell.instrument,
-    )
-
-
-def _where(cell: Cell) -> str:
-    params = frames.params_text(cell.params)
-    return " ".join(part for part in (cell.scenario, cell.corpus, params, cell.instrument) if part)
+def _where(cell: CellKey) -> str:
+    parts = (cell.scenario, cell.corpus, cell.params, cell.instrument)
+    return " ".join(part for part in parts if part)

@@ -8,21 +8,28 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 from firstbyte.engine.registry import Catalogue, ScenarioInfo
-from firstbyte.model import Cell, Record
+from firstbyte.model import Cell, Record, Subject
 from firstbyte.visibility.rule import Sight, VisibilityCertificate, certify
 
-Covered = tuple[str, str, str, str]
-"""Instrument, backend, variant and environment: what a certificate is about."""
+
+class Covered(NamedTuple):
+    """What a certificate is about: an instrument, and the subject whose memory it sees or not."""
+
+    instrument: str
+    subject: Subject
+    """In one environment."""
+
 
 NAMES_IN_BINARIES = ("jemalloc", "mimalloc", "tcmalloc", "snmalloc", "rpmalloc")
 """Words to look for when a hidden allocator is to be named; they decide nothing."""
 
 
-def subject_of(cell: Cell) -> Covered:
+def covered(cell: Cell) -> Covered:
     """What a certificate must be about to cover the cell."""
-    return cell.instrument, cell.backend, cell.variant, cell.environment
+    return Covered(cell.instrument, cell.subject_here)
 
 
 def certifying(catalogue: Catalogue, instrument: str) -> list[ScenarioInfo]:
@@ -47,7 +54,7 @@ def certificates(
         backend = catalogue.backends.get(cell.backend)
         hints = allocator_names(backend.distribution) if backend else ()
         for sample in record.samples:
-            found[subject_of(cell)].append(certificate(scenario, sample.values, hints))
+            found[covered(cell)].append(certificate(scenario, sample.values, hints))
     return {subject: min(several, key=_weight) for subject, several in found.items()}
 
 

@@ -17,7 +17,7 @@ from firstbyte.engine import store
 from firstbyte.engine.registry import Catalogue, ScenarioInfo
 from firstbyte.inert import inert, inert_fields
 from firstbyte.model import Cell, Record, Run, Sample, Status
-from firstbyte.visibility.certificates import Covered, certificates, certifying, subject_of
+from firstbyte.visibility.certificates import Covered, certificates, certifying, covered
 from firstbyte.visibility.rule import Sight, VisibilityCertificate
 
 
@@ -146,7 +146,7 @@ def _uncovered(
     scenario = catalogue.scenarios.get(cell.scenario)
     own = scenario.own_metrics if scenario else ()
     needing = {one.name for one in (*instrument.metrics, *own) if one.needs_certificate}
-    certificate = made.get(subject_of(cell))
+    certificate = made.get(covered(cell))
     if not needing or (certificate and certificate.verdict is Sight.SEEN):
         return frozenset()
     if scenario is None:
@@ -182,7 +182,7 @@ def _reason(
 ) -> str:
     instrument = record.cell.instrument
     names = " or ".join(f"`{one.name}`" for one in certifying(catalogue, instrument))
-    certificate = made.get(subject_of(record.cell))
+    certificate = made.get(covered(record.cell))
     if instrument not in catalogue.instruments:
         why = "there is no such instrument here to say what they need"
     elif certificate:

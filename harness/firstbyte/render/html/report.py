@@ -174,9 +174,7 @@ def _subjects(view: RunView) -> list[SubjectRow]:
             (
                 provenance.flat(record.versions)
                 for record in view.records
-                if (record.cell.backend, record.cell.variant, record.cell.environment)
-                == (cell.backend, cell.variant, cell.environment)
-                and record.versions
+                if record.cell.subject_here == cell.subject_here and record.versions
             ),
             "not known: it never started",
         )

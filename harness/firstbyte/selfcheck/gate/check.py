@@ -34,6 +34,7 @@ from firstbyte.gate.sides import Side
 from firstbyte.gate.trials import GateOutcome, PairedFigures
 from firstbyte.gate.verdicts import Verdict, overall
 from firstbyte.gate.workshop import prepared, this_program
+from firstbyte.model import Subject
 from firstbyte.say import Say
 from firstbyte.selfcheck.gate.busy import busy_cores
 from firstbyte.selfcheck.gate.certificate import (
@@ -203,23 +204,23 @@ class SelfCheck:
                 continue  # sizes do not know what other cores do
             tries = [
                 self._tried(
-                    journal, f"{name}, {condition}, {backend}, {number}", condition, fault, chosen
+                    journal, f"{name}, {condition}, {subject}, {number}", condition, fault, chosen
                 )
                 for number in range(gates)
-                for backend, chosen in self._by_backend(kind, fault, wall_ns).items()
+                for subject, chosen in self._by_subject(kind, fault, wall_ns).items()
             ]
             yield _planted_result(name, tries)
         if not CONDITIONS[condition]:
             yield _planted_result(HELD, list(self._held(journal, condition, gates)))
 
-    def _by_backend(
+    def _by_subject(
         self, kind: MetricKind, fault: Fault, wall_ns: Mapping[str, float]
-    ) -> dict[str, list[Case]]:
-        """The cases of each backend that can show the fault.
+    ) -> dict[Subject, list[Case]]:
+        """The cases of each subject that can show the fault.
 
         Not those where it is too short to be slept, nor where threads decode on while it is slept.
         """
-        chosen: dict[str, list[Case]] = defaultdict(list)
+        chosen: dict[Subject, list[Case]] = defaultdict(list)
         for case in self.cases:
             sleeps_ns = wall_ns.get(case.name, 0.0) * fault.sleep
             alone = case.planned.variant.threads in (1, None)
@@ -227,7 +228,7 @@ class SelfCheck:
             asleep = not fault.sleep or (alone and sleeps_ns >= 2 * SHORTEST_SLEEP_NS)
             repeated = kind is not MetricKind.GROWTH or case.grows
             if case.planned.cell.instrument in INSTRUMENTS[kind] and repeated and asleep:
-                chosen[case.backend].append(case)
+                chosen[case.subject].append(case)
         return chosen
 
     def _held(self, journal: Journal, condition: str, gates: int) -> Iterator[Tried]:
@@ -241,7 +242,7 @@ class SelfCheck:
                 continue
             fault = Fault(held_bytes=ceil(peak / 100))
             for number in range(gates):
-                step = f"{HELD}, {condition}, {case.backend} {case.scenario}, {number}"
+                step = f"{HELD}, {condition}, {case.subject} {case.scenario}, {number}"
                 yield self._tried(journal, step, condition, fault, [case])
 
     def _live(self, name: str, fault: Fault) -> LiveSide:
