@@ -24,7 +24,7 @@ from firstbyte.api import EXTREMES, Backend, Bench, Metric, Repetitions, Shard, 
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 from firstbyte.worker.instruments.allocators import AFTERMATH, Ledgers, aftermath
-from firstbyte.worker.instruments.proc_memory import own_rss_anon_bytes
+from firstbyte.worker.instruments.proc_memory import BASE, own_rss_anon_bytes
 from firstbyte.worker.verify import shard_digests
 
 ORDER = 30
@@ -209,7 +209,7 @@ class _Processes:
             theirs.close()
             self._pipes.append(ours)
             self._processes.append(process)
-        self.base = {"base_rss_anon_bytes": float(sum(self._answers("ready")))}
+        self.base = {BASE.name: float(sum(self._answers("ready")))}
         bench.observe([process.pid for process in self._processes if process.pid])
 
     def go(self) -> list[Any]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from firstbyte.api import ALL, Bench, Metric, Purpose, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
-from firstbyte.worker.instruments.allocators import AFTERMATH, Ledgers, aftermath
+from firstbyte.worker.instruments.allocators import AFTERMATH, OWN_PEAK, Ledgers, aftermath
 from firstbyte.worker.instruments.proc_memory import PEAK, PEAK_ABOVE_BASE
 
 PURPOSE = Purpose.WHOLE_SCAN
@@ -27,6 +27,7 @@ METRICS = (
     Metric("bytes_per_s", "bytes of the files read per second of wall time", better="higher"),
     replace(PEAK, headline=True),
     replace(PEAK_ABOVE_BASE, headline=True),
+    OWN_PEAK,
     *AFTERMATH,
 )
 

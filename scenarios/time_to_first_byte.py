@@ -25,7 +25,12 @@ GRID: Mapping[str, tuple[Param, ...]] = {
     "cache": ("warm", "evicted"),
 }
 METRICS = (
-    Metric("first_byte_ns", "total, up to the first record's text as a Python str", headline=True),
+    Metric(
+        "first_byte_ns",
+        "total, up to the first record's text as a Python str",
+        headline=True,
+        parts=("spawn_ns", "import_ns", "open_ns", "first_batch_ns", "first_record_ns"),
+    ),
     Metric("spawn_ns", "start of the process up to the worker's first line (cold only)"),
     Metric("import_ns", "import of the backend's library (cold only)"),
     Metric("open_ns", "making a reader over the shard"),

@@ -148,6 +148,8 @@ class Metric:
     needs_certificate: bool = False
     """True for a figure that says nothing about a backend, and is withheld, unless a scenario certifies
     the instrument for it (`CertifyingScenario`)."""
+    parts: tuple[str, ...] = ()
+    """Figures of the same sample that add up to this one: they are drawn as a stacked bar."""
     scaling: tuple[str, str] | None = None
     """(metric, parameter) for an efficiency, which the analysis makes from other cells:
     the metric at the parameter's value n, over n times the metric at 1."""

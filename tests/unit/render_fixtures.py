@@ -22,7 +22,12 @@ HOSTILE = "<script>alert(1)</script>"
 
 METRICS = {
     "time_to_first_byte": (
-        Metric("first_byte_ns", "from spawn to the first record's str", headline=True),
+        Metric(
+            "first_byte_ns",
+            "from spawn to the first record's str",
+            headline=True,
+            parts=("spawn_ns", "import_ns", "open_ns", "first_batch_ns", "first_record_ns"),
+        ),
         Metric("spawn_ns", "until the interpreter runs"),
         Metric("import_ns", "until the backend is imported"),
         Metric("open_ns", "until a reader is there"),
@@ -37,7 +42,12 @@ METRICS = {
         Metric("rows_per_s", "rows delivered", better="higher", headline=True),
         Metric("bytes_per_s", "compressed source bytes", better="higher"),
         Metric("base_rss_anon_bytes", "before the scan"),
-        Metric("peak_rss_anon_bytes", "highest", headline=True),
+        Metric(
+            "peak_rss_anon_bytes",
+            "highest",
+            headline=True,
+            parts=("base_rss_anon_bytes", "peak_rss_anon_above_base_bytes"),
+        ),
         Metric("peak_rss_anon_above_base_bytes", "highest above base", headline=True),
         Metric("peak_heap_bytes", "memray", headline=True),
     ),

@@ -9,8 +9,9 @@ import pytest
 from leak_fixtures import leak_sample
 
 from firstbyte.analysis.stats import Slope
+from firstbyte.engine.registry import discover
 from firstbyte.gate.figures import MIN_SLOPE_POINTS, figures, growth
-from firstbyte.gate.metrics import GATED_METRICS, MetricKind
+from firstbyte.gate.metrics import DERIVED, GATED_METRICS, MetricKind
 from firstbyte.model import Sample
 from firstbyte.worker.leak_series import LeakSeries
 from firstbyte.worker.ledgers import GLIBC, PEAKS, RESIDENT, live_ledger
@@ -87,6 +88,13 @@ def test_all_growth_is_made_from_what_the_scenario_emits(tmp_path: Path) -> None
     rho = growth(LeakSeries.of(only_counter(sample)))["accumulation_rho"]
     assert isinstance(rho, Slope)
     assert rho.estimate == pytest.approx(0.9)
+
+
+def test_every_other_gated_figure_is_one_that_somebody_declares() -> None:
+    known = {
+        metric.name for scenario in discover().scenarios.values() for metric in scenario.metrics
+    }
+    assert GATED_METRICS.keys() - set(DERIVED) <= known
 
 
 def only_counter(sample: Sample) -> Sample:

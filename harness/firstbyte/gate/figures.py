@@ -11,13 +11,20 @@ from math import exp, log
 from statistics import median
 
 from firstbyte.analysis.stats import Slope, theil_sen
-from firstbyte.gate.metrics import GATED_METRICS, MetricKind
+from firstbyte.gate.metrics import (
+    GATED_METRICS,
+    LIVE_GROWTH,
+    NET_WALL,
+    RESIDENT_GROWTH,
+    RHO,
+    MetricKind,
+)
 from firstbyte.gate.trials import GateFigure
 from firstbyte.model import Sample
+from firstbyte.worker.instruments.clock import WAIT, WALL
 from firstbyte.worker.leak_series import LeakSeries, Role
 from firstbyte.worker.ledgers import RESIDENT, counts_live
 
-WAIT = "run_queue_wait_ns"
 MIN_SLOPE_POINTS = 61
 """Readings that must be left once the first third, the warm-up of caches and pools, is dropped."""
 MIN_RHO_POINTS = 9
@@ -38,8 +45,8 @@ def figures(samples: Sequence[Sample], *, warm_up: bool) -> dict[str, GateFigure
         for name, metric in GATED_METRICS.items()
         if metric.kind is not MetricKind.GROWTH and all(name in value for value in values)
     }
-    if "net_wall_ns" in found:
-        found.pop("wall_ns", None)
+    if NET_WALL in found:
+        found.pop(WALL.name, None)
     return found
 
 
@@ -71,8 +78,8 @@ def _kept(samples: Sequence[Sample], *, warm_up: bool) -> Sequence[Sample]:
 
 def _with_derived(values: Mapping[str, float]) -> dict[str, float]:
     derived = dict(values)
-    if "wall_ns" in values and WAIT in values:
-        derived["net_wall_ns"] = values["wall_ns"] - values[WAIT]
+    if WALL.name in values and WAIT.name in values:
+        derived[NET_WALL] = values[WALL.name] - values[WAIT.name]
     return derived
 
 
@@ -83,9 +90,9 @@ def growth(noted: LeakSeries) -> dict[str, GateFigure]:
     """
     live, resident = _live_in_all(noted.repeated), noted.repeated[RESIDENT]
     slopes = {
-        "live_bytes_per_scan": _slope_over_scans(live),
-        "resident_bytes_per_scan": _slope_over_scans(resident),
-        "accumulation_rho": _rho(noted),
+        LIVE_GROWTH: _slope_over_scans(live),
+        RESIDENT_GROWTH: _slope_over_scans(resident),
+        RHO: _rho(noted),
     }
     return {name: slope for name, slope in slopes.items() if slope is not None}
 

@@ -15,6 +15,8 @@ from firstbyte.gate.growth import GrowthRule, GrowthTrial
 from firstbyte.gate.paired import TIME_TOLERANCE, PairedRule, PairedTrial
 from firstbyte.gate.steady import SIZE_TOLERANCE, SteadyRule, SteadyTrial
 from firstbyte.gate.trials import Trial
+from firstbyte.worker.instruments.clock import CPU, WALL
+from firstbyte.worker.instruments.heap import ALLOCATED, ALLOCATIONS, PEAK_HEAP
 from firstbyte.worker.ledgers import PEAKS
 
 
@@ -40,35 +42,42 @@ class GatedMetric:
     unit: str = "ratio"
 
 
+NET_WALL = "net_wall_ns"
+LIVE_GROWTH = "live_bytes_per_scan"
+RESIDENT_GROWTH = "resident_bytes_per_scan"
+RHO = "accumulation_rho"
+DERIVED = (NET_WALL, LIVE_GROWTH, RESIDENT_GROWTH, RHO)
+"""What the gate makes of a sample; the others are figures of instruments and scenarios."""
+
 GATED_METRICS: Mapping[str, GatedMetric] = {
     metric.name: metric
     for metric in (
-        GatedMetric("net_wall_ns", MetricKind.TIME, "wall clock less the wait for a processor"),
-        GatedMetric("wall_ns", MetricKind.TIME, "wall clock, only where the kernel keeps no wait"),
-        GatedMetric("cpu_ns", MetricKind.TIME, "processor time of all threads"),
+        GatedMetric(NET_WALL, MetricKind.TIME, "wall clock less the wait for a processor"),
+        GatedMetric(WALL.name, MetricKind.TIME, "wall clock, only where the kernel keeps no wait"),
+        GatedMetric(CPU.name, MetricKind.TIME, "processor time of all threads"),
         GatedMetric("first_batch_ns", MetricKind.TIME, "first batch out of an open reader"),
         GatedMetric(PEAKS, MetricKind.SIZE, "peak live bytes of the library's allocator"),
         GatedMetric(
-            "peak_heap_bytes", MetricKind.SIZE, "peak requested bytes, as the heap tracer saw it"
+            PEAK_HEAP.name, MetricKind.SIZE, "peak requested bytes, as the heap tracer saw it"
         ),
-        GatedMetric("total_allocated_bytes", MetricKind.SIZE, "bytes requested in all"),
-        GatedMetric("allocation_count", MetricKind.SIZE, "allocations made"),
+        GatedMetric(ALLOCATED.name, MetricKind.SIZE, "bytes requested in all"),
+        GatedMetric(ALLOCATIONS.name, MetricKind.SIZE, "allocations made"),
         GatedMetric(
-            "live_bytes_per_scan",
+            LIVE_GROWTH,
             MetricKind.GROWTH,
             "slope of all allocators' live bytes over repeated scans",
             threshold=1024.0,
             unit="B/scan",
         ),
         GatedMetric(
-            "resident_bytes_per_scan",
+            RESIDENT_GROWTH,
             MetricKind.GROWTH,
             "slope of RssAnon over repeated scans, for allocators that nothing can ask",
             threshold=32 * 1024.0,
             unit="B/scan",
         ),
         GatedMetric(
-            "accumulation_rho",
+            RHO,
             MetricKind.GROWTH,
             "live bytes gained per compressed byte consumed, within one scan",
             threshold=0.1,

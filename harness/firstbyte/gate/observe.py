@@ -15,12 +15,13 @@ from firstbyte.engine.launch import Outcome
 from firstbyte.engine.plan import Planned
 from firstbyte.engine.registry import discover
 from firstbyte.gate.cases import Case, name_of
-from firstbyte.gate.figures import WAIT, figures, growth, spans
+from firstbyte.gate.figures import figures, growth, spans
 from firstbyte.gate.sides import Side
 from firstbyte.gate.trials import GateFigure
 from firstbyte.model import Sample, Status, Subject
 from firstbyte.visibility.certificates import allocator_names, certificate, certifying
 from firstbyte.visibility.rule import Sight
+from firstbyte.worker.instruments.clock import CPU, WAIT, WALL
 from firstbyte.worker.leak_series import LeakSeries
 from firstbyte.worker.order import MEASURE, Order
 from firstbyte.worker.quiet import QUIET
@@ -163,7 +164,7 @@ class LiveSide:
             )
         self._verified.setdefault(case.name, outcome)
         timed = outcome.samples[1:] if case.warm_up else outcome.samples
-        waits = [sample.values.get(WAIT) for sample in timed]
+        waits = [sample.values.get(WAIT.name) for sample in timed]
         known = [wait for wait in waits if wait is not None]
         return Observation(
             status=status,
@@ -171,8 +172,8 @@ class LiveSide:
             figures=_all_figures(case, outcome.samples),
             spans=spans(outcome.samples, warm_up=case.warm_up),
             versions=outcome.versions,
-            wall_ns=sum(sample.values.get("wall_ns", 0.0) for sample in timed),
-            cpu_ns=sum(sample.values.get("cpu_ns", 0.0) for sample in timed),
+            wall_ns=sum(sample.values.get(WALL.name, 0.0) for sample in timed),
+            cpu_ns=sum(sample.values.get(CPU.name, 0.0) for sample in timed),
             wait_ns=sum(known) if len(known) == len(waits) else None,
             seconds=outcome.duration_s,
         )

@@ -13,7 +13,14 @@ from firstbyte.gate.baselines import UPDATE, differences
 from firstbyte.gate.cases import TIMED_SAMPLES, Case
 from firstbyte.gate.cores import IdlestCore
 from firstbyte.gate.hostwatch import HostWatch
-from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, MetricKind, Tolerances, trial_for
+from firstbyte.gate.metrics import (
+    GATED_METRICS,
+    NET_WALL,
+    GatedMetric,
+    MetricKind,
+    Tolerances,
+    trial_for,
+)
 from firstbyte.gate.observe import GateSide, Observation
 from firstbyte.gate.paired import PairedRule
 from firstbyte.gate.pairs import observe_pair, paired_figures, runs_together
@@ -23,6 +30,7 @@ from firstbyte.gate.trials import GateOutcome, PairedFigures, Trial
 from firstbyte.gate.verdicts import Gate, Verdict
 from firstbyte.model import CellKey, Status
 from firstbyte.say import Say
+from firstbyte.worker.instruments.clock import WALL
 
 THREADED_CPU_PER_WALL = 1.1
 """Processor time per wall time from which on more than the calling thread is at work."""
@@ -204,8 +212,8 @@ class GateRun:
 
     def _gated(self) -> list[GatedMetric]:
         names = {metric.name for metric in self.metrics}
-        if "net_wall_ns" in names:
-            names.add("wall_ns")  # stands in where the kernel keeps no run-queue wait
+        if NET_WALL in names:
+            names.add(WALL.name)  # stands in where the kernel keeps no run-queue wait
         return [metric for metric in GATED_METRICS.values() if metric.name in names]
 
     def _missing_metrics(
@@ -215,9 +223,9 @@ class GateRun:
     ) -> None:
         """Say which metrics no case gave: nobody should believe that they were gated."""
         given = {name for metrics in trials.values() for name in metrics}
-        if "wall_ns" in given:
-            given.add("net_wall_ns")
-        asked = {metric.name for metric in self.metrics if metric.name != "wall_ns"}
+        if WALL.name in given:
+            given.add(NET_WALL)
+        asked = {metric.name for metric in self.metrics if metric.name != WALL.name}
         if probes and (absent := sorted(asked - given)):
             self.notes.append(f"not gated, as no case gave it: {', '.join(absent)}")
 
@@ -365,6 +373,6 @@ def _threaded(side: Observation) -> bool:
 def _with_threaded_wall(tolerances: Tolerances) -> Tolerances:
     """Wall at its wider tolerance, unless the policy names one for it."""
     named = dict(tolerances.named)
-    for name in ("net_wall_ns", "wall_ns"):
+    for name in (NET_WALL, WALL.name):
         named.setdefault(name, max(THREADED_WALL_TOLERANCE, tolerances.time))
     return Tolerances(tolerances.time, tolerances.size, named)

@@ -16,18 +16,6 @@ from firstbyte.render.html import plots
 from firstbyte.render.tables import WITHHELD, RunView
 from firstbyte.units import title, unit_for
 
-WHOLES = {
-    "first_byte_ns": (
-        "spawn_ns",
-        "import_ns",
-        "open_ns",
-        "first_batch_ns",
-        "first_record_ns",
-    ),
-    "peak_rss_anon_bytes": ("base_rss_anon_bytes", "peak_rss_anon_above_base_bytes"),
-}
-"""Metrics that are the sum of others: drawn as stacked bars."""
-
 _TOLERANCE = 0.01
 
 
@@ -172,7 +160,7 @@ def _parts(view: RunView, scenario: str, corpus: str) -> Iterator[Drawing | None
         return
     for metric in view.metrics(scenario):
         for params in view.settings(scenario):
-            if metric.name in WHOLES:
+            if metric.parts:
                 yield _stack(view, scenario, corpus, metric, params)
 
 
@@ -180,7 +168,7 @@ def _stack(
     view: RunView, scenario: str, corpus: str, metric: Metric, params: str
 ) -> Drawing | None:
     """The parts of the one sample whose total is the (lower) median: they belong together."""
-    names = WHOLES[metric.name]
+    names = metric.parts
     rows = view.samples
     rows = rows[
         (rows["scenario"] == scenario)

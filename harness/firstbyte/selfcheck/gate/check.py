@@ -25,7 +25,7 @@ from firstbyte.engine.fingerprint import host
 from firstbyte.engine.journal import Journal
 from firstbyte.engine.registry import discover
 from firstbyte.gate.cases import DEFAULT_CORPUS, INSTRUMENTS, Case, cases
-from firstbyte.gate.metrics import GATED_METRICS, MetricKind
+from firstbyte.gate.metrics import GATED_METRICS, NET_WALL, MetricKind
 from firstbyte.gate.observe import LiveSide
 from firstbyte.gate.paired import PairedRule
 from firstbyte.gate.policy import Policy
@@ -45,6 +45,8 @@ from firstbyte.selfcheck.gate.certificate import (
 )
 from firstbyte.selfcheck.gate.planted import SHORTEST_SLEEP_NS, Fault
 from firstbyte.selfcheck.gate.simulation import Rate, false_alarms, power, replay
+from firstbyte.worker.instruments.clock import WALL
+from firstbyte.worker.instruments.heap import PEAK_HEAP
 
 EFFECTS = (0.02, 0.05, 0.10)
 SIMULATED_GATES = 20_000
@@ -52,7 +54,6 @@ SIMULATION_SECONDS = 60.0
 CHUNK_GATES = 500
 POWER_GATES = 300
 HELD = "held +1% of peak"
-TRACED_PEAK = "peak_heap_bytes"
 CONDITIONS: Mapping[str, int] = {"as it is": 0, "one core busy": 1}
 """What the gates are tried under, with the number of cores that somebody else keeps busy."""
 
@@ -170,7 +171,7 @@ class SelfCheck:
                 timed = GATED_METRICS[name].kind is MetricKind.TIME
                 if timed and isinstance(base, float | int) and isinstance(head, float | int):
                     pairs[f"{case.name} {name}"].append(log(head / base))
-                    if name in ("net_wall_ns", "wall_ns"):
+                    if name in (NET_WALL, WALL.name):
                         walls[case.name].append(base)
 
         run.on_pair = keep
@@ -237,7 +238,7 @@ class SelfCheck:
             base = self._live("base", Fault())
             if not case.traced or base.hidden(case):
                 continue  # a figure that is withheld is not gated
-            peak = base.observe(case).figures.get(TRACED_PEAK)
+            peak = base.observe(case).figures.get(PEAK_HEAP.name)
             if not isinstance(peak, float | int):
                 continue
             fault = Fault(held_bytes=ceil(peak / 100))

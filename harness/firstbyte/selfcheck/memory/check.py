@@ -42,6 +42,9 @@ from firstbyte.selfcheck.memory.planted import (
 )
 from firstbyte.selfcheck.memory.trials import TriedSubject, trials
 from firstbyte.visibility.certificates import certificate
+from firstbyte.worker.instruments.clock import CPU
+from firstbyte.worker.instruments.heap import PEAK_HEAP
+from firstbyte.worker.instruments.proc_memory import PEAK, PEAK_WITH_FILES
 
 CORPUS = "mt:size=20MB,shards=2"
 """Made up, so that a self-check needs nothing but this project."""
@@ -94,8 +97,8 @@ def _peaks(laboratory: Laboratory, peak: PlantedPeak, say: Say) -> list[PeakResu
     say(f"peak: {peak.variant}")
     found = []
     for instrument, metrics in (
-        ("proc_memory", ("peak_rss_anon_bytes", "vm_hwm_bytes")),
-        ("heap", ("peak_heap_bytes",)),
+        ("proc_memory", (PEAK.name, PEAK_WITH_FILES.name)),
+        ("heap", (PEAK_HEAP.name,)),
     ):
         values = []
         for variant in ("clean", peak.variant):
@@ -120,7 +123,7 @@ def _sampler_cost(laboratory: Laboratory, say: Say) -> SamplerCost:
             subject = laboratory.subject(planted_subject("clean"))
             record = laboratory.measure(subject, Purpose.WHOLE_SCAN, instrument)
             _must_be_good(record.status, "clean", record.reason)
-            seen[instrument].append(record.samples[0].values["cpu_ns"])
+            seen[instrument].append(record.samples[0].values[CPU.name])
     return SamplerCost(tuple(seen["clock"]), tuple(seen["clock_sampled"]))
 
 

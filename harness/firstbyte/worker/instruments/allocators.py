@@ -39,6 +39,8 @@ SETTLED_STEPS = 10
 """Readings in a row that must agree: an allocator may purge only after a pause."""
 
 
+OWN_PEAK = Metric(PEAKS, "peak live bytes of the backend's allocators, as they keep it themselves")
+"""What `Ledgers.peaks` gives where a backend has any."""
 AFTERMATH = (
     Metric(Moment.DROPPED.figure(RESIDENT), "RssAnon once everything was dropped and collected"),
     Metric(Moment.TRIMMED.figure(RESIDENT), "RssAnon after the allocators were trimmed"),

@@ -3,7 +3,7 @@
 All stamps are of CLOCK_MONOTONIC, which parent and worker share. The run-queue wait is field 2 of
 /proc/thread-self/schedstat (Documentation/scheduler/sched-stats.rst), read just inside the wall
 stamps: read outside them it would subtract waits that the wall clock never saw. Where the kernel
-does not keep it, `run_queue_wait_ns` is left out rather than written as zero.
+does not keep it, that figure is left out rather than written as zero.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import time
 
 from firstbyte.api import Metric
 
-METRICS = (
-    Metric("wall_ns", "wall time of the span"),
-    Metric("cpu_ns", "CPU time of all threads of the process in the span"),
-    Metric("run_queue_wait_ns", "wait of the calling thread for a processor", better=""),
-)
+WALL = Metric("wall_ns", "wall time of the span")
+CPU = Metric("cpu_ns", "CPU time of all threads of the process in the span")
+WAIT = Metric("run_queue_wait_ns", "wait of the calling thread for a processor", better="")
+METRICS = (WALL, CPU, WAIT)
 
 
 class Probe:
@@ -43,9 +42,9 @@ class Probe:
         wall_ns = time.monotonic_ns()
         cpu_ns = time.process_time_ns()
         values: dict[str, float] = {
-            "wall_ns": wall_ns - self._wall_ns,
-            "cpu_ns": cpu_ns - self._cpu_ns,
+            WALL.name: wall_ns - self._wall_ns,
+            CPU.name: cpu_ns - self._cpu_ns,
         }
         if self._schedstat >= 0:
-            values["run_queue_wait_ns"] = wait_ns - self._wait_ns
+            values[WAIT.name] = wait_ns - self._wait_ns
         return values

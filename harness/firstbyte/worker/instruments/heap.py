@@ -19,20 +19,21 @@ from pathlib import Path
 from firstbyte.api import Metric
 from firstbyte.worker.captures import CAPTURES_VARIABLE, capture_path
 
-METRICS = (
-    Metric("peak_heap_bytes", "highest heap in use as memray saw it", needs_certificate=True),
-    Metric(
-        "total_allocated_bytes", "all bytes ever requested as memray saw it", needs_certificate=True
-    ),
-    Metric(
-        "allocation_count", "all allocations as memray saw them", better="", needs_certificate=True
-    ),
-    Metric(
-        "leaked_heap_bytes",
-        "bytes not freed when the span ended, as memray saw it",
-        needs_certificate=True,
-    ),
+PEAK_HEAP = Metric(
+    "peak_heap_bytes", "highest heap in use as memray saw it", needs_certificate=True
 )
+ALLOCATED = Metric(
+    "total_allocated_bytes", "all bytes ever requested as memray saw it", needs_certificate=True
+)
+ALLOCATIONS = Metric(
+    "allocation_count", "all allocations as memray saw them", better="", needs_certificate=True
+)
+LEAKED = Metric(
+    "leaked_heap_bytes",
+    "bytes not freed when the span ended, as memray saw it",
+    needs_certificate=True,
+)
+METRICS = (PEAK_HEAP, ALLOCATED, ALLOCATIONS, LEAKED)
 
 
 class Probe:
@@ -97,8 +98,8 @@ def read_capture(path: Path) -> dict[str, float]:
             record.size for record in reader.get_leaked_allocation_records(merge_threads=True)
         )
     return {
-        "peak_heap_bytes": float(statistics.peak_memory_allocated),
-        "total_allocated_bytes": float(statistics.total_memory_allocated),
-        "allocation_count": float(statistics.total_num_allocations),
-        "leaked_heap_bytes": float(leaked),
+        PEAK_HEAP.name: float(statistics.peak_memory_allocated),
+        ALLOCATED.name: float(statistics.total_memory_allocated),
+        ALLOCATIONS.name: float(statistics.total_num_allocations),
+        LEAKED.name: float(leaked),
     }

@@ -17,19 +17,25 @@ from itertools import pairwise
 
 from firstbyte.api import Metric
 
-PEAK = Metric("peak_rss_anon_bytes", "highest RssAnon during the span")
+BASE = Metric("base_rss_anon_bytes", "RssAnon after the import, before the span", better="")
 PEAK_ABOVE_BASE = Metric(
-    "peak_rss_anon_above_base_bytes", "the same, less RssAnon before it (after the import)"
+    "peak_rss_anon_above_base_bytes", "the peak, less RssAnon before the span (after the import)"
 )
+PEAK = Metric(
+    "peak_rss_anon_bytes",
+    "highest RssAnon during the span",
+    parts=(BASE.name, PEAK_ABOVE_BASE.name),
+)
+PEAK_WITH_FILES = Metric("vm_hwm_bytes", "VmHWM, reset before the span: counts file pages as well")
 METRICS = (
     PEAK,
     PEAK_ABOVE_BASE,
-    Metric("base_rss_anon_bytes", "RssAnon after the import, before the span", better=""),
+    BASE,
     Metric("end_rss_anon_bytes", "RssAnon just after the span"),
     Metric("peak_rss_file_bytes", "highest RssFile (with shared memory) during the span"),
     Metric("base_rss_file_bytes", "RssFile before the span", better=""),
     Metric("end_rss_file_bytes", "RssFile just after the span"),
-    Metric("vm_hwm_bytes", "VmHWM, reset before the span: counts file pages as well"),
+    PEAK_WITH_FILES,
     Metric("memory_samples_count", "samples of memory taken during the span", better=""),
     Metric("memory_sample_gap_max_ns", "longest time between two of them", better=""),
 )
@@ -86,11 +92,11 @@ class Probe:
     def end(self) -> dict[str, float]:
         anon, file, peak = read_status(self._status)
         return {
-            "base_rss_anon_bytes": self._base_rss_anon_bytes,
+            BASE.name: self._base_rss_anon_bytes,
             "base_rss_file_bytes": self._base_rss_file_bytes,
             "end_rss_anon_bytes": anon,
             "end_rss_file_bytes": file,
-            "vm_hwm_bytes": peak,
+            PEAK_WITH_FILES.name: peak,
         }
 
 
@@ -142,8 +148,8 @@ class Observer:
         gaps = [after - before for before, after in pairwise(moments)]
         peak_anon = max(anon, default=0)
         return {
-            "peak_rss_anon_bytes": peak_anon,
-            "peak_rss_anon_above_base_bytes": peak_anon - sample["base_rss_anon_bytes"],
+            PEAK.name: peak_anon,
+            PEAK_ABOVE_BASE.name: peak_anon - sample[BASE.name],
             "peak_rss_file_bytes": max(file, default=0),
             "memory_samples_count": len(inside),
             "memory_sample_gap_max_ns": max(gaps),
