@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from firstbyte.worker.kernel import living_threads
+
 firstbyte_arrow = pytest.importorskip("firstbyte_arrow")
 
 ROWS = 5_300
@@ -199,19 +201,18 @@ def test_predicate_of_another_type_is_refused(dataset: Any) -> None:
 
 
 def test_threads_end_with_the_reader(dataset: Any) -> None:
-    def native_threads() -> int:
-        return len(list(Path("/proc/self/task").iterdir()))
+    def of_the_crate() -> int:
+        return living_threads("firstbyte-")
 
-    before = native_threads()
     reader = dataset.scan(threads=3, memory_budget=1)
-    assert native_threads() == before
+    assert of_the_crate() == 0
     next(reader)
-    assert native_threads() > before
+    assert of_the_crate() > 0
     reader.close()
-    assert native_threads() == before
+    assert of_the_crate() == 0
     for _ in range(20):
         next(dataset.scan(threads=2))
-    assert native_threads() == before
+    assert of_the_crate() == 0
 
 
 def test_abandoned_threaded_readers_give_everything_back(dataset: Any) -> None:

@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from firstbyte.worker.kernel import living_threads
+
 from .mutators import Base, bases_of, mutant
 from .readers import PEAK_LIMIT_BYTES, READERS, Job, Reader, RowsLost, Unsound
 from .thrift import NotThrift, footer_rows
@@ -21,7 +23,7 @@ ADDRESS_SPACE_BYTES = 8 << 30
 """An allocation beyond this fails, which ends the process, which the parent sees."""
 FAULTS = ("panic", "untyped", "rows lost", "unsound batch", "memory")
 THREAD_NAME = "firstbyte-"
-"""What the threads of the reader under test are called."""
+"""What the threads of the reader under test are called; pyarrow starts some of its own for good."""
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -99,15 +101,10 @@ def left_over(reader: Reader, descriptors: int) -> dict[str, object]:
     gc.collect()
     return {
         "descriptors_left": _descriptors() - descriptors,
-        "threads_left": sum(name.startswith(THREAD_NAME) for name in _threads()),
+        "threads_left": living_threads(THREAD_NAME),
         "live_bytes": int(reader.memory.memory().live_bytes) if reader.memory else 0,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
-
-
-def _threads() -> list[str]:
-    """Names of all threads; pyarrow starts some of its own for good."""
-    return [name.read_text() for name in Path("/proc/self/task").glob("*/comm")]
 
 
 def _descriptors() -> int:
@@ -120,7 +117,9 @@ def read_bases(folder: Path) -> tuple[Base, ...]:
 
 
 def main() -> None:
-    """Reads `--count` mutants from `--first` on; one line of JSON each, and one at the end."""
+    """Reads `--count` mutants from `--first` on: a line when it is ready, one of JSON for each, and one
+    at the end.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("--reader", choices=READERS, required=True)
     parser.add_argument("--bases", type=Path, required=True)
@@ -136,6 +135,7 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=memory)))
         bench = Bench(reader, bases, options.seed, folder)
         descriptors = _descriptors()
+        os.write(1, b"ready\n")
         for number in range(options.first, options.first + options.count):
             # Not buffered: what the last line says must be true when the process dies.
             os.write(1, json.dumps(bench.run(number)).encode() + b"\n")
