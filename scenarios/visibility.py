@@ -91,7 +91,9 @@ def _batches(bench: Bench, kept: list[Any]) -> Generator[Any, None, None]:
                 shard.path, columns=bench.columns, batch_rows=bench.batch_rows
             )
             kept.append(reader)
-            yield from reader
+            # Not `yield from`: a generator that is given up would close the reader, which is to be held.
+            for batch in reader:  # noqa: UP028
+                yield batch
 
 
 def _hold(

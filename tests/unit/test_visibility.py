@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from render_fixtures import cell, record, run, scenario, show
 from firstbyte.api import Account, Metric
 from firstbyte.engine.registry import Catalogue, discover
 from firstbyte.model import Record, Status
+from firstbyte.scenarios import visibility
 from firstbyte.visibility.certificates import certificates
 from firstbyte.visibility.rule import Sight, certify
 from firstbyte.visibility.shown import Withheld
@@ -200,3 +204,32 @@ def test_names_of_a_run_from_elsewhere_cannot_either():
     (found,) = shown.records
     assert str(found.cell.key).isprintable()
     assert list(found.samples[0].values) == [r"x\x1b_ns"]
+
+
+class Held:
+    """A reader of three batches that notes whether it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return bytes(10)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_readers_stay_open_while_their_batches_are_held(tmp_path: Path) -> None:
+    """What a reader itself holds is part of what the work takes."""
+    reader = Held()
+    backend = SimpleNamespace(open=lambda *_, **__: reader)
+    shard = SimpleNamespace(path=tmp_path)
+    bench = SimpleNamespace(backend=backend, shards=[shard], columns=None, batch_rows=1)
+    asked = SimpleNamespace(resident_bytes=lambda: 0)
+    kept: list[object] = []
+    assert visibility._hold(bench, asked, kept, None, count=2) == 2
+    assert kept == [reader, bytes(10), bytes(10)]
+    assert not reader.closed
