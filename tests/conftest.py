@@ -85,7 +85,6 @@ def cli(cli_environ: dict[str, str]) -> Cli:
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
         )
 
     return run

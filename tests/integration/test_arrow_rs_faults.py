@@ -5,12 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +21,26 @@ ROWS = 30_000
 TEXT_BYTES = 60
 
 # Stands before the C library's reads by position. FAULT names what goes wrong, AFTER how many reads.
+# A slow read sends a signal first, and takes less than the reader waits before it looks for signals: so
+# does each batch of several. A whole file takes far more.
 SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
 
 static int calls;
+
+static void slow(void) {
+    struct timespec left = {.tv_nsec = 10 * 1000 * 1000};
+    kill(getpid(), SIGUSR1);
+    while (nanosleep(&left, &left) && errno == EINTR);
+}
 
 static ssize_t faulty(int file, void *to, size_t count, off_t at, const char *name) {
     ssize_t (*real)(int, void *, size_t, off_t) = dlsym(RTLD_NEXT, name);
@@ -43,6 +51,7 @@ static ssize_t faulty(int file, void *to, size_t count, off_t at, const char *na
         if (!strcmp(fault, "short") && count > 1) count = 1 + (count - 1) / 3;
         if (!strcmp(fault, "failing")) { errno = EIO; return -1; }
         if (!strcmp(fault, "at its end")) return 0;
+        if (!strcmp(fault, "slow")) slow();
     }
     return real(file, to, count, at);
 }
@@ -93,7 +102,7 @@ def read_with(shim: Path, path: Path, fault: str, after: int, *options: str) -> 
     """What a process says that reads the file while reads go wrong."""
     environment = {**os.environ, "LD_PRELOAD": str(shim), "FAULT": fault, "AFTER": str(after)}
     command = [sys.executable, "-c", CHILD, str(path), *options]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -156,111 +165,135 @@ def test_a_file_that_shrank_after_it_was_opened(
         assert caught.value.offset is not None
 
 
+# What it runs is in its last argument: there, reads are slow within `slow_reads`, and the first of their
+# signals does what is asked for.
+SIGNALLED = """
+import os
+import signal
+import sys
+from ast import literal_eval
+from contextlib import contextmanager
+
+import firstbyte_arrow
+
+
 class Stop(Exception):
-    """Raised by the handler of a signal."""
+    pass
+
+
+def stop():
+    raise Stop
 
 
 @contextmanager
-def signalled(handler: Callable[[], None]) -> Iterator[threading.Event]:
-    """SIGUSR1 comes again and again while the block runs, from another thread."""
-    done, ran = threading.Event(), threading.Event()
+def slow_reads(action):
+    signals = []
 
-    def handle(number: int, frame: object) -> None:
-        ran.set()
-        handler()
+    def handle(number, frame):
+        signals.append(number)
+        if len(signals) == 1:
+            action()
 
-    def send() -> None:
-        while not done.wait(0.01):
-            os.kill(os.getpid(), signal.SIGUSR1)
-
-    before = signal.signal(signal.SIGUSR1, handle)
-    sender = threading.Thread(target=send)
-    sender.start()
+    signal.signal(signal.SIGUSR1, handle)
+    os.environ["FAULT"] = "slow"
     try:
-        yield ran
+        yield signals
     finally:
-        done.set()
-        sender.join()
-        signal.signal(signal.SIGUSR1, before)
+        os.environ["FAULT"] = ""
+
+
+path, threads, options, program = sys.argv[1:]
+dataset, threads, options = firstbyte_arrow.open(path), int(threads), literal_eval(options)
+exec(program)
+"""
+
+
+def signalled(shim: Path, path: Path, program: str, threads: int = 0, **options: Any) -> str:
+    """What a process prints that runs the program over a file whose reads are slow and send signals."""
+    environment = {**os.environ, "LD_PRELOAD": str(shim), "FAULT": "", "AFTER": "0"}
+    words = [str(path), str(threads), repr(options), program]
+    command = [sys.executable, "-c", SIGNALLED, *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that takes far longer to read than signals are waited for, in pages of ordinary size."""
+    """A file of many reads in one row group, in pages of ordinary size."""
     path = tmp_path_factory.mktemp("long") / "shard.parquet"
-    rows = 600_000
-    text = pa.array([f"{i:0100d}" for i in range(rows // 10)])
-    table = pa.table({"text": pa.chunked_array([text] * 10)})
-    pq.write_table(table, path, row_group_size=rows, compression="gzip", use_dictionary=False)
+    table = pa.table({"text": [f"{i:0{TEXT_BYTES}d}" for i in range(ROWS)]})
+    plain = {"compression": "none", "use_dictionary": False}
+    pq.write_table(table, path, row_group_size=ROWS, data_page_size=30_000, **plain)
     return path
 
 
 LONG = {
-    "one batch": {"batch_size": 600_000},
-    "no row matches": {"where": [("text", "==", "0" * 95 + "3")]},
-    "one shuffled block": {"seed": 1, "shuffle_rows": 600_000},
+    "one batch": {"batch_size": ROWS},
+    "no row matches": {"where": [("text", "==", "0" * (TEXT_BYTES - 5) + "1")]},
+    "one shuffled block": {"seed": 1, "shuffle_rows": ROWS},
 }
 
 
 @pytest.mark.parametrize("threads", [0, 2])
 @pytest.mark.parametrize("options", LONG.values(), ids=LONG)
-def test_a_handler_can_end_a_long_batch(long: Path, options: dict[str, Any], threads: int) -> None:
+def test_a_handler_can_end_a_long_batch(
+    shim: Path, long: Path, options: dict[str, Any], threads: int
+) -> None:
     """A handler runs while `next` is at work: otherwise it would only run after the batch."""
-    batches = []
-
-    def stop() -> None:
-        raise Stop
-
-    reader = firstbyte_arrow.open(long).scan(threads=threads, **options)
-
-    def read() -> None:
-        with signalled(stop):
-            batches.extend(reader)
-
-    with pytest.raises(Stop):
-        read()
-    assert not batches
-    assert reader.position["rows"] < 600_000
-    reader.close()
+    program = """
+batches = []
+reader = dataset.scan(threads=threads, **options)
+try:
+    with slow_reads(stop):
+        batches.extend(reader)
+except Stop:
+    print("stopped", len(batches), reader.position["rows"])
+reader.close()
+"""
+    stopped, batches, rows = signalled(shim, long, program, threads, **options).split()
+    assert (stopped, batches) == ("stopped", "0")
+    assert int(rows) < ROWS
 
 
 @pytest.mark.parametrize("threads", [0, 2])
-def test_a_handler_that_returns_changes_nothing(long: Path, threads: int) -> None:
-    with signalled(lambda: None) as ran:
-        batch = next(firstbyte_arrow.open(long).scan(threads=threads, batch_size=600_000))
-    assert ran.is_set()
-    assert batch.num_rows == 600_000
+def test_a_handler_that_returns_changes_nothing(shim: Path, long: Path, threads: int) -> None:
+    program = """
+reader = dataset.scan(threads=threads, **options)
+with slow_reads(lambda: None) as signals:
+    batch = next(reader)
+print(len(signals) > 1, batch.num_rows)
+"""
+    assert signalled(shim, long, program, threads, batch_size=ROWS) == f"True {ROWS}"
 
 
-def test_an_interrupted_batch_can_be_read_again(long: Path) -> None:
-    def stop() -> None:
-        raise Stop
-
-    dataset = firstbyte_arrow.open(long)
-    options = {"batch_size": 450_000}
-    reader = dataset.scan(**options)
-
-    def read() -> None:
-        with signalled(stop):
-            next(reader)
-
-    with pytest.raises(Stop):
-        read()
+def test_an_interrupted_batch_can_be_read_again(shim: Path, long: Path) -> None:
+    program = """
+reader = dataset.scan(**options)
+try:
+    with slow_reads(stop):
+        next(reader)
+except Stop:
     rest = dataset.scan(resume=reader.position, **options)
-    assert [batch.num_rows for batch in rest] == [450_000, 150_000]
+    print("stopped", [batch.num_rows for batch in rest])
+"""
+    said = signalled(shim, long, program, batch_size=20_000)
+    assert said == f"stopped [20000, {ROWS - 20_000}]"
 
 
-def test_a_handler_that_uses_the_reader_is_told_so(long: Path) -> None:
+def test_a_handler_that_uses_the_reader_is_told_so(shim: Path, long: Path) -> None:
     """Without threads it runs inside `next`, which has the reader: waiting for it would be for ever."""
-    reader = firstbyte_arrow.open(long).scan(batch_size=600_000)
-
-    def read() -> None:
-        with signalled(reader.close):
-            next(reader)
-
-    with pytest.raises(ValueError, match="in use by the call that the signal interrupted"):
-        read()
-    reader.close()
+    program = """
+reader = dataset.scan(**options)
+try:
+    with slow_reads(reader.close):
+        next(reader)
+except ValueError as error:
+    print(error)
+reader.close()
+"""
+    said = signalled(shim, long, program, batch_size=ROWS)
+    assert "in use by the call that the signal interrupted" in said
 
 
 def test_values_of_a_fixed_width_are_reserved_only_where_a_batch_may_take_them(

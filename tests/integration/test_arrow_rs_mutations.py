@@ -92,7 +92,7 @@ def test_a_death_is_survived_and_its_file_saved(tmp_path: Path, bases: tuple[Bas
 
 
 def test_a_hang_is_ended(tmp_path: Path) -> None:
-    tally = run("planted-hang", seed=1, first=5, count=1, save=tmp_path, patience_s=15)
+    tally = run("planted-hang", seed=1, first=5, count=1, save=tmp_path, patience_s=1)
     assert [fault.kind for fault in tally.faults] == ["hung"]
 
 
@@ -101,8 +101,6 @@ def test_a_reader_that_panics_is_seen_to_panic(tmp_path: Path) -> None:
     pytest.importorskip("arro3.io")
     command = [sys.executable, "-m", "tests.integration.mutations", "--reader", "arro3"]
     command += ["--mutants", "600", "--save", str(tmp_path)]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240
-    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "  panic: mutant" in done.stdout or "  died: mutant" in done.stdout

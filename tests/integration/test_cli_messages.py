@@ -335,7 +335,6 @@ def test_a_worker_runs_by_hand(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
@@ -357,7 +356,6 @@ def test_a_worker_without_an_order_says_so(cli_environ: dict[str, str], text: st
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("worker: standard input holds no order: ")
@@ -383,7 +381,6 @@ def test_help_imports_nothing_heavy(cli_environ: dict[str, str], arguments: list
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     assert done.stdout.splitlines()[-1].strip() == "[]"
 
@@ -400,7 +397,6 @@ def test_a_worker_starts_light(cli_environ: dict[str, str]) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     loaded = set(json.loads(done.stdout.replace("'", '"')))
     with_site = subprocess.run(
@@ -441,6 +437,5 @@ def test_a_reader_that_goes_away_is_no_error(cli_environ: dict[str, str]) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     )
     assert done.stderr == ""

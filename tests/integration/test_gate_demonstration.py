@@ -31,24 +31,19 @@ default = true
 BACKEND = """
 import os
 import pickle
-import time
 from pathlib import Path
 
-BUSY = 1.0
-HOARD_BYTES = 0
+PASSES = 3
+HOARD_BYTES = 10_000_000
 CRASH = False
 
 
 class Reader:
     def __init__(self, path, batch_rows):
-        began = time.thread_time()
-        self._hoard = bytearray(HOARD_BYTES)
+        self._hoard = bytearray(b"x") * HOARD_BYTES
         self._rows, self._schema = pickle.loads(path.read_bytes())
-        for _ in range(3):
+        for _ in range(PASSES):
             sum(len(repr(row)) for row in self._rows)
-        until = began + (time.thread_time() - began) * BUSY
-        while time.thread_time() < until:
-            pass
         self._at, self._batch_rows = 0, batch_rows
 
     def __iter__(self):
@@ -174,30 +169,30 @@ def plant(repo: Path, old: str, new: str) -> None:
 
 def test_a_slower_branch_is_caught_and_reverted_it_passes(repo: Path, cache: Path) -> None:
     git(repo, "checkout", "-q", "-b", "slower")
-    plant(repo, "BUSY = 1.0", "BUSY = 2.0")
+    plant(repo, "PASSES = 3", "PASSES = 12")
     git(repo, "commit", "-q", "-a", "-m", "slower")
     code, result, shown = gate(repo, cache, "-m", "cpu_ns")
     assert code == 10, shown
     assert result["outcome"] == "REGRESSED"
     (verdict,) = result["verdicts"]  # type: ignore[misc]
     assert verdict["metric"] == "cpu_ns"
-    assert verdict["finding"]["low"] > 0.02
+    assert verdict["finding"]["low"] > 0.5
     assert "REGRESSED" in shown
     assert "Gate: REGRESSED" in (repo / "gate.md").read_text()
     assert ElementTree.parse(repo / "gate.xml").getroot().get("failures") == "1"
     git(repo, "revert", "--no-edit", "HEAD")
-    code, result, shown = gate(repo, cache, "-m", "cpu_ns", "--tolerance", "25%")
+    code, result, shown = gate(repo, cache, "-m", "cpu_ns", "--tolerance", "50%")
     assert code == 0, shown
     assert "working tree against main" in shown
 
 
 def test_more_memory_is_caught(repo: Path, cache: Path) -> None:
-    plant(repo, "HOARD_BYTES = 0", "HOARD_BYTES = 4_000_000")
+    plant(repo, "HOARD_BYTES = 10_000_000", "HOARD_BYTES = 100_000_000")
     code, result, shown = gate(repo, cache, "-m", "total_allocated_bytes")
     assert code == 10, shown
     (verdict,) = result["verdicts"]  # type: ignore[misc]
     assert verdict["metric"] == "total_allocated_bytes"
-    assert verdict["finding"]["change"] > 0.05
+    assert verdict["finding"]["change"] > 0.3
 
 
 def test_a_crash_fails_at_once_and_a_waiver_covers_it_until_its_date(

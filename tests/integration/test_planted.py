@@ -25,7 +25,10 @@ from firstbyte.worker.captures import CAPTURES_VARIABLE
 from firstbyte.worker.leak_series import ATTEMPT, CAPTURED_SCANS, Attempt, LeakSeries
 from firstbyte.worker.quiet import QUIET
 
-pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler"),
+]
 
 SCANS = 100
 
@@ -105,15 +108,29 @@ def test_the_leaking_line_is_named(laboratory, tmp_path):
     assert Path(stack.frames[0][1]).name == "faults.py"
 
 
-@pytest.mark.parametrize("ledger", ["peak_rss_anon_bytes", "vm_hwm_bytes"])
-def test_a_peak_of_ten_milliseconds_is_not_missed(laboratory, ledger):
-    peaks = []
-    for variant in ("clean", "peak_bundled"):
+@pytest.fixture(scope="module")
+def peaks(laboratory):
+    """Figures without a peak and with one that lasts longer than the sampler ever looked away."""
+
+    def scan(variant, hold_seconds):
         subject = laboratory.subject(f"planted:{variant}")
-        record = laboratory.measure(subject, Purpose.WHOLE_SCAN, "proc_memory")
+        environ = {"PLANTED_PEAK_SECONDS": str(hold_seconds)}
+        record = laboratory.measure(subject, Purpose.WHOLE_SCAN, "proc_memory", environ=environ)
         assert record.status is Status.OK, record.reason + record.stderr_tail
-        peaks.append(record.samples[0].values[ledger])
-    assert peaks[1] - peaks[0] == pytest.approx(64 << 20, rel=0.02)
+        return record.samples[0].values
+
+    hold_seconds = 0.010
+    while (peak := scan("peak_bundled", hold_seconds))["memory_sample_gap_max_ns"] > (
+        hold_seconds * 1e9
+    ):
+        hold_seconds *= 2
+    return scan("clean", 0), peak
+
+
+@pytest.mark.parametrize("ledger", ["peak_rss_anon_bytes", "vm_hwm_bytes"])
+def test_a_peak_longer_than_the_longest_gap_is_not_missed(peaks, ledger):
+    clean, peak = peaks
+    assert peak[ledger] - clean[ledger] == pytest.approx(64 << 20, rel=0.02)
 
 
 def test_every_truth_is_a_variant(laboratory):

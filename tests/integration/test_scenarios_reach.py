@@ -16,6 +16,8 @@ from firstbyte.engine import registry, session
 from firstbyte.engine.plan import Axes
 from firstbyte.model import Record, Status
 
+pytestmark = pytest.mark.alone
+
 UNQUIET = Path(__file__).parent / "unquiet"
 USES = 12
 SHORT = {"endurance": {"uses": USES}, "responsiveness": {"scan_s": 0.05}}
@@ -120,16 +122,18 @@ def test_sleeps_beside_a_scan_and_alone(measure: Measure, backend: str) -> None:
     for name in ("sleep", "idle_sleep"):
         p50, p99, most = (found[f"{name}_{of}_ns"] for of in ("p50", "p99", "max"))
         assert 0.5 * MILLISECOND <= p50 <= p99 <= most
-    assert found["sleeps_count"] > 1
+    assert found["sleeps_count"] >= 1
 
 
 def test_a_reader_that_holds_the_lock_is_seen_and_the_idle_sleeps_are_not_touched(
     measure: Measure,
 ) -> None:
+    held_ns = 200 * MILLISECOND
     found = figures(measure("responsiveness", "unquiet:holds_lock"))
-    assert found["sleep_p99_ns"] >= 20 * MILLISECOND
-    assert found["sleep_max_ns"] >= 20 * MILLISECOND
-    assert found["idle_sleep_p50_ns"] < 20 * MILLISECOND
+    assert found["sleep_p99_ns"] >= held_ns
+    assert found["sleep_max_ns"] >= held_ns
+    # So long that idle sleeps of 0.5 ms stay below it on any host that gets anything done.
+    assert found["idle_sleep_p50_ns"] < held_ns
 
 
 @pytest.mark.parametrize("use", ["whole", "abandoned"])

@@ -46,7 +46,6 @@ class Installed:
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -16,9 +15,8 @@ import pytest
 from conftest import ROOT, Cli
 
 from firstbyte.engine import store
-from firstbyte.model import Status
+from firstbyte.model import Record, Status
 
-PATIENCE_SECONDS = 60.0
 ONE_CELL = ("-b", "sound", "-s", "full_scan", "-i", "clock")
 
 
@@ -41,11 +39,10 @@ def workers_of(cache_home: Path) -> list[int]:
     return found
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for it; how long that may take is for the test's own time limit to say."""
     while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -54,16 +51,31 @@ def cache_of_its_own(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(
-    cli_environ: dict[str, str], cache_of_its_own: Path
-) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def notes(tmp_path: Path) -> Path:
+    """Where planted faults say how far they are, and are told to go on."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    return folder
+
+
+def noted(notes: Path, name: str) -> int:
+    path = notes / name
+    return path.stat().st_size if path.exists() else 0
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(cli_environ: dict[str, str], cache_of_its_own: Path, notes: Path) -> Iterator[Start]:
     """Starts `firstbyte`; whatever is left of it is ended after the test."""
     started: list[subprocess.Popen[str]] = []
+    own = {"XDG_CACHE_HOME": str(cache_of_its_own), "FAULTY_NOTES": str(notes)}
 
     def run(*arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "firstbyte", *arguments],
-            env=cli_environ | {"XDG_CACHE_HOME": str(cache_of_its_own)},
+            env=cli_environ | own,
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -81,90 +93,104 @@ def start(
 
 
 HANGING = {
-    "a worker": (["-b", "faulty:hang_in_next", "-s", "full_scan", "-i", "clock"], 1),
+    "a worker": (["-b", "faulty:hang_in_next", "-s", "full_scan", "-i", "clock"], 1, 1),
     "reader processes": (
         [
             *("-b", "faulty:reader_hang_in_next", "-s", "concurrent_reads", "-i", "clock"),
             *("-p", "mode=processes", "-p", "readers=2", "--full"),
         ],
         3,
+        2,
     ),
 }
+"""Options, how many processes there are at last, and how many of them hang."""
 
 
+@pytest.mark.parametrize("moment", ["as they start", "at work"])
 @pytest.mark.parametrize("kind", HANGING)
 def test_no_worker_outlives_its_parent(
-    start: Callable[..., subprocess.Popen[str]],
+    start: Start,
     cache_of_its_own: Path,
+    notes: Path,
     tiny_corpus: str,
     tmp_path: Path,
     kind: str,
+    moment: str,
 ) -> None:
-    options, at_least = HANGING[kind]
+    options, processes, hanging = HANGING[kind]
     folders = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
     parent = start("run", "-c", tiny_corpus, *options, *folders)
-    wait_for(lambda: len(workers_of(cache_of_its_own)) >= at_least, f"{kind} at work")
-    time.sleep(0.5)  # some are at work, some are still starting: both must go
-    assert len(workers_of(cache_of_its_own)) >= at_least
+    until(lambda: len(workers_of(cache_of_its_own)) >= processes)
+    if moment == "at work":
+        until(lambda: noted(notes, "hangs") == hanging)
+    assert parent.poll() is None
     parent.kill()
     parent.wait()
-    wait_for(lambda: not workers_of(cache_of_its_own), f"{kind} gone")
+    until(lambda: not workers_of(cache_of_its_own))
 
 
 def test_ctrl_c_is_one_line(
-    start: Callable[..., subprocess.Popen[str]],
-    cache_of_its_own: Path,
-    tiny_corpus: str,
-    tmp_path: Path,
+    start: Start, cache_of_its_own: Path, tiny_corpus: str, tmp_path: Path
 ) -> None:
-    options, _ = HANGING["a worker"]
+    options, *_ = HANGING["a worker"]
     folders = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
     parent = start("run", "-c", tiny_corpus, *options, *folders)
-    wait_for(lambda: bool(workers_of(cache_of_its_own)), "a worker")
+    until(lambda: bool(workers_of(cache_of_its_own)))
     parent.send_signal(signal.SIGINT)
-    _, stderr = parent.communicate(timeout=PATIENCE_SECONDS)
+    _, stderr = parent.communicate()
     assert stderr.strip() == "firstbyte: interrupted; `--resume` goes on with a run"
     assert parent.returncode == 130
     assert not workers_of(cache_of_its_own)
 
 
 def test_a_killed_run_goes_on_and_has_every_cell_once(
-    start: Callable[..., subprocess.Popen[str]], tiny_corpus: str, tmp_path: Path
+    start: Start, notes: Path, tiny_corpus: str, tmp_path: Path
 ) -> None:
+    """Killed as soon as its folder is there, between or within cells, and within one for certain."""
     results = tmp_path / "results"
     arguments = [
-        *("run", "-c", tiny_corpus, "-b", "sound", "-s", "concurrent_reads", "-i", "clock"),
+        *("run", "-c", tiny_corpus, "-b", "faulty:waits", "-s", "concurrent_reads", "-i", "clock"),
         *("-p", "mode=threads", "-s", "time_to_first_byte", "-p", "start=reopened", "--full"),
         *("--results", str(results), "--reports", str(tmp_path / "reports")),
     ]
-    stdout, _ = start(*arguments, "--dry-run").communicate(timeout=PATIENCE_SECONDS)
+    stdout, _ = start(*arguments, "--dry-run").communicate()
     planned = [line.split()[0] for line in stdout.splitlines()[:-1]]
+
+    def records() -> list[Record]:
+        return [record for folder in store.run_folders(results) for record in store.load(folder)[1]]
+
+    def let_in(more: int) -> None:
+        (notes / "let in").write_text("." * (noted(notes, "waiting") + more))
+
+    moments = (
+        lambda: bool(store.run_folders(results)),
+        lambda: len(records()) > kept[-1] + 1,
+        lambda: noted(notes, "waiting") > noted(notes, "let in"),
+    )
     resume: list[str] = []
     kept: list[int] = []
-    chance = random.Random(2)
-    while True:
+    cell = 3  # processes
+    for allowed, moment in zip((0, 3 * cell, cell + 1), moments, strict=True):
+        let_in(allowed)
         parent = start(*arguments, *resume)
-        delay = 0.3 + 2.5 * chance.random()
-        if len(kept) < 3:
-            wait_for(lambda: bool(list(results.glob("*/run.json"))), "the run folder")
-            time.sleep(delay)
-            parent.kill()
-            parent.communicate()
-            (folder,) = store.run_folders(results)
-            _, records = store.load(folder)
-            assert len(records) >= (kept[-1] if kept else 0), "a record once made is never lost"
-            kept.append(len(records))
-            resume = ["--resume"]
-            continue
-        stdout, stderr = parent.communicate(timeout=240)
-        break
+        until(lambda moment=moment, parent=parent: moment() or parent.poll() is not None)
+        assert parent.poll() is None, "over before it was killed"
+        parent.kill()
+        parent.communicate()
+        assert len(records()) >= (kept[-1] if kept else 0), "a record once made is never lost"
+        kept.append(len(records()))
+        resume = ["--resume"]
+    assert 0 < kept[1] < kept[2] < len(planned)
+    let_in(cell * len(planned))
+    parent = start(*arguments, *resume)
+    stdout, stderr = parent.communicate()
     assert (parent.returncode, stderr) == (0, ""), stderr
     (folder,) = store.run_folders(results)
-    run, records = store.load(folder)
+    run, made = store.load(folder)
     assert run.finished
-    keys = [str(record.cell.key) for record in records]
+    keys = [str(record.cell.key) for record in made]
     assert keys == planned
-    assert {record.status for record in records} == {Status.OK}
+    assert {record.status for record in made} == {Status.OK}
     assert (folder / store.SEALED_FILE).is_file()
     lines = [line for line in stdout.splitlines() if line.startswith("[")]
     assert len(lines) == len(planned) - kept[-1], "the last command measured only what was left"

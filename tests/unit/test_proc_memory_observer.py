@@ -49,7 +49,7 @@ def test_memory_that_is_taken_is_seen(status: int) -> None:
 
 
 def test_a_process_that_has_ended_has_no_figures() -> None:
-    process = subprocess.Popen(["sleep", "100"])
+    process = subprocess.Popen(["sleep", "infinity"])
     descriptor = os.open(f"/proc/{process.pid}/status", os.O_RDONLY)
     assert read_status(descriptor)[0] > 0
     process.kill()
@@ -104,7 +104,9 @@ def test_a_sampler_that_slept_does_not_look_gapless() -> None:
 
 
 def test_several_processes_are_added_and_those_gone_count_as_nothing() -> None:
-    program = f"kept = bytearray(b'x') * {60 * MB}; print(flush=True); import time; time.sleep(99)"
+    program = (
+        f"kept = bytearray(b'x') * {60 * MB}; print(flush=True); import signal; signal.pause()"
+    )
     children = [
         subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) for _ in range(2)
     ]

@@ -18,7 +18,9 @@ from .mutators import bases_of, mutant
 from .worker import FAULTS
 
 PATIENCE_S = 20.0
-"""For one mutant, and for a child to start: ten thousand times what a mutant takes."""
+"""For one mutant: ten thousand times what it takes."""
+START_PATIENCE_S = 600.0
+"""For a child to start: it imports the reader, and does so on a busy machine."""
 MAX_DEATHS = 20
 ROOT = Path(__file__).parents[3]
 
@@ -61,14 +63,14 @@ class Tally:
 class Lines:
     """Whole lines from a pipe, each waited for only so long."""
 
-    def __init__(self, descriptor: int, patience_s: float) -> None:
-        self.descriptor, self.patience_s = descriptor, patience_s
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
         self.bytes = b""
 
-    def next(self) -> bytes | None:
+    def next(self, patience_s: float) -> bytes | None:
         """The next line; None at the end. Raises TimeoutError."""
         while b"\n" not in self.bytes:
-            if not select.select([self.descriptor], [], [], self.patience_s)[0]:
+            if not select.select([self.descriptor], [], [], patience_s)[0]:
                 raise TimeoutError
             piece = os.read(self.descriptor, 1 << 16)
             if not piece:
@@ -131,10 +133,11 @@ def _one_process(
             env={**os.environ, "PYTHONPATH": _search_path()},
         )
         assert child.stdout is not None
-        lines = Lines(child.stdout.fileno(), patience_s)
+        lines = Lines(child.stdout.fileno())
         number, ended = first, "died"
         try:
-            while (line := lines.next()) is not None:
+            lines.next(START_PATIENCE_S)  # it is ready
+            while (line := lines.next(patience_s)) is not None:
                 report = json.loads(line)
                 if "number" in report:
                     tally.add(report)

@@ -1,7 +1,7 @@
 """One planted fault per variant: everything else is the backend `sound`.
 
 A fault is a class; its docstring says what goes wrong. `FAULTY_NOTES` names a folder in which faults
-leave what a test must know, such as the id of a process.
+leave what a test must know, such as the id of a process, and tests what a fault must wait for.
 """
 
 from __future__ import annotations
@@ -28,6 +28,20 @@ MUCH_BYTES = 400_000_000
 
 def notes() -> Path:
     return Path(os.environ["FAULTY_NOTES"])
+
+
+def note(name: str) -> int:
+    """Add one to the notes of that name, among all processes; how many there are with it."""
+    with (notes() / name).open("ab", buffering=0) as file:
+        file.write(b".")
+        return file.tell()
+
+
+def await_notes(name: str, count: int) -> None:
+    """Until there are so many notes of that name."""
+    path = notes() / name
+    while not path.exists() or path.stat().st_size < count:
+        time.sleep(0.005)
 
 
 class OnFirstBatch(SoundReader):
@@ -66,11 +80,13 @@ def failed_allocation() -> None:
 
 
 def hang_in_next() -> None:
+    """Leaves a note first: whoever reads it knows that the worker came so far."""
+    note("hangs")
     time.sleep(FOREVER_SECONDS)
 
 
 def hang_at_exit() -> None:
-    atexit.register(time.sleep, FOREVER_SECONDS)
+    atexit.register(hang_in_next)
 
 
 def error_in_next() -> None:
@@ -253,33 +269,34 @@ class NoBatchesReader(SoundReader):
 
 
 class WrongTogether(SoundBackend):
-    """Right alone; wrong values in any batch that is read while another reader is open."""
+    """Right alone; wrong values where as many readers as `company` has notes are open at once.
+
+    They wait for each other: a reader that is left without its company never ends.
+    """
 
     def open(
         self, shard: Path, *, columns: Sequence[str] | None = None, batch_rows: int = 1024
     ) -> SoundReader:
-        return WrongTogetherReader(shard, columns, batch_rows)
+        company = (notes() / "company").stat().st_size
+        place = note("in company")
+        await_notes("in company", -(-place // company) * company)
+        reader = WrongValueReader if company > 1 else SoundReader
+        return reader(shard, columns, batch_rows)
 
 
-class WrongTogetherReader(SoundReader):
-    def __init__(self, shard: Path, columns: Sequence[str] | None, batch_rows: int) -> None:
-        super().__init__(shard, columns, batch_rows)
-        self._mark = notes() / f"open-{os.getpid()}-{threading.get_ident()}"
-        self._mark.touch()
-        self._company = False
-        time.sleep(0.2)  # so that the others are open as well
+class Waits(SoundBackend):
+    """Each process waits, before its first reader, for one more note of the name `let in`."""
 
-    def __next__(self) -> Any:
-        self._company = self._company or len(list(notes().glob("open-*"))) > 1
-        return super().__next__()
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waited = False
 
-    def close(self) -> None:
-        time.sleep(0.2)
-        self._mark.unlink(missing_ok=True)
-        super().close()
-
-    def canonical(self, batch: Any) -> Any:
-        return changed_last_value(batch) if self._company else batch
+    def open(self, shard: Path, **options: Any) -> SoundReader:
+        with self._lock:
+            if not self._waited:
+                await_notes("let in", note("waiting"))
+                self._waited = True
+        return super().open(shard, **options)
 
 
 class InReaderProcess(SoundBackend):
@@ -346,6 +363,7 @@ FAULTS: dict[str, Any] = {
     "wrong_first_value": with_reader(WrongFirstValueReader),
     "no_batches": with_reader(NoBatchesReader),
     "wrong_together": WrongTogether,
+    "waits": Waits,
 }
 
 

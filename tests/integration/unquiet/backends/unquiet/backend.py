@@ -11,7 +11,7 @@ from typing import Any
 
 from firstbyte.backends.sound.backend import SoundBackend, SoundReader
 
-LOCK_HELD_MICROSECONDS = 20_000
+LOCK_HELD_MICROSECONDS = 200_000
 LEFT_BYTES = 100
 LATE_USES = 3
 IMPORT_BYTES = 16 << 20
