@@ -1,129 +1,229 @@
 """The project's sessions. `nox -s bench` is the main one; `nox -l` lists them all.
 
-Sessions share one virtual environment per need, so that a second run starts at once; versions are
-locked by constraints.txt. Where there is no Rust toolchain, arrow_rs is left out and said so.
+All but `minimums` share one virtual environment, `.nox/firstbyte`, that each session fills as far as it
+needs, by uv where that is installed and by pip where it is not. What is installed already, from the same
+files, is left as it is, so that a second run starts at once; versions are locked by constraints.txt.
+Where there is no Rust toolchain, arrow_rs is left out and said so.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import nox
 
-nox.options.default_venv_backend = "venv"
-nox.options.reuse_existing_virtualenvs = True
+nox.options.default_venv_backend = "none"
 nox.options.sessions = ["bench"]
 
 ROOT = Path(__file__).parent
-CRATE = "backends/arrow_rs"
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+CONSTRAINTS = ROOT / "constraints.txt"
+CRATE = ROOT / "backends" / "arrow_rs"
 NO_RUST = (
     "no Rust toolchain: arrow_rs is left out; install one with your system's `rustup` or `cargo` "
     "package to measure it"
 )
-CONSTRAINTS = ("-c", "constraints.txt")
+NO_UV = "no uv, which finds the lowest versions: `python3 -m pip install uv` to run this session"
+CONSTRAINED = ("-c", str(CONSTRAINTS))
+UV = shutil.which("uv")
+REBUILT = ("--reinstall-package", "firstbyte_arrow") if UV else ()
+"""uv, unlike pip, would keep the build that it has of the same version."""
+COVERED_BY = ("tests/unit", "tests/docs")
+"""Tests that measure nothing: what traces lines changes what a worker takes."""
+IMPROVED = 12
+"""Exit code of a gate that found something better: no failure."""
+
+
+class Environment:
+    """A virtual environment in `.nox`, and what is installed in it."""
+
+    def __init__(self, session: nox.Session, name: str) -> None:
+        self._session = session
+        self._folder = ROOT / ".nox" / name
+        self._bin = self._folder / ("Scripts" if os.name == "nt" else "bin")
+        if not (self._bin / "python").exists():
+            self._make()
+        session.env["VIRTUAL_ENV"] = str(self._folder)
+        session.env["PATH"] = os.pathsep.join([str(self._bin), os.environ["PATH"]])
+
+    def _make(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        # With pip in either case: the harness fetches wheels with it.
+        maker = [UV, "venv", "--quiet", "--seed", "--python"] if UV else ["-m", "venv"]
+        python = [sys.executable]
+        command = [*maker, *python] if UV else [*python, *maker]
+        self._session.run(*command, str(self._folder), external=True)
+
+    def install(self, *what: str, of: Iterable[Path]) -> None:
+        """Install these, unless they were installed from the same content of the files `of`."""
+        python = str(self._bin / "python")
+        digest = hashlib.sha256()
+        for path in sorted(of):
+            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+        stamp = self._folder / "installed" / hashlib.sha256("\0".join(what).encode()).hexdigest()
+        if stamp.exists() and stamp.read_text() == digest.hexdigest():
+            return
+        stamp.unlink(missing_ok=True)
+        uv = shutil.which("uv")
+        installer = (
+            [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+        )
+        self._session.run(*installer, "--quiet", *what, external=True)
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.write_text(digest.hexdigest())
+
+    def run(self, program: str, *arguments: str, success_codes: Sequence[int] = (0,)) -> None:
+        """Run a program of the environment."""
+        self._session.run(
+            str(self._bin / program), *arguments, success_codes=success_codes, external=True
+        )
 
 
 def has_rust() -> bool:
     return shutil.which("cargo") is not None
 
 
-def install(session: nox.Session, *extra: str) -> None:
-    """The harness with every backend, editable, and the crate as a release build."""
-    session.install(*CONSTRAINTS, "-e", ".[all]", *extra)
-    if has_rust():
-        session.install(*CONSTRAINTS, f"./{CRATE}")
-    else:
-        session.warn(NO_RUST)
+def crate_files() -> list[Path]:
+    """What the crate is built from."""
+    built = ("*.rs", "*.toml", "Cargo.lock", "*.py", "*.pyi")
+    found = [path for pattern in built for path in CRATE.rglob(pattern)]
+    return [path for path in found if "target" not in path.relative_to(CRATE).parts]
+
+
+def prepared(session: nox.Session, *groups: str, backends: bool = True) -> Environment:
+    """The environment with these groups of tools, and with the harness and every backend: editable, the
+    crate as a release build.
+    """
+    environment = Environment(session, "firstbyte")
+    tools = [tool for group in groups for tool in nox.project.dependency_groups(PYPROJECT, group)]
+    declared = (ROOT / "pyproject.toml", CONSTRAINTS)
+    if backends:
+        environment.install(*CONSTRAINED, "-e", f"{ROOT}[all]", of=declared)
+        if has_rust():
+            environment.install(*REBUILT, *CONSTRAINED, str(CRATE), of=crate_files())
+        else:
+            session.warn(NO_RUST)
+    if tools:
+        environment.install(*CONSTRAINED, *tools, of=declared)
+    return environment
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Build everything, run every backend through every scenario, print the table, write the report."""
-    install(session)
-    session.run("firstbyte", "run", *session.posargs)
+    prepared(session).run("firstbyte", "run", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All Python tests; arguments go to pytest."""
-    install(session, *nox.project.dependency_groups(PYPROJECT, "test"))
-    session.run("pytest", *session.posargs)
+    """All Python tests, beside each other but for those that measure; arguments go to one pytest."""
+    environment = prepared(session, "test")
+    if session.posargs:
+        environment.run("pytest", *session.posargs)
+        return
+    environment.run("pytest", "-n", "auto", "--dist", "loadgroup", "-m", "not alone")
+    environment.run("pytest", "-m", "alone")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Lines and branches that unit tests and their processes reach; fails below the floor in pyproject."""
+    environment = prepared(session, "test", "coverage")
+    environment.run("coverage", "erase")
+    environment.run("coverage", "run", "-m", "pytest", *(session.posargs or COVERED_BY))
+    environment.run("coverage", "combine", "--quiet")
+    environment.run("coverage", "report")
+    if shutil.which("cargo-llvm-cov") is None:
+        session.warn("no cargo-llvm-cov: the crate's coverage is left out")
+        return
+    with session.chdir(CRATE):
+        session.run("cargo", "llvm-cov", "--locked", "-p", "firstbyte-core", external=True)
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Unit tests and every backend end to end with the lowest versions that pyproject.toml allows."""
+    if not UV:
+        session.skip(NO_UV)
+    environment = Environment(session, "minimums")
+    declared = (ROOT / "pyproject.toml",)
+    environment.install("--resolution", "lowest-direct", "-e", f"{ROOT}[all]", of=declared)
+    if has_rust():
+        environment.install(*REBUILT, str(CRATE), of=crate_files())
+    environment.install(*nox.project.dependency_groups(PYPROJECT, "test"), of=declared)
+    everywhere = ("tests/unit", "tests/integration/test_workers_every_backend.py")
+    environment.run("pytest", "-n", "auto", *(session.posargs or everywhere))
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """ruff: format and rules."""
-    session.install(*CONSTRAINTS, *nox.project.dependency_groups(PYPROJECT, "lint"))
-    session.run("ruff", "format", "--check", ".")
-    session.run("ruff", "check", ".")
+    environment = prepared(session, "lint", backends=False)
+    environment.run("ruff", "format", "--check", ".")
+    environment.run("ruff", "check", ".")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict on harness, backends and scenarios."""
-    install(session, *nox.project.dependency_groups(PYPROJECT, "types"))
-    session.run("mypy")
+    prepared(session, "types").run("mypy")
 
 
-@nox.session(venv_backend="none")
+@nox.session
 def rust(session: nox.Session) -> None:
     """rustfmt, clippy and the core crate's tests."""
     if not has_rust():
         session.error("no Rust toolchain: install `cargo` to run this session")
     with session.chdir(CRATE):
         session.run("cargo", "fmt", "--all", "--check", external=True)
-        session.run(
-            *(
-                "cargo",
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--locked",
-                "--",
-                "-D",
-                "warnings",
-            ),
-            external=True,
-        )
+        clippy = ("clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings")
+        session.run("cargo", *clippy, external=True)
         runner = ("nextest", "run") if shutil.which("cargo-nextest") else ("test",)
         session.run("cargo", *runner, "--locked", "-p", "firstbyte-core", external=True)
 
 
 @nox.session
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of what constraints.txt locks, and of the crate's dependencies."""
+    environment = prepared(session, "audit", backends=False)
+    environment.run("pip-audit", "--disable-pip", "--no-deps", "-r", str(CONSTRAINTS))
+    if shutil.which("cargo-deny") is None:
+        session.warn("no cargo-deny: the crate's dependencies are left out")
+        return
+    with session.chdir(CRATE):
+        session.run("cargo", "deny", "check", external=True)
+
+
+@nox.session
 def microbench(session: nox.Session) -> None:
     """Hot in-process paths under pytest-benchmark; the result becomes a run beside the others."""
-    install(session, *nox.project.dependency_groups(PYPROJECT, "test"))
-    session.run("firstbyte", "microbench", *session.posargs)
+    prepared(session, "test").run("firstbyte", "microbench", *session.posargs)
 
 
 @nox.session
 def gate(session: nox.Session) -> None:
     """Compare a base with this checkout: PASS, REGRESSED, IMPROVED or INCONCLUSIVE."""
-    install(session)
-    improved = 12  # not a failure
-    session.run("firstbyte", "gate", *session.posargs, success_codes=[0, improved])
+    prepared(session).run("firstbyte", "gate", *session.posargs, success_codes=[0, IMPROVED])
 
 
 @nox.session
 def leaks(session: nox.Session) -> None:
     """Say for each backend whether it leaks, and how small a leak would have been seen."""
-    install(session)
-    session.run("firstbyte", "leaks", *session.posargs)
+    prepared(session).run("firstbyte", "leaks", *session.posargs)
 
 
 @nox.session
 def selfcheck(session: nox.Session) -> None:
     """Try the harness itself on planted faults of known size, and print its certificate."""
-    install(session, *nox.project.dependency_groups(PYPROJECT, "test"))
-    session.run("firstbyte", "selfcheck", *session.posargs)
+    prepared(session, "test").run("firstbyte", "selfcheck", *session.posargs)
 
 
 @nox.session
 def report(session: nox.Session) -> None:
     """Write the HTML report of a run again; the newest, or the one that is named."""
-    install(session)
-    session.run("firstbyte", "report", *(session.posargs or ["latest"]))
-
-
-PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+    prepared(session).run("firstbyte", "report", *(session.posargs or ["latest"]))
