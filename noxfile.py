@@ -175,6 +175,14 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Make the generated parts of docs/CLI.md anew."""
+    prologue = "import cog; from cli_options import table"
+    environment = prepared(session, "test")
+    environment.run("cog", "-r", "-I", "docs", "-p", prologue, "docs/CLI.md")
+
+
+@nox.session
 def rust(session: nox.Session) -> None:
     """rustfmt, clippy and the core crate's tests."""
     if not has_rust():

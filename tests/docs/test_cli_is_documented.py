@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli_tree import commands, options
+from cogapp import Cog
 
 PAGE = Path(__file__).parents[2] / "docs" / "CLI.md"
 COMMANDS = dict(commands())
@@ -61,6 +62,33 @@ def test_no_section_is_about_a_command_that_does_not_exist() -> None:
     headings = sections(PAGE.read_text(encoding="utf-8"))
     about = [heading for heading in headings if heading.startswith("firstbyte")]
     assert sorted(about) == sorted(COMMANDS)
+
+
+def cog(*arguments: str, page: Path = PAGE) -> int:
+    """Exit code of cog over the page, whose tables come from docs/cli_options.py."""
+    prologue = "import cog; from cli_options import table"
+    code: int = Cog().main(["cog", *arguments, "-I", str(PAGE.parent), "-p", prologue, str(page)])
+    return code
+
+
+def test_the_tables_are_those_of_the_commands() -> None:
+    assert cog("--check") == 0, "`python3 -m nox -s docs` makes them anew"
+
+
+def test_a_table_that_is_not_is_noticed_and_made_anew(tmp_path: Path) -> None:
+    page = tmp_path / "CLI.md"
+    whole = PAGE.read_text(encoding="utf-8")
+    page.write_text(whole.replace("| `--dry-run` |", "| `--dry-runs` |"), encoding="utf-8")
+    assert cog("--check", page=page) != 0
+    assert cog("-r", page=page) == 0
+    assert page.read_text(encoding="utf-8") == whole
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_with_options_has_its_table(command: str) -> None:
+    text = sections(PAGE.read_text(encoding="utf-8"))[command]
+    own = command != "firstbyte cell" and bool(options(COMMANDS[command]))
+    assert (f'table("{command}")' in text) == own
 
 
 def test_links_within_the_page_lead_somewhere() -> None:
