@@ -17,6 +17,7 @@ from firstbyte.gate.baselines import (
     Baseline,
     BaselineError,
     IncomparableBaselineError,
+    LeftOut,
     MissingBaselineError,
     StoredCase,
     StoredSide,
@@ -65,13 +66,13 @@ def test_only_what_repeats_and_can_be_seen_is_stored() -> None:
 
     baseline = stored(FakeSide("side", wobbling))
     assert list(baseline.cases[CASES[0].name].figures) == ["allocation_count"]
-    assert "peak_heap_bytes does not repeat" in baseline.left_out[0]
+    assert "peak_heap_bytes does not repeat" in baseline.left_out[0].reason
     blind = stored(script(hidden="memray accounts for 2% of 80 MB"))
     assert {len(one.figures) for one in blind.cases.values()} == {0}
-    assert "memray accounts for 2%" in blind.left_out[0]
+    assert "memray accounts for 2%" in blind.left_out[0].reason
     broken = stored(constant("side", failed(Status.CRASHED, "SIGSEGV")))
     assert broken.cases == {}
-    assert "CRASHED: SIGSEGV" in broken.left_out[0]
+    assert "CRASHED: SIGSEGV" in broken.left_out[0].reason
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_a_missing_or_damaged_baseline_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BaselineError, match="'x' is no cell's key"):
         load(path)
     path.write_text(json.dumps({"schema": 99}))
-    with pytest.raises(BaselineError, match="its schema is 99, this firstbyte reads up to 1"):
+    with pytest.raises(BaselineError, match="its schema is 99, this firstbyte reads up to 2"):
         load(path)
 
 
@@ -180,3 +181,16 @@ def test_a_host_without_a_baseline_is_accepted_only_on_request(
     monkeypatch.setattr(gate_command, "_report", lambda *_: None)
     failed = CliRunner().invoke(gate_command.command, [*words, "--accept-inconclusive"])
     assert failed.exit_code == 10
+
+
+def test_what_the_first_version_left_out_is_read_by_case(tmp_path: Path) -> None:
+    baseline = replace(stored(), left_out=(LeftOut(CASES[0].name, "CRASHED: SIGSEGV"),))
+    path = tmp_path / "memory.json"
+    baseline.save(path)
+    assert load(path) == baseline
+    first = json.loads(path.read_text()) | {
+        "schema": 1,
+        "left_out": [str(one) for one in baseline.left_out],
+    }
+    path.write_text(json.dumps(first))
+    assert load(path) == baseline

@@ -62,7 +62,7 @@ def update(
     baseline = new_baseline(policy, progress)
     figures = sum(len(case.figures) for case in baseline.cases.values())
     if not figures:
-        reasons = "; ".join(baseline.left_out) or "no chosen scenario gives one"
+        reasons = "; ".join(map(str, baseline.left_out)) or "no chosen scenario gives one"
         raise click.ClickException(f"no figure can be stored, {path} was not written: {reasons}")
     baseline.save(path)
     for line in baseline.left_out:

@@ -75,9 +75,9 @@ def command(
     if dry_run:
         return
     run = leak_run.start(check, folder, neighbour)
-    findings = list(leak_run.investigate_all(run, efforts, notices.progress))
-    Console().print(table([verdicts.row(finding) for finding in findings]))
+    investigations = list(leak_run.investigate_all(run, efforts, notices.progress))
+    Console().print(table([verdicts.row(investigation) for investigation in investigations]))
     click.echo(f"records: {leak_run.finish(run)}")
     unsettled = (LeakClass.LEAK, LeakClass.INCONCLUSIVE)
-    if any(one.verdict is None or one.verdict.outcome in unsettled for one in findings):
+    if any(one.verdict is None or one.verdict.outcome in unsettled for one in investigations):
         sys.exit(1)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from firstbyte.contracts import Document
+from firstbyte.contracts import Document, Raw
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.errors import HarnessError
 from firstbyte.gate.cases import Case
@@ -28,8 +28,8 @@ from firstbyte.model import CellKey, Figure, Status
 from firstbyte.say import Say
 from firstbyte.whole import write_whole
 
-SCHEMA = 1
-"""Layout of the file. 1: the first."""
+SCHEMA = 2
+"""Layout of the file. 1: what was left out stood there as text. 2: by case."""
 PROCESSES = 3
 """Processes that must agree before a figure is called repeatable."""
 UPDATE = "`firstbyte baseline update`"
@@ -60,6 +60,17 @@ class StoredCase:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What of a case could not be stored, and why."""
+
+    case: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.case}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """What `baseline update` wrote."""
 
@@ -69,8 +80,8 @@ class Baseline:
     host: Mapping[str, str]
     cases: Mapping[str, StoredCase]
     """By the key of the cell, in any environment."""
-    left_out: tuple[str, ...] = ()
-    """What could not be stored, with the reason: the gate repeats it, as it cannot judge it."""
+    left_out: tuple[LeftOut, ...] = ()
+    """The gate repeats it, as it cannot judge it."""
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -83,7 +94,13 @@ class Baseline:
         write_whole(path, text + "\n")
 
 
-DOCUMENT = Document(Baseline, SCHEMA, BaselineError, remedy=f"run {UPDATE}")
+def upgrade_1_to_2(raw: Raw) -> Raw:
+    """What was left out, from one text each: the case has no colon before a space in its name."""
+    texts = (str(one).partition(": ") for one in raw.get("left_out", ()))
+    return {**raw, "left_out": [{"case": case, "reason": reason} for case, _, reason in texts]}
+
+
+DOCUMENT = Document(Baseline, SCHEMA, BaselineError, {1: upgrade_1_to_2}, remedy=f"run {UPDATE}")
 
 
 def file_name() -> str:
@@ -143,7 +160,7 @@ def measure(
 ) -> Baseline:
     """A new baseline. A case that is OK is in it even where none of its figures can be used."""
     stored: dict[str, StoredCase] = {}
-    left_out: list[str] = []
+    left_out: list[LeftOut] = []
     observed: dict[str, list[Observation]] = {}
     for case in cases:
         say(f"measuring {case.name}")
@@ -153,10 +170,10 @@ def measure(
     for case in cases:
         seen = observed[case.name]
         if seen[-1].status is not Status.OK:
-            left_out.append(f"{case.name}: {seen[-1].status}: {seen[-1].reason}")
+            left_out.append(LeftOut(case.name, f"{seen[-1].status}: {seen[-1].reason}"))
             continue
         if case.traced and (reason := side.hidden(case)):
-            left_out.append(f"{case.name}: {reason}")
+            left_out.append(LeftOut(case.name, reason))
             stored[case.name] = StoredCase(dict(seen[0].versions), {})
             continue
         figures: dict[str, float] = {}
@@ -167,7 +184,8 @@ def measure(
                 continue
             if max(numbers) > min(numbers) * (1 + SIZE_TOLERANCE):
                 spread = max(numbers) / min(numbers) - 1 if min(numbers) else float("inf")
-                left_out.append(f"{case.name}: {metric.name} does not repeat (spread {spread:.1%})")
+                reason = f"{metric.name} does not repeat (spread {spread:.1%})"
+                left_out.append(LeftOut(case.name, reason))
             else:
                 figures[metric.name] = sorted(numbers)[len(numbers) // 2]
         stored[case.name] = StoredCase(dict(seen[0].versions), figures)

@@ -120,13 +120,13 @@ def memory_gate(baseline: Baseline, label: str, policy: Policy, say: Say) -> Gat
     run = GateRun(
         StoredSide(baseline, label), live, chosen, metrics, policy, say=say, same_versions=True
     )
+    present = {case.name for case in chosen}
     run.notes.extend(
-        f"not gated, as it is not in the baseline: {line}"
-        for line in baseline.left_out
-        if any(line.startswith(f"{case.name}: ") for case in chosen)
+        f"not gated, as it is not in the baseline: {one}"
+        for one in baseline.left_out
+        if one.case in present
     )
     if not (policy.scenarios or policy.backends or policy.params):
-        present = {case.name for case in chosen}
         run.lost.extend(sorted(baseline.cases.keys() - present))
     return run
 

@@ -42,7 +42,7 @@ class LeakRun:
     run: OpenRun
     beside: Path | None = None
     """Another run's folder, in which the verdicts are kept as well."""
-    findings: list[Investigation] = field(default_factory=list)
+    investigations: list[Investigation] = field(default_factory=list)
 
     @property
     def folders(self) -> list[Path]:
@@ -120,14 +120,16 @@ def costs(check: LeakCheck, efforts: Sequence[PlannedEffort]) -> list[str]:
 def investigate_all(
     run: LeakRun, efforts: Sequence[PlannedEffort], say: Say
 ) -> Iterator[Investigation]:
-    """Investigate every subject in turn; each finding is on disk before it is yielded."""
+    """Investigate every subject in turn; each is on disk before it is yielded."""
     for subject, one in zip(run.check.subjects, efforts, strict=True):
         name = str(subject.subject)
-        finding = investigate(run.laboratory, subject, one.effort, partial(_say_of, name, say))
-        run.findings.append(_with_picture(finding, run.run.folder.path))
+        investigation = investigate(
+            run.laboratory, subject, one.effort, partial(_say_of, name, say)
+        )
+        run.investigations.append(_with_picture(investigation, run.run.folder.path))
         for folder in run.folders:
-            verdicts.write(folder, run.run.run, run.run.run.command, run.findings)
-        yield run.findings[-1]
+            verdicts.write(folder, run.run.run, run.run.run.command, run.investigations)
+        yield run.investigations[-1]
 
 
 def finish(run: LeakRun) -> Path:
@@ -136,12 +138,12 @@ def finish(run: LeakRun) -> Path:
     return run.run.folder.path
 
 
-def _with_picture(finding: Investigation, folder: Path) -> Investigation:
-    """The finding with its flamegraph moved to the run folder, where it can be linked."""
-    if finding.flamegraph is None:
-        return finding
-    target = folder / f"leaks-{finding.backend}-{finding.variant}.html"
-    return replace(finding, flamegraph=Path(shutil.move(finding.flamegraph, target)))
+def _with_picture(investigation: Investigation, folder: Path) -> Investigation:
+    """The investigation with its flamegraph moved to the run folder, where it can be linked."""
+    if investigation.flamegraph is None:
+        return investigation
+    target = folder / f"leaks-{investigation.backend}-{investigation.variant}.html"
+    return replace(investigation, flamegraph=Path(shutil.move(investigation.flamegraph, target)))
 
 
 def _say_of(name: str, say: Say, line: str) -> None:

@@ -76,13 +76,13 @@ class Kept:
     schema: int = SCHEMA
 
 
-def row(finding: Investigation) -> LeakRow:
-    """What is shown of a finding."""
-    name = str(Subject(finding.backend, finding.variant))
-    if finding.verdict is None:
-        return LeakRow(name, NOT_RUN, "", "", "", finding.trouble)
-    verdict = finding.verdict
-    culprit = f"; {_culprit(finding)}" if verdict.stacks else ""
+def row(investigation: Investigation) -> LeakRow:
+    """What is shown of an investigation."""
+    name = str(Subject(investigation.backend, investigation.variant))
+    if investigation.verdict is None:
+        return LeakRow(name, NOT_RUN, "", "", "", investigation.trouble)
+    verdict = investigation.verdict
+    culprit = f"; {_culprit(investigation)}" if verdict.stacks else ""
     return LeakRow(
         name,
         verdict.outcome.value,
@@ -90,7 +90,7 @@ def row(finding: Investigation) -> LeakRow:
         f"{verdict.processes} x {verdict.scans:,}",
         detectable(verdict),
         f"{verdict.reason}{culprit}",
-        finding.flamegraph.name if finding.flamegraph else "",
+        investigation.flamegraph.name if investigation.flamegraph else "",
     )
 
 
@@ -101,9 +101,9 @@ def detectable(verdict: LeakVerdict) -> str:
     return ", ".join([*parts, f"{verdict.detectable_bytes[RESIDENT]:,.0f} elsewhere"])
 
 
-def write(folder: Path, run: Run, command: str, findings: Sequence[Investigation]) -> None:
+def write(folder: Path, run: Run, command: str, investigations: Sequence[Investigation]) -> None:
     """Keep the verdicts in a run folder, in one step."""
-    kept = Kept(run.run_id, command, run.started, tuple(map(_entry, findings)))
+    kept = Kept(run.run_id, command, run.started, tuple(map(_entry, investigations)))
     write_whole(folder / FILE, json.dumps(asdict(kept), indent=1, ensure_ascii=False))
 
 
@@ -132,18 +132,24 @@ DOCUMENT = Document(
 )
 
 
-def _entry(finding: Investigation) -> KeptVerdict:
-    verdict = asdict(finding.verdict) if finding.verdict else None
-    return KeptVerdict(finding.backend, finding.variant, verdict, finding.trouble, row(finding))
+def _entry(investigation: Investigation) -> KeptVerdict:
+    verdict = asdict(investigation.verdict) if investigation.verdict else None
+    return KeptVerdict(
+        investigation.backend,
+        investigation.variant,
+        verdict,
+        investigation.trouble,
+        row(investigation),
+    )
 
 
-def _culprit(finding: Investigation) -> str:
-    assert finding.verdict is not None
-    stack = finding.verdict.stacks[0]
+def _culprit(investigation: Investigation) -> str:
+    assert investigation.verdict is not None
+    stack = investigation.verdict.stacks[0]
     where = " < ".join(
         f"{name} ({Path(file).name}:{line})" for name, file, line in stack.frames[:3]
     )
-    more = f"; flamegraph: {finding.flamegraph.name}" if finding.flamegraph else ""
+    more = f"; flamegraph: {investigation.flamegraph.name}" if investigation.flamegraph else ""
     return f"{stack.bytes_per_scan:,.0f} B per scan from {where or 'a thread without Python'}{more}"
 
 

@@ -72,15 +72,17 @@ def planned_repetitions(laboratory: Laboratory, repetitions: int) -> dict[str, i
 
 
 def _try(laboratory: Laboratory, subject: str, number: int) -> TriedSubject:
-    finding = investigate(laboratory, laboratory.subject(subject), Effort(), name_stacks=False)
-    if finding.verdict is not None:
-        found = finding.verdict
+    investigation = investigate(
+        laboratory, laboratory.subject(subject), Effort(), name_stacks=False
+    )
+    if investigation.verdict is not None:
+        found = investigation.verdict
         return TriedSubject(
             subject, number, found.outcome.value, found.reason, dict(found.detectable_bytes)
         )
     if subject in _planted():
-        raise HarnessError(f"{subject} could not be run: {finding.trouble}")
-    return TriedSubject(subject, number, "", finding.trouble, {})
+        raise HarnessError(f"{subject} could not be run: {investigation.trouble}")
+    return TriedSubject(subject, number, "", investigation.trouble, {})
 
 
 def _planted() -> list[str]:
