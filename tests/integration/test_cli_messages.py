@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -231,6 +232,9 @@ def test_plug_ins_that_do_not_describe_themselves(cli: Cli, tmp_path: Path) -> N
     assert "FIRSTBYTE_PLUGINS names '/no/such/folder', which is not a folder" in done.stderr
     folder = tmp_path / "backends" / "half"
     folder.mkdir(parents=True)
+    done = cli("list", FIRSTBYTE_PLUGINS=str(tmp_path / "backends"))
+    assert (done.returncode, done.stderr.count("\n")) == (6, 1)
+    assert "which holds none of the folders backends, scenarios, instruments" in done.stderr
     (folder / "backend.toml").write_text('name = "half"\n')
     done = cli("list", FIRSTBYTE_PLUGINS=str(tmp_path))
     assert (done.returncode, done.stderr.count("\n")) == (6, 1)
@@ -252,6 +256,33 @@ def test_a_self_check_without_a_c_compiler_says_so_at_once(
     assert done.stderr.startswith("firstbyte: no memory self-check here: ")
     assert NO_COMPILER[compiler] in done.stderr
     assert not (tmp_path / "firstbyte" / "corpora").exists(), "nothing was built for it"
+
+
+def test_a_base_from_before_the_package_had_its_name_is_refused_at_once(
+    cli_environ: dict[str, str], tmp_path: Path, tiny_corpus: str
+) -> None:
+    sound = FAULTY / "backends" / "sound"
+    repository = tmp_path / "repository"
+    shutil.copytree(sound, repository / "backends" / "sound")
+    module = repository / "backends" / "sound" / "backend.py"
+    today = module.read_text()
+    module.write_text(f"from harness.api import Unsupported\n{today}")
+    who = ("-c", "user.name=n", "-c", "user.email=e@example.org")
+    for words in (("init", "-q"), ("add", "--all"), (*who, "commit", "-q", "-m", "before")):
+        subprocess.run(["git", "-C", str(repository), *words], check=True)
+    module.write_text(today)
+    gate = ["gate", "--base", "HEAD", "--reuse-environment", "-s", "full_scan", "-c", tiny_corpus]
+    done = subprocess.run(
+        [sys.executable, "-m", "firstbyte", *gate],
+        env={name: value for name, value in cli_environ.items() if name != "FIRSTBYTE_PLUGINS"},
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (15, "", 1), done.stderr
+    assert "backends/sound/backend.py imports `harness`" in done.stderr
 
 
 def test_a_plug_in_root_counts_once_however_often_it_is_named(cli: Cli) -> None:

@@ -136,6 +136,7 @@ def test_a_folder_that_cannot_be_imported_is_refused(tmp_path: Path, name: str) 
 
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "backends").mkdir()
     monkeypatch.setenv(registry.PLUGINS_VARIABLE, str(tmp_path))
     for package in (backends, scenarios, instruments):
         monkeypatch.setattr(package, "__path__", list(package.__path__))

@@ -344,7 +344,7 @@ def _check_name(name: str) -> None:
 def plugin_roots() -> tuple[Path, ...]:
     """The folders that `FIRSTBYTE_PLUGINS` names, each once, mounted: a worker needs them as well.
 
-    Raises PluginError where one is not a folder.
+    Raises PluginError where one is not a folder, or has no folder in which plug-ins are looked for.
     """
     roots: list[Path] = []
     for entry in os.environ.get(PLUGINS_VARIABLE, "").split(os.pathsep):
@@ -352,6 +352,11 @@ def plugin_roots() -> tuple[Path, ...]:
             root = Path(entry).resolve()
             if not root.is_dir():
                 raise PluginError(f"{PLUGINS_VARIABLE} names '{entry}', which is not a folder")
+            if not any((root / kind).is_dir() for kind in plugins.PACKAGES):
+                kinds = ", ".join(plugins.PACKAGES)
+                raise PluginError(
+                    f"{PLUGINS_VARIABLE} names '{entry}', which holds none of the folders {kinds}"
+                )
             if root not in (*roots, plugins.own_root()):
                 roots.append(root)
     plugins.mount(roots)
