@@ -17,8 +17,8 @@ from firstbyte.gate.observe import Observation
 from firstbyte.gate.outputs import OUTPUTS
 from firstbyte.gate.policy import Policy, Waiver
 from firstbyte.gate.result import GateResult
-from firstbyte.gate.run import MOST_SAMPLES
 from firstbyte.gate.trials import GateOutcome
+from firstbyte.gate.tuning import MOST_SAMPLES
 from firstbyte.model import Status
 from firstbyte.render.output import as_text
 

@@ -6,6 +6,7 @@ from firstbyte.gate.cases import Case
 from firstbyte.gate.figures import in_turns
 from firstbyte.gate.observe import GateSide, LiveSide, Observation
 from firstbyte.gate.trials import GateFigure, PairedFigures
+from firstbyte.model import Status
 
 
 def observe_pair(
@@ -39,3 +40,8 @@ def paired_figures(base: Observation, head: Observation) -> PairedFigures:
         if before and len(before) == len(after) and min(*before, *after) > 0:
             pairs[name] = in_turns(before, after)
     return pairs
+
+
+def both_ok(base: Observation, head: Observation) -> bool:
+    """Whether the processes of a pair ended well."""
+    return base.status is head.status is Status.OK

@@ -5,44 +5,33 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import ceil
 
 from firstbyte.gate.baselines import UPDATE, differences
-from firstbyte.gate.cases import TIMED_SAMPLES, Case
+from firstbyte.gate.blind import blind_passes
+from firstbyte.gate.cases import Case
 from firstbyte.gate.cores import IdlestCore
 from firstbyte.gate.hostwatch import HostWatch
 from firstbyte.gate.metrics import (
     GATED_METRICS,
     NET_WALL,
     GatedMetric,
-    MetricKind,
     Tolerances,
     trial_for,
 )
 from firstbyte.gate.observe import GateSide, Observation
 from firstbyte.gate.paired import PairedRule
-from firstbyte.gate.pairs import observe_pair, paired_figures, runs_together
+from firstbyte.gate.pairs import both_ok, observe_pair, paired_figures, runs_together
 from firstbyte.gate.policy import Policy
 from firstbyte.gate.result import NOT_SELF_CHECKED, GateResult
 from firstbyte.gate.trials import GateOutcome, PairedFigures, Trial
-from firstbyte.gate.verdicts import Gate, Verdict
-from firstbyte.model import CellKey, Status
+from firstbyte.gate.tuning import threaded, tuned, with_threaded_wall
+from firstbyte.gate.unseen import unseen
+from firstbyte.gate.verdicts import Gate
+from firstbyte.model import Status
 from firstbyte.say import Say
 from firstbyte.worker.instruments.clock import WALL
-
-THREADED_CPU_PER_WALL = 1.1
-"""Processor time per wall time from which on more than the calling thread is at work."""
-THREADED_WALL_TOLERANCE = 0.15
-"""Wall time of several threads is noisy (and its run-queue wait is that of one thread only)."""
-
-TIMED_NS = 300_000_000
-"""Timed spans of a process add up to about this: short ones are repeated more often."""
-MOST_SAMPLES = 101
-BLIND_TOLERANCES = 5.0
-"""A pass that would not have shown a change of so many tolerances is pointed out."""
-MOST_NAMED = 5
 
 RULE_TEXT = (
     "Rule: interleaved pairs of fresh processes; {screen} pairs screen ({longest} where it is noisy),"
@@ -104,7 +93,11 @@ class GateRun:
             seconds=self._elapsed(),
             pairs=self._pairs,
             suspects=gate.suspects,
-            notes=(*self.notes, *self._blind(gate), *self._watch.notes()),
+            notes=(
+                *self.notes,
+                *blind_passes(gate.verdicts(), self._tolerance),
+                *self._watch.notes(),
+            ),
             certificate=self.certificate,
         )
 
@@ -127,8 +120,10 @@ class GateRun:
         for reason, names in left_out.items():
             self.notes.append(f"{len(names)} cases left out, on both sides alike: {reason}")
         skipped = {name for names in left_out.values() for name in names}
-        blinded = self._withhold_hidden(probes)
-        unseen = [
+        hidden = unseen(self.base, self.head, self.cases, probes)
+        probes |= hidden.probes
+        self.notes.extend(hidden.notes)
+        unmeasured = [
             case for case in self.cases if case.name not in probes and case.name not in skipped
         ]
         trials = {name: self._trials(name, *probe) for name, probe in probes.items()}
@@ -137,10 +132,10 @@ class GateRun:
         kept = {
             name: metrics
             for name, metrics in trials.items()
-            if metrics or name in blinded or not _both_ok(*probes[name])
+            if metrics or name in hidden.lost or not both_ok(*probes[name])
         }
         gone: dict[str, dict[str, Trial]] = {name: {} for name in self.lost}
-        gate = Gate(kept | {case.name: {} for case in unseen} | gone)
+        gate = Gate(kept | {case.name: {} for case in unmeasured} | gone)
         for name in self.lost:
             gate.fail(
                 name, GateOutcome.INCONCLUSIVE, "in the base, but there is no such case any more"
@@ -148,9 +143,9 @@ class GateRun:
         for name in kept:
             self._fail_unless_ok(gate, name, *probes[name])
             self._fail_unless_comparable(gate, name, *probes[name])
-        for name, reason in blinded.items():
+        for name, reason in hidden.lost.items():
             gate.fail(name, GateOutcome.INCONCLUSIVE, reason)
-        for case in unseen:
+        for case in unmeasured:
             gate.fail(case.name, GateOutcome.INCONCLUSIVE, f"not measured: {self._spent()}")
         return gate, {
             case.name: tuned(case, *probes[case.name]) for case in self.cases if case.name in kept
@@ -168,41 +163,13 @@ class GateRun:
         together = max(base.seconds, head.seconds)
         self._pair_seconds[case.name] = together if runs_together(case) else alone
 
-    def _withhold_hidden(
-        self, probes: dict[str, tuple[Observation, Observation]]
-    ) -> dict[str, str]:
-        """Take traced figures out of the probes where the tracer does not see the backend's memory.
-
-        Returns the cases, with the reason, in which the base's was seen and the head's is not.
-        """
-        withheld: dict[str, list[str]] = {}
-        lost: dict[str, str] = {}
-        for case in self.cases:
-            if not case.traced or case.name not in probes or not _both_ok(*probes[case.name]):
-                continue
-            base, head = probes[case.name]
-            before, after = self.base.hidden(case), self.head.hidden(case)
-            if not before and not after:
-                continue
-            probes[case.name] = (replace(base, figures={}), replace(head, figures={}))
-            if base.figures and not before:
-                lost[case.name] = (
-                    f"memray saw the memory of the base, not that of the head: {after}"
-                )
-            else:
-                named = f"{case.scenario} {case.subject}"
-                withheld.setdefault(before or after, []).append(named)
-        for reason, names in withheld.items():
-            self.notes.append(f"heap figures of {', '.join(names)} withheld: {reason}")
-        return lost
-
     def _trials(self, name: str, base: Observation, head: Observation) -> dict[str, Trial]:
         scenario = next(case.scenario for case in self.cases if case.name == name)
         # Against a baseline only what was stored counts: what does not repeat was left out of it.
         offered = {*base.figures} if self.same_versions else {*base.figures, *head.figures}
         tolerances = self.policy.tolerances
-        if any(_threaded(side) for side in (base, head)):
-            tolerances = _with_threaded_wall(tolerances)
+        if any(threaded(side) for side in (base, head)):
+            tolerances = with_threaded_wall(tolerances)
         self._tolerance[name] = tolerances
         return {
             metric.name: trial_for(scenario, metric, tolerances, self.rule)
@@ -229,31 +196,6 @@ class GateRun:
         if probes and (absent := sorted(asked - given)):
             self.notes.append(f"not gated, as no case gave it: {', '.join(absent)}")
 
-    def _blind(self, gate: Gate) -> list[str]:
-        """Passes that say little: too noisy for the change that is sought."""
-        blind = [
-            f"{verdict.case} {verdict.metric} ({verdict.finding.smallest_effect:+.1%})"
-            if verdict.finding.smallest_effect is not None
-            else f"{verdict.case} {verdict.metric} (any)"
-            for verdict in gate.verdicts()
-            if verdict.finding.outcome is GateOutcome.PASS and self._too_noisy(verdict)
-        ]
-        if not blind:
-            return []
-        shown = ", ".join(blind[:MOST_NAMED]) + (" ..." if len(blind) > MOST_NAMED else "")
-        return [
-            f"{len(blind)} metrics passed that were too noisy to show a change of"
-            f" {BLIND_TOLERANCES:g} tolerances nine times in ten, with what they would show: {shown}"
-        ]
-
-    def _too_noisy(self, verdict: Verdict) -> bool:
-        metric = GATED_METRICS.get(verdict.metric)
-        if metric is None or metric.kind is not MetricKind.TIME:
-            return False
-        tolerance = self._tolerance[verdict.case].of(CellKey.parse(verdict.case).scenario, metric)
-        seen = verdict.finding.smallest_effect
-        return seen is None or seen > BLIND_TOLERANCES * tolerance
-
     def _measure(self, gate: Gate, cases: Mapping[str, Case]) -> None:
         """Rounds of one pair a case, cases and sides in random order, until nothing is wanted."""
         screening = True
@@ -276,7 +218,7 @@ class GateRun:
             base, head = observe_pair(self.base, self.head, case, core)
         else:
             head, base = observe_pair(self.head, self.base, case, core)
-        if not _both_ok(base, head):
+        if not both_ok(base, head):
             self._fail_unless_ok(gate, case.name, base, head)
             return
         self._pairs += 1
@@ -287,7 +229,7 @@ class GateRun:
         gate.add(case.name, pair)
 
     def _fail_unless_ok(self, gate: Gate, name: str, base: Observation, head: Observation) -> None:
-        if _both_ok(base, head):
+        if both_ok(base, head):
             return
         if base.status is Status.OK:
             gate.fail(name, GateOutcome.REGRESSED, f"head is {head.status}: {head.reason}")
@@ -300,7 +242,7 @@ class GateRun:
     def _fail_unless_comparable(
         self, gate: Gate, name: str, base: Observation, head: Observation
     ) -> None:
-        if not (self.same_versions and _both_ok(base, head)):
+        if not (self.same_versions and both_ok(base, head)):
             return
         if differing := differences(base.versions, head.versions):
             reason = f"other versions than in the baseline: {differing}; run {UPDATE}"
@@ -351,28 +293,3 @@ class GateRun:
 
     def _elapsed(self) -> float:
         return self.clock() - self._began
-
-
-def tuned(case: Case, base: Observation, head: Observation) -> Case:
-    """The case with as many spans a process as its probe shows to be worth it: short ones cost little."""
-    if not case.takes_turns or not _both_ok(base, head):
-        return case
-    span_ns = max(base.wall_ns, head.wall_ns) / (case.planned.cell.repetitions - 1)
-    samples = min(MOST_SAMPLES, max(TIMED_SAMPLES, 1 + ceil(TIMED_NS / span_ns)))
-    return case.tuned(samples=samples, threaded=_threaded(base) or _threaded(head))
-
-
-def _both_ok(base: Observation, head: Observation) -> bool:
-    return base.status is head.status is Status.OK
-
-
-def _threaded(side: Observation) -> bool:
-    return side.cpu_ns > THREADED_CPU_PER_WALL * side.wall_ns
-
-
-def _with_threaded_wall(tolerances: Tolerances) -> Tolerances:
-    """Wall at its wider tolerance, unless the policy names one for it."""
-    named = dict(tolerances.named)
-    for name in (NET_WALL, WALL.name):
-        named.setdefault(name, max(THREADED_WALL_TOLERANCE, tolerances.time))
-    return Tolerances(tolerances.time, tolerances.size, named)
