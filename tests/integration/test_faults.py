@@ -167,13 +167,14 @@ def records(
     backends: list[str],
     limits: Limits,
     processes: int = 1,
+    instrument: str = "clock",
 ) -> dict[str, Record]:
     """The cells' records without a command line and a report around them."""
     workshop = session.open_session(
         Axes(
             scenarios=(scenario,),
             backends=backends,
-            instruments=("clock",),
+            instruments=(instrument,),
             corpora=(corpus,),
             params={name: (value,) for name, value in params.items()},
             profile="full",
@@ -184,9 +185,9 @@ def records(
         replace(one, warmup_processes=0, cell=replace(one.cell, processes=processes))
         for one in workshop.plan.cells
     ]
-    executor = workshop.executor("faults")
+    engine = workshop.engine("faults")
     return {
-        f"{record.cell.backend}:{record.cell.variant}": record for record in executor.records(cells)
+        f"{record.cell.backend}:{record.cell.variant}": record for record in engine.records(cells)
     }
 
 
@@ -295,3 +296,64 @@ def test_a_fault_in_a_reader_process_is_named(reader_faults: dict[str, Record], 
     record = reader_faults[f"faulty:{fault}"]
     assert (record.status, reason in record.reason) == (status, True), record
     assert reader_faults["sound:default"].status is Status.OK
+
+
+IN_HOT_PATHS: dict[str, tuple[Status, str]] = {
+    "segfault": (Status.CRASHED, "killed by SIGSEGV"),
+    "failed_allocation": (Status.OUT_OF_MEMORY, "killed by SIGABRT: an allocation failed"),
+    "memory_error": (Status.OUT_OF_MEMORY, "MemoryError: cannot allocate 9 exabytes"),
+    "over_limit": (Status.OUT_OF_MEMORY, "is over the limit of 300 MB"),
+    "system_exit": (Status.CRASHED, "exited with code 4 without a result"),
+    "panic": (Status.ERROR, "PanicException: called `Option::unwrap()` on a `None` value"),
+    "error_in_next": (Status.ERROR, "ValueError: planted in next"),
+    "unsupported_in_open": (Status.SKIPPED, "cannot read columns of planted type"),
+    "no_versions": (Status.ERROR, "no version, no measurement"),
+    "one_row_less": (Status.WRONG, "row count mismatch, expected 3000, got 2999"),
+    "no_batches": (Status.WRONG, "row count mismatch, expected 3000, got 0"),
+    "wrong_value": (Status.WRONG, "shard 0, column 'number': digest mismatch"),
+}
+
+
+def hot_path(corpus: str, path: str, backends: list[str], limits: Limits) -> dict[str, Record]:
+    chosen = {"path": path}
+    return records(corpus, "hot_paths", chosen, backends, limits, instrument="pytest_benchmark")
+
+
+@pytest.fixture(scope="module")
+def hot_path_faults(here: None, tiny_corpus: str) -> dict[str, Record]:
+    backends = [f"faulty:{variant}" for variant in IN_HOT_PATHS]
+    return hot_path(tiny_corpus, "reopen_first_batch", backends, AMPLE)
+
+
+@pytest.mark.parametrize("fault", IN_HOT_PATHS)
+def test_a_fault_under_pytest_benchmark_is_named(
+    hot_path_faults: dict[str, Record], fault: str
+) -> None:
+    status, reason = IN_HOT_PATHS[fault]
+    record = hot_path_faults[f"faulty:{fault}"]
+    assert (record.status, reason in record.reason) == (status, True), record
+
+
+def test_a_hang_under_pytest_benchmark_is_ended(here: None, tiny_corpus: str) -> None:
+    limits = replace(AMPLE, timeout_s=4.0)
+    got = hot_path(tiny_corpus, "next_batch", ["faulty:hang_in_next"], limits)
+    (record,) = got.values()
+    assert (record.status, record.reason) == (Status.TIMEOUT, "no end after 4 s")
+    assert "in hang_in_next" in record.stderr_tail
+
+
+@pytest.mark.parametrize("path", ["reopen_first_batch", "next_batch", "first_value"])
+def test_a_sound_backend_gives_its_rounds(here: None, tiny_corpus: str, path: str) -> None:
+    got = hot_path(tiny_corpus, path, ["sound", "faulty:one_row_less"], AMPLE)
+    sound = got["sound:default"]
+    assert sound.status is Status.OK, sound
+    assert len(sound.samples) >= 20
+    assert all(list(sample.values) == ["call_ns"] for sample in sound.samples)
+    assert all(sample.values["call_ns"] > 0 for sample in sound.samples)
+    assert got["faulty:one_row_less"].status is Status.WRONG
+
+
+def test_a_wrong_first_value_in_the_timed_call_is_wrong(here: None, tiny_corpus: str) -> None:
+    got = hot_path(tiny_corpus, "first_value", ["faulty:wrong_first_value"], AMPLE)
+    (record,) = got.values()
+    assert (record.status, "first value mismatch" in record.reason) == (Status.WRONG, True), record

@@ -53,7 +53,7 @@ def measure(tiny_corpus: str, cache_home: Path) -> Iterator[Measure]:
         (planned,) = opened.plan.cells
         small = {**planned.cell.params, **SHORT.get(scenario, {})}
         cell = replace(planned.cell, processes=1, params=small)
-        return opened.executor("reach").record(replace(planned, warmup_processes=0, cell=cell))
+        return opened.engine("reach").record(replace(planned, warmup_processes=0, cell=cell))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache_home))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from firstbyte.engine import registry, session
-from firstbyte.engine.execute import Executor
+from firstbyte.engine.cells import Engine
 from firstbyte.engine.plan import Axes, Planned
 from firstbyte.model import Record, Status
 
@@ -54,7 +54,7 @@ OTHER_VARIANTS: dict[str, list[Point]] = {
 }
 """Variants differ in how they read: their digests count, once in each way of reading."""
 ELSEWHERE = {
-    "hot_paths": "is no worker's",
+    "hot_paths": "does not depend on how odd a file is: test_faults",
     "accumulation": "needs far more than a tiny corpus: tested on memory whose truth is known",
     "visibility": "needs far more than a tiny corpus: tested on memory whose truth is known",
     "import_cost": "does not depend on how odd a file is: test_scenarios_reach",
@@ -115,7 +115,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"files:{folder}/*.parquet"
 
 
-Workshop = tuple[session.Session, Executor]
+Workshop = tuple[session.Session, Engine]
 
 
 @pytest.fixture(scope="module")
@@ -126,14 +126,14 @@ def workshop(corpus: str, cache_home: Path) -> Iterator[Workshop]:
         patch.delenv("FIRSTBYTE_PLUGINS", raising=False)
         axes = Axes(scenarios=SCENARIOS, backends=INSTALLED, corpora=(corpus,), profile="full")
         opened = session.open_session(axes)
-        yield opened, opened.executor("every")
+        yield opened, opened.engine("every")
 
 
 def measured(workshop: Workshop, backend: str, scenario: str) -> list[Record]:
     """The records of a backend and variant at the chosen points of a scenario."""
-    opened, executor = workshop
+    opened, engine = workshop
     return [
-        executor.record(once(planned))
+        engine.record(once(planned))
         for planned in opened.plan.cells
         if f"{planned.cell.backend}:{planned.cell.variant}" == backend
         and planned.cell.scenario == scenario

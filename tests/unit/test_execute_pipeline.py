@@ -24,7 +24,7 @@ from pipeline_fixtures import (
 from rich.console import Console
 
 from firstbyte.api import Repetitions
-from firstbyte.engine.execute import BATCH_ROWS, PREPARE_TIMEOUT_SECONDS, Executor
+from firstbyte.engine.cells import BATCH_ROWS, PREPARE_TIMEOUT_SECONDS, Engine
 from firstbyte.engine.launch import Outcome
 from firstbyte.engine.plan import Axes, Plan, make_plan
 from firstbyte.engine.registry import Catalogue
@@ -74,8 +74,8 @@ def plan_of(
     return known, make_plan(known, Axes(corpora=("fake",), limits=LIMITS), HERE)
 
 
-def executor(launcher: FakeLauncher, tmp_path: Path) -> Executor:
-    return Executor(
+def engine(launcher: FakeLauncher, tmp_path: Path) -> Engine:
+    return Engine(
         "run-1", HERE, [Path("/a/root")], {"fake": CORPUS}, tmp_path / "prepared", launcher
     )
 
@@ -96,7 +96,7 @@ def test_from_plan_to_table(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "results", run_of("run-1"))
     console = Console(file=io.StringIO(), width=200)
     with Progress([(planned.cell, 1.0) for planned in plan.cells], console) as progress:
-        runner = executor(launcher, tmp_path)
+        runner = engine(launcher, tmp_path)
         for record in runner.records(plan.cells, lambda planned: progress.started(planned.cell)):
             folder.append(record)
             progress.finished(record)
@@ -132,7 +132,7 @@ def test_a_skipped_cell_starts_no_process(tmp_path: Path) -> None:
         tmp_path, ["good"], Repetitions(1, 1), needs=lambda params: frozenset({"wings"})
     )
     launcher = FakeLauncher()
-    (record,) = executor(launcher, tmp_path).records(plan.cells)
+    (record,) = engine(launcher, tmp_path).records(plan.cells)
     assert (record.status, record.reason) == (Status.SKIPPED, "fake does not declare: wings")
     assert launcher.orders == []
 
@@ -143,7 +143,7 @@ def test_variables_reach_the_measuring_workers_alone(
     monkeypatch.delenv("PYTHONMALLOC", raising=False)
     _, plan = plan_of(tmp_path, ["good"], Repetitions(2, 1))
     launcher = FakeLauncher()
-    executor(launcher, tmp_path).record(plan.cells[0], {"PYTHONMALLOC": "malloc"})
+    engine(launcher, tmp_path).record(plan.cells[0], {"PYTHONMALLOC": "malloc"})
     assert [(order.task, dict(order.variables)) for order in launcher.orders] == [
         (PREPARE, {}),
         (MEASURE, {"PYTHONMALLOC": "malloc"}),
@@ -156,7 +156,7 @@ def test_the_corpus_is_prepared_once_for_each_variant(tmp_path: Path) -> None:
     grid: Mapping[str, tuple[Param, ...]] = {"n": (1, 2, 3)}
     _, plan = plan_of(tmp_path, ["a", "b"], Repetitions(1, 1), grid=grid)
     launcher = FakeLauncher()
-    records = list(executor(launcher, tmp_path).records(plan.cells))
+    records = list(engine(launcher, tmp_path).records(plan.cells))
     assert len(records) == 6
     for variant in ("a", "b"):
         assert launcher.tasks(variant) == [PREPARE, MEASURE, MEASURE, MEASURE]
@@ -165,7 +165,7 @@ def test_the_corpus_is_prepared_once_for_each_variant(tmp_path: Path) -> None:
 def test_a_preparation_that_failed_fails_every_cell_and_is_not_repeated(tmp_path: Path) -> None:
     _, plan = plan_of(tmp_path, ["a"], Repetitions(1, 1), grid={"n": (1, 2)})
     launcher = FakeLauncher(prepare_a=[ended(Status.SKIPPED, "cannot write lists")])
-    records = list(executor(launcher, tmp_path).records(plan.cells))
+    records = list(engine(launcher, tmp_path).records(plan.cells))
     assert [(r.status, r.reason) for r in records] == [(Status.SKIPPED, "cannot write lists")] * 2
     assert launcher.tasks("a") == [PREPARE]
 
@@ -173,7 +173,7 @@ def test_a_preparation_that_failed_fails_every_cell_and_is_not_repeated(tmp_path
 def test_a_cell_ends_with_its_first_failed_process(tmp_path: Path) -> None:
     _, plan = plan_of(tmp_path, ["a"], Repetitions(5, 1))
     launcher = FakeLauncher(a=[good_outcome(CORPUS), ended(Status.ERROR, "no more")])
-    (record,) = executor(launcher, tmp_path).records(plan.cells)
+    (record,) = engine(launcher, tmp_path).records(plan.cells)
     assert launcher.tasks("a") == [PREPARE, MEASURE, MEASURE]
     assert (record.status, len(record.samples)) == (Status.ERROR, 1)
 
@@ -187,7 +187,7 @@ def test_a_figure_that_is_none_is_an_error_and_not_kept(tmp_path: Path, figure: 
         "series": [good_outcome(CORPUS, samples=[Sample({}, {"x_ns": [1, figure]})])],
     }
     folder = RunFolder.create(tmp_path / "results", run_of("run-1"))
-    for record in executor(FakeLauncher(**bad), tmp_path).records(plan.cells):
+    for record in engine(FakeLauncher(**bad), tmp_path).records(plan.cells):
         folder.append(record)
     process = {"values": 2, "series": 1}
     for record in load(folder.path)[1]:
@@ -200,7 +200,7 @@ def test_figures_that_cannot_be_derived_are_an_error(tmp_path: Path) -> None:
     """The scenario's fault ends its cell and not the run."""
     _, plan = plan_of(tmp_path, ["a", "b"], Repetitions(1, 1))
     plan.cells[0].scenario.module.derive = lambda *_: 1 / 0  # type: ignore[method-assign]
-    records = list(executor(FakeLauncher(), tmp_path).records(plan.cells))
+    records = list(engine(FakeLauncher(), tmp_path).records(plan.cells))
     assert len(records) == 2
     for record in records:
         assert (record.status, record.samples) == (Status.ERROR, ())
@@ -213,7 +213,7 @@ def test_warm_up_processes_give_no_sample(tmp_path: Path) -> None:
 
     _, plan = plan_of(tmp_path, ["a"], Repetitions(2, 1, warmup_processes=1))
     launcher = FakeLauncher(a=[sample(100.0), sample(1.0), sample(2.0)])
-    (record,) = executor(launcher, tmp_path).records(plan.cells)
+    (record,) = engine(launcher, tmp_path).records(plan.cells)
     assert [s.values["part_ns"] for s in record.samples] == [1.0, 2.0]
     assert [s.process for s in record.samples] == [0, 1]
     measured = [order for order in launcher.orders if order.task == MEASURE]
@@ -223,7 +223,7 @@ def test_warm_up_processes_give_no_sample(tmp_path: Path) -> None:
 def test_a_failed_warm_up_is_a_failure(tmp_path: Path) -> None:
     _, plan = plan_of(tmp_path, ["a"], Repetitions(2, 1, warmup_processes=1))
     launcher = FakeLauncher(a=[ended(Status.CRASHED, "killed by SIGABRT")])
-    (record,) = executor(launcher, tmp_path).records(plan.cells)
+    (record,) = engine(launcher, tmp_path).records(plan.cells)
     assert (record.status, record.reason) == (Status.CRASHED, "killed by SIGABRT")
     assert record.samples == ()
 
@@ -231,7 +231,7 @@ def test_a_failed_warm_up_is_a_failure(tmp_path: Path) -> None:
 def test_what_a_worker_is_told(tmp_path: Path) -> None:
     _, plan = plan_of(tmp_path, ["a"], Repetitions(1, 7), instruments=("heap",))
     launcher = FakeLauncher()
-    list(executor(launcher, tmp_path).records(plan.cells))
+    list(engine(launcher, tmp_path).records(plan.cells))
     prepare, measure = launcher.orders
     assert prepare.instrument_module == "", "preparing is not observed"
     assert measure.instrument_module == "instruments.heap"
@@ -249,7 +249,7 @@ def test_what_a_worker_is_told(tmp_path: Path) -> None:
 
 def test_what_was_prepared_from_other_content_is_not_used(tmp_path: Path) -> None:
     _, plan = plan_of(tmp_path, ["a"], Repetitions(1, 1))
-    runner = executor(FakeLauncher(), tmp_path)
+    runner = engine(FakeLauncher(), tmp_path)
     before = runner.order(plan.cells[0], MEASURE, []).prepared_directory
     changed = replace(CORPUS.shards[0], sha256="f" * 64)
     runner.manifests = {"fake": replace(CORPUS, shards=(changed, CORPUS.shards[1]))}
@@ -260,7 +260,7 @@ def test_records_come_one_by_one(tmp_path: Path) -> None:
     """A record must be in the caller's hands before the next cell starts."""
     _, plan = plan_of(tmp_path, ["a", "b"], Repetitions(1, 1))
     launcher = FakeLauncher()
-    records = executor(launcher, tmp_path).records(plan.cells)
+    records = engine(launcher, tmp_path).records(plan.cells)
     first: Record = next(records)
     assert first.cell.variant == "a"
     assert launcher.tasks("b") == []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline_fixtures import HERE, backend_info, catalogue, fake_scenario, scenario_info
 
 from firstbyte.api import Repetitions
-from firstbyte.engine.plan import Axes, Plan, estimate_seconds, make_plan, one_cell_per_variant
+from firstbyte.engine.plan import Axes, Plan, estimate_seconds, make_plan
 from firstbyte.engine.registry import Catalogue
 from firstbyte.errors import HarnessError, UnknownNameError
 from firstbyte.model import Cell, Limits, Param
@@ -222,16 +222,6 @@ def test_costs_come_from_the_nearest_of_kin(known: Catalogue) -> None:
     assert estimate_seconds(plan, history) == [2.0, 2.0, 10.0, 0.0]
     other_scenario = took(plan, 0, 99.0, scenario="scan")
     assert estimate_seconds(plan, [other_scenario]) == [None, None, None, 0.0]
-
-
-def test_one_cell_per_variant(known: Catalogue) -> None:
-    axes = Axes(scenarios=("plain",), backends=["alpha"], corpora=("c", "d"))
-    plan = one_cell_per_variant("clock")(known, axes, HERE)
-    assert keys(plan) == [
-        f"plain/alpha:{variant}@current/{corpus}/-/clock"
-        for corpus in ("c", "d")
-        for variant in ("one", "two")
-    ]
 
 
 def test_a_variant_can_be_left_to_the_full_profile_or_to_being_named(known: Catalogue) -> None:

@@ -20,7 +20,7 @@ from pipeline_fixtures import (
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine import fingerprint as environment
 from firstbyte.engine import registry, session, store
-from firstbyte.engine.execute import Executor
+from firstbyte.engine.cells import Engine
 from firstbyte.engine.plan import Axes, Plan, Planned
 from firstbyte.engine.session import OpenRun, Session
 from firstbyte.errors import CorpusError, HarnessError, UnknownNameError
@@ -95,13 +95,13 @@ def test_a_run_says_where_and_of_what_it_is(asked: list[str], tmp_path: Path) ->
     assert run.finished == ""
 
 
-def executor(workshop: Session, run_id: str, seen: list[str]) -> Executor:
+def engine(workshop: Session, run_id: str, seen: list[str]) -> Engine:
     def launcher(order: Any, environment: Any) -> Any:
         if order.task == "measure":
             seen.append(order.cell.key)
         return good_outcome(workshop.manifests[order.cell.corpus], prepared=("p",))
 
-    return Executor(run_id, HERE, [], workshop.manifests, Path("replaced"), launcher)
+    return Engine(run_id, HERE, [], workshop.manifests, Path("replaced"), launcher)
 
 
 @pytest.mark.parametrize("done", range(5))
@@ -111,8 +111,8 @@ def test_what_has_a_record_is_not_measured_again(
     seen: list[str] = []
     monkeypatch.setattr(
         Session,
-        "executor",
-        lambda self, run_id: replace(executor(self, run_id, seen), prepared_root=tmp_path),
+        "engine",
+        lambda self, run_id: replace(engine(self, run_id, seen), prepared_root=tmp_path),
     )
     workshop = session.open_session(Axes(corpora=("x",)))
     opened = session.start_run(workshop, tmp_path / "results")

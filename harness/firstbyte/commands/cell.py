@@ -40,10 +40,8 @@ def command(axes: Axes) -> None:
             f"--instrument and --param:\n{shown}{more}"
         )
     (planned,) = cells
-    if planned.skipped:
-        raise HarnessError(f"this cell is skipped: {planned.skipped}")
-    executor = workshop.executor("by-hand")
-    preparation = executor.prepare(planned)
-    if preparation.status is not Status.OK:
-        raise HarnessError(f"cannot prepare the corpus: {preparation.status}: {preparation.reason}")
-    sys.stdout.write(executor.order(planned, MEASURE, preparation.prepared).to_json() + "\n")
+    engine = workshop.engine("by-hand")
+    ready = engine.ready(planned)
+    if ready.status is not Status.OK:
+        raise HarnessError(f"this cell is {ready.status}: {ready.reason}")
+    sys.stdout.write(engine.order(planned, MEASURE, ready.prepared).to_json() + "\n")

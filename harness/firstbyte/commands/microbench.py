@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+from functools import cache
 from pathlib import Path
 
 import click
+
+INSTRUMENT = "pytest_benchmark"
 
 
 @click.command(short_help="Benchmark the hot in-process paths with pytest-benchmark.")
@@ -21,35 +23,28 @@ import click
 def command(backend: tuple[str, ...], corpus: tuple[str, ...], results: Path | None) -> None:
     """Benchmark reopening, the next batch and the first value of every backend.
 
-    pytest-benchmark calibrates each path in a process of its own; its figures become a run that
-    `show`, `compare` and `report` read like any other.
+    A full run of what pytest-benchmark times: it calibrates each path in a worker of its own, and its
+    figures become a run that `show`, `compare` and `report` read like any other.
     """
     from rich.console import Console
 
     from firstbyte import places
     from firstbyte.commands._request import request
+    from firstbyte.commands.run import exit_by_statuses, measure
     from firstbyte.engine import session
-    from firstbyte.engine.plan import Axes, one_cell_per_variant
-    from firstbyte.micro.measure import INSTRUMENT, SCENARIO, measure
+    from firstbyte.engine.plan import Axes
     from firstbyte.render import notices
     from firstbyte.render.outputs import OUTPUTS
-    from firstbyte.render.progress import Progress
 
-    axes = Axes(scenarios=(SCENARIO,), backends=backend, corpora=corpus)
-    workshop = session.open_session(axes, one_cell_per_variant(INSTRUMENT))
+    results = results or places.results()
+    axes = Axes(instruments=(INSTRUMENT,), backends=backend, corpora=corpus, profile="full")
+    workshop = session.open_session(axes)
     for note in workshop.notes:
         notices.warning(note)
-    run = session.start_run(workshop, results or places.results())
-    executor = workshop.executor(run.run.run_id)
-    with Progress([(planned.cell, 1.0) for planned in workshop.plan.cells]) as progress:
-        for planned in workshop.plan.cells:
-            progress.started(planned.cell)
-            for record in measure(executor, planned):
-                run.add(record)
-            progress.finished(run.records[-1])
+    run = session.start_run(workshop, results)
+    measure(workshop, run, workshop.estimates(results, cache(notices.warning)))
     run.seal()
     asked = request(run.folder.path, workshop.catalogue)
     Console().print(OUTPUTS.load("tables").render(asked))
     click.echo(f"run: {run.folder.path}")
-    if any(record.status not in ("OK", "SKIPPED") for record in run.records):
-        sys.exit(1)
+    exit_by_statuses(run)

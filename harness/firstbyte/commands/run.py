@@ -59,9 +59,14 @@ def command(
     reports = _made(reports or places.reports())
     start = partial(session.resume_run, warn=warn) if resume else session.start_run
     run = start(workshop, results)
-    _measure(workshop, run, estimates)
+    measure(workshop, run, estimates)
     run.seal()
     _print_results(reports, workshop, run)
+    exit_by_statuses(run)
+
+
+def exit_by_statuses(run: OpenRun) -> None:
+    """End with 1 where a cell is neither OK nor SKIPPED."""
     if any(record.status not in ("OK", "SKIPPED") for record in run.records):
         sys.exit(1)
 
@@ -80,7 +85,8 @@ def _print_plan(workshop: Session, estimates: Sequence[float | None]) -> None:
     click.echo(f"{len(estimates)} cells, about {duration(known)}{more}")
 
 
-def _measure(workshop: Session, run: OpenRun, estimates: Sequence[float | None]) -> None:
+def measure(workshop: Session, run: OpenRun, estimates: Sequence[float | None]) -> None:
+    """Run what has no record yet, and show how far it is."""
     from firstbyte.engine import session
     from firstbyte.render.progress import Progress
 

@@ -24,16 +24,14 @@ def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]
         if outcome.status is not Status.OK:
             where = f" (process {number} of {len(outcomes)})" if len(outcomes) > 1 else ""
             return outcome.status, outcome.reason + where
+    for outcome in outcomes:
+        for reason in _differences(outcome, manifest):
+            return Status.WRONG, reason
     if not any(outcome.samples for outcome in outcomes):
         return Status.ERROR, "the workers ended without a single sample"
     if not all(outcome.versions for outcome in outcomes):
         return Status.ERROR, "the backend states no version: no version, no measurement"
-    checked = False
-    for outcome in outcomes:
-        for reason in _differences(outcome, manifest):
-            return Status.WRONG, reason
-        checked = checked or bool(outcome.rows or outcome.digests)
-    if not checked:
+    if not any(outcome.rows or outcome.digests for outcome in outcomes):
         return Status.ERROR, "the scenario checked neither rows nor digests"
     return Status.OK, ""
 

@@ -10,7 +10,7 @@ from firstbyte import places
 from firstbyte.api import Purpose
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine import registry
-from firstbyte.engine.execute import Executor
+from firstbyte.engine.cells import Engine
 from firstbyte.engine.launch import current_environment
 from firstbyte.engine.plan import Planned
 from firstbyte.engine.registry import Catalogue, Chosen
@@ -21,7 +21,7 @@ DEFAULT_LIMITS = Limits(timeout_s=300.0, memory_bytes=8_000_000_000)
 
 @dataclass
 class Laboratory:
-    """The corpus, the catalogue and the executor that all checks of one command share."""
+    """The corpus, the catalogue and the engine that all checks of one command share."""
 
     manifest: Manifest
     catalogue: Catalogue
@@ -31,7 +31,7 @@ class Laboratory:
     """Told of every record as soon as it is made."""
 
     def __post_init__(self) -> None:
-        self._executor = Executor(
+        self._engine = Engine(
             self.run_id,
             current_environment(),
             registry.plugin_roots(),
@@ -82,7 +82,7 @@ class Laboratory:
             0,
             backend.unavailable,
         )
-        record = self._executor.record(planned, environ)
+        record = self._engine.record(planned, environ)
         self.keep(record)
         return record
 

@@ -31,6 +31,8 @@ GUARD_SECONDS = 0.05
 """How often the memory limit is looked at where the instrument itself does not poll."""
 TRACEBACK_GRACE_SECONDS = 0.5
 STDERR_TAIL_BYTES = 4096
+LAST_WORDS_BYTES = 64 * 1024
+"""How far from its end the reason of a worker's end is looked for: stacks that follow it can be long."""
 
 
 @dataclass
@@ -55,9 +57,10 @@ def run_worker(order: Order, environment: Environment) -> Outcome:
     with tempfile.TemporaryFile() as stderr:
         watch = _Watch(order, environment, stderr)
         outcome = watch.run()
-        stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - STDERR_TAIL_BYTES))
-        outcome.stderr_tail = stderr.read().decode("utf-8", "replace")
-    return _explain_abort(outcome)
+        stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - LAST_WORDS_BYTES))
+        said = stderr.read()
+    outcome.stderr_tail = _telling_part(said).decode("utf-8", "replace")
+    return _explain_abort(outcome, said)
 
 
 class _Watch:
@@ -84,8 +87,8 @@ class _Watch:
                 pass_fds=handed,
             )
         finally:
-            for descriptor in handed:  # the worker's own: the other sees its end by their closing
-                os.close(descriptor)
+            if order.turns:  # the worker's own: the other sees its end by their closing
+                order.turns.close()
         assert self._process.stdin
         assert self._process.stdout
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
@@ -250,10 +253,20 @@ _FAILURES = {
 }
 
 
-def _explain_abort(outcome: Outcome) -> Outcome:
+def _telling_part(said: bytes) -> bytes:
+    """The end of what a worker said, or the innermost frames of the last stack in it."""
+    start = max(0, len(said) - STDERR_TAIL_BYTES)
+    for words in (b"Fatal Python error", b"Current thread 0x"):  # faulthandler's
+        if (found := said.rfind(words)) >= 0:
+            start = min(start, found)
+            break
+    return said[start : start + STDERR_TAIL_BYTES]
+
+
+def _explain_abort(outcome: Outcome, said: bytes) -> Outcome:
     """Rust and C++ abort where an allocation fails: that is out of memory, not a crash of unknown cause."""
-    for words in ("memory allocation of", "std::bad_alloc"):
-        if outcome.status is Status.CRASHED and words in outcome.stderr_tail:
+    for words in (b"memory allocation of", b"std::bad_alloc"):
+        if outcome.status is Status.CRASHED and words in said:
             outcome.status = Status.OUT_OF_MEMORY
             outcome.reason = f"{outcome.reason}: an allocation failed"
     return outcome

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from firstbyte.api import ALL, Repetitions
@@ -99,25 +99,6 @@ def make_plan(catalogue: Catalogue, axes: Axes, environment: Environment) -> Pla
             "in this profile; `firstbyte list` shows what there is, --full runs all of it"
         )
     return Plan(cells)
-
-
-def one_cell_per_variant(
-    instrument: str,
-) -> Callable[[Catalogue, Axes, Environment], Plan]:
-    """A planner for instruments that are no worker's: one cell a variant, without parameters."""
-
-    def planner(catalogue: Catalogue, axes: Axes, environment: Environment) -> Plan:
-        backends = _chosen_backends(catalogue, axes.backends)
-        return Plan(
-            tuple(
-                _planned(scenario, backend, variant, environment, corpus, {}, instrument, axes)
-                for corpus in axes.corpora
-                for scenario in map(catalogue.scenario, axes.scenarios)
-                for backend, variant in backends
-            )
-        )
-
-    return planner
 
 
 def estimate_seconds(plan: Plan, history: Iterable[tuple[Cell, float]]) -> list[float | None]:

@@ -15,7 +15,7 @@ from firstbyte.corpora.catalogue import resolve
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine import fingerprint as environment
 from firstbyte.engine import registry
-from firstbyte.engine.execute import Executor
+from firstbyte.engine.cells import Engine
 from firstbyte.engine.launch import current_environment
 from firstbyte.engine.plan import Axes, Plan, Planned, estimate_seconds, make_plan
 from firstbyte.engine.registry import Catalogue
@@ -39,9 +39,9 @@ class Session:
     profile: str
     notes: tuple[str, ...]
 
-    def executor(self, run_id: str) -> Executor:
+    def engine(self, run_id: str) -> Engine:
         """Runs this session's cells under that run id."""
-        return Executor(
+        return Engine(
             run_id,
             self.environment,
             registry.plugin_roots(),
@@ -83,17 +83,14 @@ class OpenRun:
         self.folder.seal(self.run)
 
 
-Planner = Callable[[Catalogue, Axes, Environment], Plan]
-
-
-def open_session(axes: Axes, planner: Planner = make_plan) -> Session:
+def open_session(axes: Axes) -> Session:
     """Check the names, get the corpora, plan. Raises HarnessError for what a user can mend."""
     catalogue = registry.discover()
     here = current_environment()
     # Names are checked before a corpus is fetched: a typo must not cost a download.
-    planner(catalogue, replace(axes, corpora=("unresolved",)), here)
+    make_plan(catalogue, replace(axes, corpora=("unresolved",)), here)
     manifests, notes = _corpora(axes.corpora)
-    plan = planner(catalogue, replace(axes, corpora=tuple(manifests)), here)
+    plan = make_plan(catalogue, replace(axes, corpora=tuple(manifests)), here)
     return Session(catalogue, here, manifests, plan, axes.profile, notes)
 
 
@@ -155,7 +152,7 @@ def measure(
 ) -> Iterator[Record]:
     """Run what has no record yet; every record is on disk before it is yielded."""
     left = [planned for planned in session.plan.cells if planned.cell.key not in run.done]
-    for record in session.executor(run.run.run_id).records(left, on_start):
+    for record in session.engine(run.run.run_id).records(left, on_start):
         run.add(record)
         yield record
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from firstbyte.corpora.manifest import Manifest
-from firstbyte.engine.execute import Executor
+from firstbyte.engine.cells import Engine
 from firstbyte.engine.judge import judge
 from firstbyte.engine.launch import Outcome
 from firstbyte.engine.plan import Planned
@@ -23,9 +23,8 @@ from firstbyte.visibility.certificates import allocator_names, certificate, cert
 from firstbyte.visibility.rule import Sight
 from firstbyte.worker.instruments.clock import CPU, WAIT, WALL
 from firstbyte.worker.leak_series import LeakSeries
-from firstbyte.worker.order import MEASURE, Order
 from firstbyte.worker.quiet import QUIET
-from firstbyte.worker.turns import make_turns
+from firstbyte.worker.turns import Turns, make_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class LiveSide:
         """`memory_environment` is set for the workers of all instruments but the clock."""
         self._side = side
         self._manifest = manifest
-        self._executor = Executor(
+        self._engine = Engine(
             run_id=f"gate-{side.environment.name}",
             environment=side.environment,
             plugin_roots=side.roots,
@@ -89,8 +88,7 @@ class LiveSide:
 
     def observe(self, case: Case) -> Observation:
         """Run one process. Anything that goes wrong in it is a status, not an exception."""
-        order = self._order(case)
-        return order if isinstance(order, Observation) else self._take(case, self._launch(order))
+        return self._take(case, self._process(case))
 
     def observe_together(
         self, other: LiveSide, case: Case, core: int | None
@@ -100,16 +98,14 @@ class LiveSide:
         Where the case takes turns, so do their spans; this side measures first, and both keep to
         `core`, unless that is None. Where one of them cannot be started, the other runs alone.
         """
-        mine, others = self._order(case), other._order(case)
-        if isinstance(mine, Observation) or isinstance(others, Observation):
+        sides = (self, other)
+        # One after the other, and before anything waits for a turn.
+        if not all(side._ready(case) for side in sides):
             return self.observe(case), other.observe(case)
-        if case.takes_turns:
-            first, second = make_turns(core)
-            mine, others = replace(mine, turns=first), replace(others, turns=second)
+        turns = make_turns(core) if case.takes_turns else (None, None)
         with ThreadPoolExecutor(2) as threads:
-            launched = threads.submit(self._launch, mine)
-            beside = threads.submit(other._launch, others)
-        return self._take(case, launched.result()), other._take(case, beside.result())
+            mine, others = threads.map(LiveSide._process, sides, (case, case), turns)
+        return self._take(case, mine), other._take(case, others)
 
     def hidden(self, case: Case) -> str:
         """Why the instrument's figures of the case's backend are withheld, by the scenario that certifies it.
@@ -128,32 +124,23 @@ class LiveSide:
         scenario = known[0]
         cell = replace(case.planned.cell, scenario=scenario.name, params={}, repetitions=1)
         planned = replace(case.planned, cell=cell, scenario=scenario)
-        order = self._order(Case(name_of(cell), planned, warm_up=False))
-        if isinstance(order, Observation):
-            return f"`{scenario.name}` is {order.status}: {order.reason}"
-        outcome = self._launch(order)
+        outcome = self._process(Case(name_of(cell), planned, warm_up=False))
         if outcome.status is not Status.OK:
             return f"`{scenario.name}` is {outcome.status}: {outcome.reason}"
         hints = allocator_names(planned.backend.distribution)
         made = certificate(scenario, outcome.samples[0].values, hints)
         return "" if made.verdict is Sight.SEEN else made.reason
 
-    def _order(self, case: Case) -> Order | Observation:
-        """What a worker of this side is to do for the case, or why there is nothing to do."""
+    def _ready(self, case: Case) -> bool:
+        """Whether a process of the case can be started; its corpus is prepared then."""
+        return self._engine.ready(self._own(case.planned)).status is Status.OK
+
+    def _process(self, case: Case, turns: Turns | None = None) -> Outcome:
         planned = self._own(case.planned)
-        if planned.skipped:
-            return Observation(Status.SKIPPED, planned.skipped)
-        preparation = self._executor.prepare(planned)
-        if preparation.status is not Status.OK:
-            reason = f"while preparing the corpus: {preparation.reason}"
-            return self._take(case, replace(preparation, reason=reason))
-        order = self._executor.order(planned, MEASURE, preparation.prepared)
         # Digests cost a scan of their own, so only the first process of a case makes them.
         final = case.name not in self._verified
-        return replace(order, final_process=final, variables=self._variables(case))
-
-    def _launch(self, order: Order) -> Outcome:
-        return self._executor.launcher(order, self._executor.environment)
+        variables = self._variables(case)
+        return self._engine.process(planned, final=final, variables=variables, turns=turns)
 
     def _take(self, case: Case, outcome: Outcome) -> Observation:
         """What a process gave, once it was judged."""

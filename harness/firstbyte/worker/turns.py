@@ -31,6 +31,11 @@ class Turns:
     def descriptors(self) -> tuple[int, int]:
         return (self.wait_descriptor, self.pass_descriptor)
 
+    def close(self) -> None:
+        """Give up the ends that this process holds: the other worker then measures alone."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
 
 def make_turns(core: int | None) -> tuple[Turns, Turns]:
     """Ends for the worker that is first and for the other; whoever launches a worker closes its ends."""

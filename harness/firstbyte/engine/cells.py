@@ -1,4 +1,8 @@
-"""Runs planned cells one after another; each becomes a record, whatever happens in its workers."""
+"""The one way in which a planned cell is run: prepared, one worker process after another, judged.
+
+`record` is a whole cell; `process` is one of its processes, for who compares single processes.
+Whatever happens in a worker is an outcome, never an exception.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from firstbyte.engine.launch import Outcome, run_worker
 from firstbyte.engine.plan import Planned
 from firstbyte.model import SCHEMA_VERSION, Environment, Record, Sample, Status
 from firstbyte.worker.order import MEASURE, PREPARE, Order
+from firstbyte.worker.turns import Turns
 
 BATCH_ROWS = 1024
 PREPARE_TIMEOUT_SECONDS = 3600.0
@@ -23,15 +28,17 @@ Launcher = Callable[[Order, Environment], Outcome]
 
 
 @dataclass
-class Executor:
-    """What is the same for all cells of a run. `launcher` is replaced by a fake in tests."""
+class Engine:
+    """What is the same for all cells that are run alike. `launcher` is replaced by a fake in tests."""
 
     run_id: str
     environment: Environment
+    """The interpreter of the workers, and where they import `firstbyte` from."""
     plugin_roots: Sequence[Path]
-    """Folders with `backends/` and `scenarios/` beside the project's own."""
+    """Folders with plug-ins beside the project's own."""
     manifests: Mapping[str, Manifest]
     prepared_root: Path
+    """Where backends keep the corpora in formats of their own."""
     launcher: Launcher = run_worker
     _prepared: dict[tuple[str, str, str], Outcome] = field(default_factory=dict)
 
@@ -47,10 +54,7 @@ class Executor:
         """Run one cell; `variables` are added to its measuring workers' environment."""
         started = datetime.now(UTC).isoformat(timespec="seconds")
         began = time.monotonic()
-        if planned.skipped:
-            outcomes = [Outcome(status=Status.SKIPPED, reason=planned.skipped)]
-        else:
-            outcomes = self._processes(planned, variables or {})
+        outcomes = self._processes(planned, variables or {})
         status, reason = judge(outcomes, self.manifests[planned.cell.corpus])
         samples: tuple[Sample, ...] = ()
         try:
@@ -71,6 +75,37 @@ class Executor:
             duration_s=time.monotonic() - began,
         )
 
+    def process(
+        self,
+        planned: Planned,
+        *,
+        final: bool = True,
+        variables: Mapping[str, str] | None = None,
+        turns: Turns | None = None,
+    ) -> Outcome:
+        """Run one process of the cell, not judged yet; at once where the cell cannot be run.
+
+        The `final` process of a cell makes the digests. `variables` are added to the worker's
+        environment; with `turns` it measures span by span with another, and closes its ends of them.
+        """
+        ready = self.ready(planned)
+        if ready.status is not Status.OK:
+            if turns:
+                turns.close()
+            return ready
+        order = self.order(planned, MEASURE, ready.prepared)
+        order = replace(order, final_process=final, variables=variables or {}, turns=turns)
+        return self.launcher(order, self.environment)
+
+    def ready(self, planned: Planned) -> Outcome:
+        """How the cell can be run: OK with the prepared shards, or with what prevents it."""
+        if planned.skipped:
+            return Outcome(status=Status.SKIPPED, reason=planned.skipped)
+        preparation = self._prepare(planned)
+        if preparation.status in (Status.OK, Status.SKIPPED):
+            return preparation
+        return replace(preparation, reason=f"while preparing the corpus: {preparation.reason}")
+
     def order(self, planned: Planned, task: str, shards: Sequence[str]) -> Order:
         """What a worker needs to do this cell; `firstbyte cell` prints it."""
         manifest = self.manifests[planned.cell.corpus]
@@ -89,7 +124,7 @@ class Executor:
             prepared_directory=str(self._prepared_directory(planned)),
         )
 
-    def prepare(self, planned: Planned) -> Outcome:
+    def _prepare(self, planned: Planned) -> Outcome:
         """Convert the corpus to the backend's own format, once a run, in a worker of its own."""
         cell = planned.cell
         key = (cell.backend, cell.variant, cell.corpus)
@@ -104,19 +139,10 @@ class Executor:
 
     def _processes(self, planned: Planned, variables: Mapping[str, str]) -> list[Outcome]:
         """Outcomes of the cell's processes, up to the first that did not end well."""
-        preparation = self.prepare(planned)
-        if preparation.status is not Status.OK:
-            reason = preparation.reason
-            if preparation.status is not Status.SKIPPED:
-                reason = f"while preparing the corpus: {reason}"
-            return [replace(preparation, reason=reason)]
-        order = replace(self.order(planned, MEASURE, preparation.prepared), variables=variables)
         outcomes: list[Outcome] = []
         total = planned.warmup_processes + planned.cell.processes
         for number in range(total):
-            final = number == total - 1
-            order = replace(order, final_process=final)
-            outcome = self.launcher(order, self.environment)
+            outcome = self.process(planned, final=number == total - 1, variables=variables)
             if number >= planned.warmup_processes or outcome.status is not Status.OK:
                 outcomes.append(outcome)
             if outcome.status is not Status.OK:

@@ -1,1 +1,0 @@
-"""Micro-benchmarks: pytest-benchmark measures the hot paths, and its JSON becomes a run like any other."""
