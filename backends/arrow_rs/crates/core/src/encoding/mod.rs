@@ -1,13 +1,24 @@
-//! How levels, indices and lengths are written.
+//! How levels, indices and values are written.
+//!
+//! An encoding of values is one file: a `Decoder` of a page's bytes, entered in `decoder`. Which type the values
+//! are of is the business of the sink that they go to.
 
+pub mod decoder;
 pub mod delta;
+mod dictionary;
 pub mod hybrid;
 pub mod levels;
 pub mod plain;
 
 use parquet::basic::Encoding;
 
+use crate::error::Error;
+
 /// Whether values are indices into a dictionary.
 pub fn is_dictionary(encoding: Encoding) -> bool {
     matches!(encoding, Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY)
+}
+
+pub fn values_end_early() -> Error {
+    Error::corrupt("the values of a page end early")
 }

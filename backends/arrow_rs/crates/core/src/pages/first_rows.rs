@@ -13,7 +13,7 @@ use parquet::column::page::Page;
 
 use crate::encoding::hybrid::{self, Runs};
 use crate::encoding::levels::{self, Highest, width};
-use crate::encoding::{is_dictionary, plain};
+use crate::encoding::{is_dictionary, plain, values_end_early};
 use crate::error::{Error, Result};
 use crate::format::page_header::{Body, PageHeader};
 use crate::pages::chunk::Chunk;
@@ -196,7 +196,7 @@ pub fn without(chunk: &Chunk, page: Page, rows: usize) -> Result<Page> {
     if definition > 0 {
         from = levels::LENGTH_BYTES + levels::declared(&buf, 0)?;
         if from > buf.len() {
-            return Err(short());
+            return Err(values_end_early());
         }
         let width = width(definition);
         let mut first = numbers(buf.slice(levels::LENGTH_BYTES..from), width, num_values as usize)?;
@@ -212,7 +212,7 @@ pub fn without(chunk: &Chunk, page: Page, rows: usize) -> Result<Page> {
                 None => plain::LENGTH_BYTES + plain::length_at(&buf, at)?,
             };
         }
-        let values = buf.get(at..).ok_or_else(short)?;
+        let values = buf.get(at..).ok_or_else(values_end_early)?;
         if head.levels.is_empty() {
             return Ok(page_of(buf.slice(at..), rest_rows, encoding));
         }
@@ -224,10 +224,6 @@ pub fn without(chunk: &Chunk, page: Page, rows: usize) -> Result<Page> {
     Ok(data_page(head.levels, &packed, rest_rows, encoding))
 }
 
-fn short() -> Error {
-    Error::corrupt("the values of a page end early")
-}
-
 /// How many of the levels are the highest: they have a value.
 fn count(levels: &[u32], highest: i16) -> usize {
     levels.iter().filter(|&&level| i64::from(level) == i64::from(highest)).count()
@@ -235,7 +231,7 @@ fn count(levels: &[u32], highest: i16) -> usize {
 
 /// Bits per index, and `count` indices.
 fn indices(bytes: &Bytes, count: usize) -> Result<(u32, Vec<u32>)> {
-    let width = u32::from(*bytes.first().ok_or_else(short)?);
+    let width = u32::from(*bytes.first().ok_or_else(values_end_early)?);
     Ok((width, numbers(bytes.slice(1..), width, count)?))
 }
 

@@ -1,5 +1,6 @@
 //! A page of zstd that is decompressed as far as is needed.
 
+use crate::encoding::values_end_early;
 use crate::error::{Error, Result};
 use crate::memory::pool::PageBuffer;
 use crate::pages::headers::LocatedPage;
@@ -60,7 +61,7 @@ impl<'a> PartialPage<'a> {
     /// Decompress at least the first `target` bytes.
     pub fn reach(&mut self, target: usize) -> Result<&[u8]> {
         if target > self.length() {
-            return Err(Error::corrupt("the values of a page end early"));
+            return Err(values_end_early());
         }
         while self.done < target {
             self.step(target)?;

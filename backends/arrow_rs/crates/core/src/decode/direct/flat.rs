@@ -6,8 +6,9 @@ use arrow_array::ArrayRef;
 use bytes::Bytes;
 use parquet::column::page::Page;
 
-use super::page::{DataPage, dictionary_is_plain};
-use super::{Column, Encoded, Values, ends_early, fewer_rows};
+use super::data_page::{DataPage, dictionary_is_plain};
+use super::values::Values;
+use super::{Column, ends_early, fewer_rows};
 use crate::encoding::hybrid::{Runs, Validity};
 use crate::encoding::levels::Highest;
 use crate::error::Result;
@@ -98,7 +99,7 @@ impl Flat {
     fn end_page(&mut self) {
         self.page_rows = 0;
         self.levels = None;
-        self.values.begin_page(Encoded::NONE);
+        self.values.end_page();
     }
 
     /// Let go of the dictionary as well: its memory serves that of the next chunk, which does not refer to it.
@@ -149,7 +150,7 @@ impl Flat {
             page => {
                 let page = DataPage::new(page, self.highest)?;
                 self.levels = page.definition;
-                self.values.begin_page(page.values);
+                self.values.begin_page(page.encoding, page.values)?;
                 self.page_rows = page.count;
                 Ok(())
             }

@@ -14,9 +14,10 @@ use arrow_schema::FieldRef;
 use bytes::Bytes;
 use parquet::column::page::Page;
 
-use super::entries::{Entries, MOST, Meaning};
-use super::page::{DataPage, dictionary_is_plain};
-use super::{Column, Encoded, Values, ends_early, fewer_rows, no_memory};
+use super::data_page::{DataPage, dictionary_is_plain};
+use super::list_entries::{Entries, MOST, Meaning};
+use super::values::{Values, no_memory};
+use super::{Column, ends_early, fewer_rows};
 use crate::encoding::hybrid::{Runs, Validity};
 use crate::encoding::levels::Highest;
 use crate::error::{Error, Result};
@@ -203,7 +204,7 @@ impl<O: OffsetSizeTrait> Lists<O> {
         self.levels = None;
         self.page_entries = 0;
         self.entries = Entries::default();
-        self.values.begin_page(Encoded::NONE);
+        self.values.end_page();
     }
 
     /// Let go of the dictionary as well: its memory serves that of the next chunk, which does not refer to it.
@@ -269,7 +270,7 @@ impl<O: OffsetSizeTrait> Lists<O> {
     fn begin_page(&mut self, page: DataPage) -> Result<()> {
         self.levels = page.repetition.zip(page.definition);
         self.page_entries = page.count;
-        self.values.begin_page(page.values);
+        self.values.begin_page(page.encoding, page.values)?;
         if page.begins_row && self.find_entries()? && !self.entries.begin_row() {
             return Err(Error::corrupt("a page begins within a row"));
         }

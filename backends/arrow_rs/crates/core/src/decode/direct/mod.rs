@@ -5,35 +5,33 @@
 //! decompressed, a dictionary is used where it lies in its page and let go when the writer gave it up, and
 //! the memory of a batch is reserved once, to its size.
 
-mod coded;
-mod entries;
-mod fixed;
+mod byte_arrays;
+mod data_page;
+mod dictionaries;
 mod flat;
+mod list_entries;
 mod lists;
-mod page;
-mod strings;
-
-use std::collections::TryReserveError;
+mod numbers;
+mod values;
 
 use arrow_array::ArrayRef;
 use arrow_array::types::{
     BinaryType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     LargeBinaryType, LargeUtf8Type, UInt32Type, UInt64Type, Utf8Type,
 };
-use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
-use bytes::Bytes;
-use parquet::basic::{Encoding, Repetition, Type};
+use parquet::basic::{Repetition, Type};
 use parquet::schema::types::{self as schema, ColumnDescriptor};
 
-use self::coded::Coded;
-pub use self::coded::dictionary;
-use self::entries::Meaning;
-use self::fixed::Fixed;
+use self::byte_arrays::ByteArrays;
+use self::dictionaries::Dictionaries;
+pub use self::dictionaries::dictionary;
 use self::flat::Flat;
+use self::list_entries::Meaning;
 use self::lists::Lists;
-use self::strings::Strings;
-use crate::encoding::hybrid::Runs;
+use self::numbers::Numbers;
+use self::values::{ArraySink, Decoded, Values};
+use crate::encoding::decoder;
 use crate::encoding::levels::Highest;
 use crate::error::{Error, Result};
 use crate::pages::boundary::Neighbours;
@@ -47,80 +45,12 @@ pub trait Column: Send {
     fn next(&mut self, rows: usize) -> Result<ArrayRef>;
 }
 
-/// Values of one type, decoded one after another without gaps for nulls.
-trait Values: Send {
-    /// `count` plain values that indices refer to from now on.
-    fn set_dictionary(&mut self, page: Bytes, count: usize) -> Result<()>;
-    /// A page's values.
-    fn begin_page(&mut self, values: Encoded);
-    fn read(&mut self, count: usize) -> Result<()>;
-    fn skip(&mut self, count: usize) -> Result<()>;
-    /// All that was read since the last time.
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef>;
-}
-
-/// The values of a page that are still to come.
-enum Encoded {
-    Plain { bytes: Bytes, at: usize },
-    Indices(Runs),
-}
-
-impl Encoded {
-    const NONE: Self = Self::Plain { bytes: Bytes::new(), at: 0 };
-
-    fn new(encoding: Encoding, bytes: Bytes) -> Result<Self> {
-        match encoding {
-            Encoding::PLAIN => Ok(Self::Plain { bytes, at: 0 }),
-            Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
-                // A page of nulls may be empty.
-                let width = bytes.first().copied().unwrap_or(0);
-                let runs = bytes.slice(bytes.len().min(1)..);
-                Ok(Self::Indices(Runs::new(runs, width.into())?))
-            }
-            other => Err(unexpected(other)),
-        }
-    }
-}
-
-fn short() -> Error {
-    Error::corrupt("the values of a page end early")
-}
-
-fn unexpected(encoding: Encoding) -> Error {
-    Error::corrupt(format!("a page with {encoding}, which the footer does not list"))
-}
-
-fn no_entry(index: u32) -> Error {
-    Error::corrupt(format!("index {index} is beyond the dictionary"))
-}
-
-fn no_memory(_: TryReserveError) -> Error {
-    Error::limit("no memory for the values of a batch")
-}
-
 fn ends_early() -> Error {
     Error::corrupt("the column chunk ends early")
 }
 
 fn fewer_rows() -> Error {
     Error::corrupt("fewer rows than were promised")
-}
-
-/// Room for `count` more values: as many as asked for, but never so few that a batch of many small pages
-/// would move with each of them.
-fn reserve<T>(values: &mut Vec<T>, count: usize) -> Result<()> {
-    if count > values.capacity() - values.len() {
-        values.try_reserve_exact(count.max(values.len() / 8)).map_err(no_memory)?;
-    }
-    Ok(())
-}
-
-/// The values with a gap for each null.
-fn spaced<T: Copy + Default>(values: Vec<T>, nulls: Option<&NullBuffer>) -> Result<Vec<T>> {
-    let Some(nulls) = nulls else { return Ok(values) };
-    let mut present = values.into_iter();
-    let spaced = nulls.iter().map(|valid| if valid { present.next() } else { Some(T::default()) });
-    spaced.collect::<Option<_>>().ok_or_else(short)
 }
 
 /// The decoder of a top-level column, if there is one here; arrow-rs has one for all.
@@ -137,12 +67,7 @@ pub fn column(
     let leaf = (0..schema.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root)?;
     let known = |piece: &Piece| {
         let chunk = chunks.metadata.row_group(piece.group).column(leaf);
-        chunk.encodings().all(|encoding| {
-            matches!(
-                encoding,
-                Encoding::PLAIN | Encoding::RLE | Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY
-            )
-        })
+        chunk.encodings().all(decoder::is_supported)
     };
     if !pieces.iter().all(known) {
         return None;
@@ -201,25 +126,30 @@ fn repetition(part: &schema::Type) -> Repetition {
     part.get_basic_info().repetition()
 }
 
+/// The type's sink. Which encoding its pages have is found with each of them.
 fn values(physical: Type, data_type: &DataType) -> Option<Box<dyn Values>> {
     Some(match (physical, data_type) {
-        (Type::INT32, DataType::Int32) => Box::new(Fixed::<Int32Type>::default()),
-        (Type::INT32, DataType::UInt32) => Box::new(Fixed::<UInt32Type>::default()),
-        (Type::INT32, DataType::Date32) => Box::new(Fixed::<Date32Type>::default()),
-        (Type::FLOAT, DataType::Float32) => Box::new(Fixed::<Float32Type>::default()),
-        (Type::INT64, DataType::Int64) => Box::new(Fixed::<Int64Type>::default()),
-        (Type::INT64, DataType::UInt64) => Box::new(Fixed::<UInt64Type>::default()),
-        (Type::DOUBLE, DataType::Float64) => Box::new(Fixed::<Float64Type>::default()),
-        (Type::BYTE_ARRAY, DataType::Utf8) => Box::new(Strings::<Utf8Type>::new()),
-        (Type::BYTE_ARRAY, DataType::LargeUtf8) => Box::new(Strings::<LargeUtf8Type>::new()),
-        (Type::BYTE_ARRAY, DataType::Binary) => Box::new(Strings::<BinaryType>::new()),
-        (Type::BYTE_ARRAY, DataType::LargeBinary) => Box::new(Strings::<LargeBinaryType>::new()),
+        (Type::INT32, DataType::Int32) => into(Numbers::<Int32Type>::default()),
+        (Type::INT32, DataType::UInt32) => into(Numbers::<UInt32Type>::default()),
+        (Type::INT32, DataType::Date32) => into(Numbers::<Date32Type>::default()),
+        (Type::FLOAT, DataType::Float32) => into(Numbers::<Float32Type>::default()),
+        (Type::INT64, DataType::Int64) => into(Numbers::<Int64Type>::default()),
+        (Type::INT64, DataType::UInt64) => into(Numbers::<UInt64Type>::default()),
+        (Type::DOUBLE, DataType::Float64) => into(Numbers::<Float64Type>::default()),
+        (Type::BYTE_ARRAY, DataType::Utf8) => into(ByteArrays::<Utf8Type>::new()),
+        (Type::BYTE_ARRAY, DataType::LargeUtf8) => into(ByteArrays::<LargeUtf8Type>::new()),
+        (Type::BYTE_ARRAY, DataType::Binary) => into(ByteArrays::<BinaryType>::new()),
+        (Type::BYTE_ARRAY, DataType::LargeBinary) => into(ByteArrays::<LargeBinaryType>::new()),
         (Type::BYTE_ARRAY, DataType::Dictionary(key, value)) if **value == DataType::Utf8 => match **key {
-            DataType::Int8 => Box::new(Coded::<Int8Type>::new()),
-            DataType::Int16 => Box::new(Coded::<Int16Type>::new()),
+            DataType::Int8 => into(Dictionaries::<Int8Type>::new()),
+            DataType::Int16 => into(Dictionaries::<Int16Type>::new()),
             // Large dictionaries are arrow-rs's, which keeps no page of them.
             _ => return None,
         },
         _ => return None,
     })
+}
+
+fn into(sink: impl ArraySink) -> Box<dyn Values> {
+    Box::new(Decoded::new(sink))
 }

@@ -11,26 +11,25 @@ use arrow_array::types::{ArrowDictionaryKeyType, Utf8Type};
 use arrow_array::{Array, ArrayRef, DictionaryArray, PrimitiveArray, StringArray};
 use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
 use bytes::Bytes;
+use parquet::basic::Encoding;
 
-use super::strings::Strings;
-use super::{Encoded, Values, no_entry, reserve, spaced};
-use crate::encoding::hybrid::Runs;
+use super::byte_arrays::ByteArrays;
+use super::values::{ArraySink, no_entry, reserve, spaced};
+use crate::encoding::decoder::{self, ByteArraySink, Decoder, Sink};
 use crate::error::{Error, Result};
 
-pub struct Coded<K: ArrowDictionaryKeyType> {
-    strings: Strings<Utf8Type>,
+pub struct Dictionaries<K: ArrowDictionaryKeyType> {
+    strings: ByteArrays<Utf8Type>,
     /// The dictionary as an array, made for the first batch that needs it.
     entries: Option<ArrayRef>,
-    /// Indices of the page, where it has any; `strings` has the other pages.
-    page: Option<Runs>,
     /// The keys of the batch, unless its values are in `strings`.
     keys: Vec<K::Native>,
     is_spelled_out: bool,
 }
 
-impl<K: ArrowDictionaryKeyType> Coded<K> {
+impl<K: ArrowDictionaryKeyType> Dictionaries<K> {
     pub fn new() -> Self {
-        Self { strings: Strings::new(), entries: None, page: None, keys: Vec::new(), is_spelled_out: false }
+        Self { strings: ByteArrays::new(), entries: None, keys: Vec::new(), is_spelled_out: false }
     }
 
     /// From now on the batch has values instead of keys.
@@ -38,25 +37,11 @@ impl<K: ArrowDictionaryKeyType> Coded<K> {
         if !self.is_spelled_out && !self.keys.is_empty() {
             let keys = std::mem::take(&mut self.keys);
             let indices: Vec<u32> = keys.iter().map(|key| key.as_usize() as u32).collect();
+            self.strings.reserve_entries(indices.len())?;
             self.strings.append_entries(&indices)?;
         }
         self.is_spelled_out = true;
         Ok(())
-    }
-
-    fn read_keys(&mut self, runs: &mut Runs, count: usize) -> Result<()> {
-        reserve(&mut self.keys, count)?;
-        let entries = self.strings.entry_count();
-        runs.each_part(count, |indices| {
-            // Checked at once: the largest tells of all.
-            let largest = indices.iter().copied().max().unwrap_or(0);
-            if largest as usize >= entries {
-                return Err(no_entry(largest));
-            }
-            key::<K>(largest as usize)?;
-            self.keys.extend(indices.iter().map(|&index| K::Native::usize_as(index as usize)));
-            Ok(())
-        })
     }
 
     fn entries(&mut self) -> Result<ArrayRef> {
@@ -64,13 +49,18 @@ impl<K: ArrowDictionaryKeyType> Coded<K> {
             return Ok(entries.clone());
         }
         let all: Vec<u32> = (0..self.strings.entry_count() as u32).collect();
+        self.strings.reserve_entries(all.len())?;
         self.strings.append_entries(&all)?;
         let entries = self.strings.finish(None)?;
         Ok(self.entries.insert(entries).clone())
     }
 }
 
-impl<K: ArrowDictionaryKeyType> Values for Coded<K> {
+impl<K: ArrowDictionaryKeyType> Sink for Dictionaries<K> {
+    fn decoder(encoding: Encoding, values: Bytes) -> Result<Box<dyn Decoder<Self>>> {
+        decoder::of_byte_arrays(encoding, values)
+    }
+
     fn set_dictionary(&mut self, page: Bytes, count: usize) -> Result<()> {
         if !self.keys.is_empty() {
             self.spell_out()?;
@@ -79,49 +69,39 @@ impl<K: ArrowDictionaryKeyType> Values for Coded<K> {
         self.strings.set_dictionary(page, count)
     }
 
-    fn begin_page(&mut self, values: Encoded) {
-        match values {
-            Encoded::Indices(runs) => {
-                self.page = Some(runs);
-                self.strings.begin_page(Encoded::NONE);
-            }
-            plain => {
-                self.page = None;
-                self.strings.begin_page(plain);
-            }
-        }
+    fn reserve_entries(&mut self, count: usize) -> Result<()> {
+        if self.is_spelled_out { self.strings.reserve_entries(count) } else { reserve(&mut self.keys, count) }
     }
 
-    fn read(&mut self, count: usize) -> Result<()> {
-        if count == 0 {
-            return Ok(());
+    fn append_entries(&mut self, indices: &[u32]) -> Result<()> {
+        if self.is_spelled_out {
+            return self.strings.append_entries(indices);
         }
-        match self.page.take() {
-            Some(mut runs) if !self.is_spelled_out => {
-                self.read_keys(&mut runs, count)?;
-                self.page = Some(runs);
-                Ok(())
-            }
-            Some(runs) => {
-                self.strings.begin_page(Encoded::Indices(runs));
-                self.strings.read(count)?;
-                self.page = self.strings.take_indices();
-                Ok(())
-            }
-            None => {
-                self.spell_out()?;
-                self.strings.read(count)
-            }
+        // Checked at once: the largest tells of all.
+        let largest = indices.iter().copied().max().unwrap_or(0);
+        if largest as usize >= self.strings.entry_count() {
+            return Err(no_entry(largest));
         }
+        key::<K>(largest as usize)?;
+        self.keys.extend(indices.iter().map(|&index| K::Native::usize_as(index as usize)));
+        Ok(())
     }
+}
 
-    fn skip(&mut self, count: usize) -> Result<()> {
-        match &mut self.page {
-            Some(runs) => runs.skip(count),
-            None => self.strings.skip(count),
-        }
+impl<K: ArrowDictionaryKeyType> ByteArraySink for Dictionaries<K> {
+    fn append<'a>(
+        &mut self,
+        page: &'a [u8],
+        count: usize,
+        values: impl Iterator<Item = Result<&'a [u8]>>,
+        start: impl FnMut(usize) -> usize,
+    ) -> Result<()> {
+        self.spell_out()?;
+        self.strings.append(page, count, values, start)
     }
+}
 
+impl<K: ArrowDictionaryKeyType> ArraySink for Dictionaries<K> {
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
         if std::mem::take(&mut self.is_spelled_out) {
             return dictionary::<K>(self.strings.finish(nulls)?.as_string());

@@ -1,5 +1,6 @@
 //! Text and binary values.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow_array::types::ByteArrayType;
@@ -7,53 +8,58 @@ use arrow_array::{ArrayRef, GenericByteArray};
 use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType;
 use bytes::Bytes;
+use parquet::basic::Encoding;
 
-use super::{Encoded, Values, no_entry, no_memory, reserve, short};
-use crate::encoding::hybrid::Runs;
+use super::values::{ArraySink, no_entry, no_memory, reserve};
+use crate::encoding::decoder::{self, ByteArraySink, Decoder, Sink};
+use crate::encoding::plain::{LENGTH_BYTES, value_at};
+use crate::encoding::values_end_early;
 use crate::error::{Error, Result};
 use crate::memory::pool::size_class;
 
-/// The length in front of each plain value.
-const LENGTH_BYTES: usize = 4;
 /// Values up to this size are copied as if they had it: most words of a language are, and a copy of known
 /// size takes two instructions.
 const SHORT_BYTES: usize = 32;
+/// Entries of a dictionary are checked about so many bytes at a time.
+const CHECKED_BYTES: usize = 16 << 10;
 
-pub struct Strings<T: ByteArrayType> {
-    /// The dictionary page, and where in it each value starts. One more, so that the next value's start says
-    /// where a value ends.
-    dictionary: Bytes,
+pub struct ByteArrays<T: ByteArrayType> {
+    dictionary: Dictionary<T>,
+    batch: Batch<T>,
+}
+
+/// The dictionary page, and where in it each value starts. One more, so that the next value's start says where a
+/// value ends.
+struct Dictionary<T> {
+    page: Bytes,
     starts: Vec<u32>,
-    page: Encoded,
-    /// Where each value of the batch ends, after the zero at which the first starts.
+    values: PhantomData<T>,
+}
+
+struct Batch<T: ByteArrayType> {
+    /// Where each value ends, after the zero at which the first starts.
     offsets: Vec<T::Offset>,
     values: Vec<u8>,
     /// What the values of the batch before took.
-    batch_bytes: usize,
+    last_bytes: usize,
 }
 
-impl<T: ByteArrayType> Strings<T> {
+impl<T: ByteArrayType> ByteArrays<T> {
     pub fn new() -> Self {
         Self {
-            dictionary: Bytes::new(),
-            starts: Vec::new(),
-            page: Encoded::NONE,
-            offsets: Vec::new(),
-            values: Vec::new(),
-            batch_bytes: 0,
+            dictionary: Dictionary { page: Bytes::new(), starts: Vec::new(), values: PhantomData },
+            batch: Batch { offsets: Vec::new(), values: Vec::new(), last_bytes: 0 },
         }
     }
 
-    fn is_text() -> bool {
-        matches!(T::DATA_TYPE, DataType::Utf8 | DataType::LargeUtf8)
+    /// How many values the dictionary has.
+    pub fn entry_count(&self) -> usize {
+        self.dictionary.starts.len().saturating_sub(1)
     }
 }
 
-/// The bytes of the plain value whose length is at `at`.
-fn plain_value(page: &[u8], at: usize) -> Result<&[u8]> {
-    let (size, rest) =
-        page.get(at..).and_then(|rest| rest.split_first_chunk::<LENGTH_BYTES>()).ok_or_else(short)?;
-    rest.get(..u32::from_le_bytes(*size) as usize).ok_or_else(short)
+fn is_text<T: ByteArrayType>() -> bool {
+    matches!(T::DATA_TYPE, DataType::Utf8 | DataType::LargeUtf8)
 }
 
 /// Whether a value, which is a part of valid text, begins in the middle of a character.
@@ -71,10 +77,11 @@ fn check_text(strings: &[u8]) -> Result<()> {
     simdutf8::basic::from_utf8(strings).map(drop).map_err(|_| not_text())
 }
 
-/// Append `from[at..at + size]`, which the caller has checked to exist.
+/// Append `from[at..at + size]`.
 fn append(values: &mut Vec<u8>, from: &[u8], at: usize, size: usize) {
     if size <= SHORT_BYTES
-        && from.len() - at >= SHORT_BYTES
+        && from.len() >= SHORT_BYTES
+        && at <= from.len() - SHORT_BYTES
         && values.capacity() - values.len() >= SHORT_BYTES
     {
         // SAFETY: `SHORT_BYTES` can be read from `at` on and written after the last value, as was just
@@ -89,7 +96,7 @@ fn append(values: &mut Vec<u8>, from: &[u8], at: usize, size: usize) {
     }
 }
 
-impl<T: ByteArrayType> Strings<T> {
+impl<T: ByteArrayType> Batch<T> {
     /// Room for `count` more values.
     fn reserve_ends(&mut self, count: usize) -> Result<()> {
         reserve(&mut self.offsets, count + 1)?;
@@ -106,7 +113,7 @@ impl<T: ByteArrayType> Strings<T> {
         if wanted <= self.values.capacity() {
             return Ok(());
         }
-        let wanted = size_class(wanted.max(self.batch_bytes));
+        let wanted = size_class(wanted.max(self.last_bytes));
         self.values.try_reserve_exact(wanted - self.values.len()).map_err(no_memory)
     }
 
@@ -116,79 +123,22 @@ impl<T: ByteArrayType> Strings<T> {
         Ok(())
     }
 
-    /// The next `count` plain values of `page` from `at` on; returns where they end.
-    fn read_plain(&mut self, page: &[u8], at: usize, count: usize) -> Result<usize> {
-        let first = self.values.len();
-        let first_offset = self.offsets.len();
-        let (mut next, mut end) = (at, first);
-        for _ in 0..count {
-            let value = plain_value(page, next)?;
-            if Self::is_text() && splits_character(value) {
-                return Err(not_text());
-            }
-            next += LENGTH_BYTES + value.len();
-            end += value.len();
-            self.push_end(end)?;
-        }
-        self.reserve_values(end)?;
-        let mut from = at;
-        let mut start = first;
-        for end in &self.offsets[first_offset..] {
+    /// Copy values of `from`, whose ends are the offsets from place `first` on. `start` gives, for the size of each,
+    /// where it starts.
+    fn copy(&mut self, from: &[u8], first: usize, mut start: impl FnMut(usize) -> usize) -> Result<()> {
+        let mut before = self.values.len();
+        self.reserve_values(self.offsets.last().map_or(before, |end| end.as_usize()))?;
+        for end in &self.offsets[first..] {
             let end = end.as_usize();
-            append(&mut self.values, page, from + LENGTH_BYTES, end - start);
-            from += LENGTH_BYTES + end - start;
-            start = end;
-        }
-        if Self::is_text() {
-            check_text(&self.values[first..])?;
-        }
-        Ok(next)
-    }
-
-    pub fn entry_count(&self) -> usize {
-        self.starts.len().saturating_sub(1)
-    }
-
-    /// Add values of the dictionary to the batch.
-    pub fn append_entries(&mut self, indices: &[u32]) -> Result<()> {
-        self.reserve_ends(indices.len())?;
-        self.gather(indices)
-    }
-
-    /// The indices that are left of the page.
-    pub fn take_indices(&mut self) -> Option<Runs> {
-        match std::mem::replace(&mut self.page, Encoded::NONE) {
-            Encoded::Indices(runs) => Some(runs),
-            Encoded::Plain { .. } => None,
-        }
-    }
-
-    /// The values of the dictionary with these indices.
-    fn gather(&mut self, indices: &[u32]) -> Result<()> {
-        let mut end = self.values.len();
-        for &index in indices {
-            let at = index as usize;
-            let [start, next] = self.starts.get(at..at + 2).ok_or_else(|| no_entry(index))? else {
-                return Err(no_entry(index));
-            };
-            end += (next - start) as usize - LENGTH_BYTES;
-            self.push_end(end)?;
-        }
-        self.reserve_values(end)?;
-        for &index in indices {
-            let (start, next) = (self.starts[index as usize], self.starts[index as usize + 1]);
-            let size = (next - start) as usize - LENGTH_BYTES;
-            append(&mut self.values, &self.dictionary, start as usize, size);
+            append(&mut self.values, from, start(end - before), end - before);
+            before = end;
         }
         Ok(())
     }
 }
 
-impl<T: ByteArrayType> Values for Strings<T> {
-    fn set_dictionary(&mut self, page: Bytes, count: usize) -> Result<()> {
-        // The old one first: its memory serves the new one.
-        self.starts = Vec::new();
-        self.dictionary = Bytes::new();
+impl<T: ByteArrayType> Dictionary<T> {
+    fn read(page: Bytes, count: usize) -> Result<Self> {
         if count > page.len() / LENGTH_BYTES {
             return Err(Error::corrupt("the values of a dictionary end early"));
         }
@@ -197,8 +147,8 @@ impl<T: ByteArrayType> Values for Strings<T> {
         let mut at = LENGTH_BYTES;
         starts.push(at as u32);
         for _ in 0..count {
-            let value = plain_value(&page, at - LENGTH_BYTES)?;
-            if Self::is_text() {
+            let value = value_at(&page, at - LENGTH_BYTES)?;
+            if is_text::<T>() {
                 if splits_character(value) {
                     return Err(not_text());
                 }
@@ -217,41 +167,81 @@ impl<T: ByteArrayType> Values for Strings<T> {
             starts.push(u32::try_from(at).map_err(|_| Error::limit("a dictionary of more than 4 GiB"))?);
         }
         check_text(&text)?;
-        self.dictionary = page;
-        self.starts = starts;
+        Ok(Self { page, starts, values: PhantomData })
+    }
+
+    /// Where the value with this index starts, and how many bytes it has.
+    fn find(&self, index: u32) -> Result<(usize, usize)> {
+        let at = index as usize;
+        let found = self.starts.get(at..).and_then(|starts| starts.first_chunk::<2>());
+        let [start, next] = *found.ok_or_else(|| no_entry(index))?;
+        Ok((start as usize, (next - start) as usize - LENGTH_BYTES))
+    }
+}
+
+impl<T: ByteArrayType> Sink for ByteArrays<T> {
+    fn decoder(encoding: Encoding, values: Bytes) -> Result<Box<dyn Decoder<Self>>> {
+        decoder::of_byte_arrays(encoding, values)
+    }
+
+    fn set_dictionary(&mut self, page: Bytes, count: usize) -> Result<()> {
+        // The old one first: its memory serves the new one.
+        self.dictionary.page = Bytes::new();
+        self.dictionary.starts = Vec::new();
+        self.dictionary = Dictionary::read(page, count)?;
         Ok(())
     }
 
-    fn begin_page(&mut self, values: Encoded) {
-        self.page = values;
+    fn reserve_entries(&mut self, count: usize) -> Result<()> {
+        self.batch.reserve_ends(count)
     }
 
-    fn read(&mut self, count: usize) -> Result<()> {
-        self.reserve_ends(count)?;
-        let mut page = std::mem::replace(&mut self.page, Encoded::NONE);
-        match &mut page {
-            Encoded::Plain { bytes, at } => *at = self.read_plain(bytes, *at, count)?,
-            Encoded::Indices(runs) => runs.each_part(count, |indices| self.gather(indices))?,
+    fn append_entries(&mut self, indices: &[u32]) -> Result<()> {
+        let Self { dictionary, batch } = self;
+        let first = batch.offsets.len();
+        let mut end = batch.values.len();
+        for &index in indices {
+            end += dictionary.find(index)?.1;
+            batch.push_end(end)?;
         }
-        self.page = page;
-        Ok(())
+        let mut starts = indices.iter().map(|&index| dictionary.starts[index as usize] as usize);
+        batch.copy(&dictionary.page, first, |_| starts.next().unwrap_or(0))
     }
+}
 
-    fn skip(&mut self, count: usize) -> Result<()> {
-        match &mut self.page {
-            Encoded::Plain { bytes, at } => {
-                for _ in 0..count {
-                    *at += LENGTH_BYTES + plain_value(bytes, *at)?.len();
-                }
-                Ok(())
+impl<T: ByteArrayType> ByteArraySink for ByteArrays<T> {
+    fn append<'a>(
+        &mut self,
+        page: &'a [u8],
+        count: usize,
+        values: impl Iterator<Item = Result<&'a [u8]>>,
+        start: impl FnMut(usize) -> usize,
+    ) -> Result<()> {
+        let batch = &mut self.batch;
+        batch.reserve_ends(count)?;
+        let (first, first_byte) = (batch.offsets.len(), batch.values.len());
+        let mut end = first_byte;
+        for value in values {
+            let value = value?;
+            if is_text::<T>() && splits_character(value) {
+                return Err(not_text());
             }
-            Encoded::Indices(runs) => runs.skip(count),
+            end += value.len();
+            batch.push_end(end)?;
         }
+        batch.copy(page, first, start)?;
+        if is_text::<T>() {
+            check_text(&batch.values[first_byte..])?;
+        }
+        Ok(())
     }
+}
 
+impl<T: ByteArrayType> ArraySink for ByteArrays<T> {
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        self.reserve_ends(0)?;
-        let mut offsets = std::mem::take(&mut self.offsets);
+        let batch = &mut self.batch;
+        batch.reserve_ends(0)?;
+        let mut offsets = std::mem::take(&mut batch.offsets);
         if let Some(nulls) = &nulls {
             let mut ends = offsets.into_iter();
             let mut end = ends.next().unwrap_or_default();
@@ -259,15 +249,15 @@ impl<T: ByteArrayType> Values for Strings<T> {
             spaced.push(end);
             for valid in nulls {
                 if valid {
-                    end = ends.next().ok_or_else(short)?;
+                    end = ends.next().ok_or_else(values_end_early)?;
                 }
                 spaced.push(end);
             }
             offsets = spaced;
         }
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        let values = std::mem::take(&mut self.values);
-        self.batch_bytes = values.len();
+        let values = std::mem::take(&mut batch.values);
+        batch.last_bytes = values.len();
         let values = Buffer::from_vec(values);
         // SAFETY: offsets grow from zero to the length of the values. Of text, each value was checked not to
         // begin within a character, and all values together, or the dictionary that they are from, to be
@@ -276,15 +266,12 @@ impl<T: ByteArrayType> Values for Strings<T> {
     }
 }
 
-/// Entries of a dictionary are checked about so many bytes at a time.
-const CHECKED_BYTES: usize = 16 << 10;
-
 #[cfg(test)]
 mod tests {
     use arrow_array::cast::AsArray;
     use arrow_array::types::{BinaryType, Utf8Type};
-    use parquet::basic::Encoding;
 
+    use super::super::values::{Decoded, Values};
     use super::*;
     use crate::error::Kind;
 
@@ -293,16 +280,20 @@ mod tests {
         values.into_iter().flat_map(with_length).collect::<Vec<_>>().into()
     }
 
+    fn decoded<T: ByteArrayType>() -> Decoded<ByteArrays<T>> {
+        Decoded::new(ByteArrays::new())
+    }
+
     /// The values of a page with these, and of a page that refers to a dictionary with these.
     fn both_ways<T: ByteArrayType>(values: &[&[u8]]) -> [Result<ArrayRef>; 2] {
         let page = plain(values.iter().copied());
-        let mut direct = Strings::<T>::new();
-        direct.begin_page(Encoded::new(Encoding::PLAIN, page.clone()).unwrap());
-        let mut referred = Strings::<T>::new();
+        let mut direct = decoded::<T>();
+        direct.begin_page(Encoding::PLAIN, page.clone()).unwrap();
+        let mut referred = decoded::<T>();
         let dictionary = referred.set_dictionary(page, values.len());
         let indices: Vec<u32> = (0..values.len() as u32).collect();
         let runs = [vec![16], crate::encoding::hybrid::encode(&indices, 16)].concat();
-        referred.begin_page(Encoded::new(Encoding::RLE_DICTIONARY, runs.into()).unwrap());
+        referred.begin_page(Encoding::RLE_DICTIONARY, runs.into()).unwrap();
         [
             direct.read(values.len()).and_then(|()| direct.finish(None)),
             dictionary.and_then(|()| referred.read(values.len())).and_then(|()| referred.finish(None)),
@@ -339,16 +330,16 @@ mod tests {
     #[test]
     fn lengths_and_indices_beyond_the_page_are_corrupt() {
         for page in [vec![], vec![1, 0, 0], vec![2, 0, 0, 0, b'x'], vec![0xff; 4]] {
-            let mut strings = Strings::<Utf8Type>::new();
-            strings.begin_page(Encoded::new(Encoding::PLAIN, page.clone().into()).unwrap());
+            let mut strings = decoded::<Utf8Type>();
+            strings.begin_page(Encoding::PLAIN, page.clone().into()).unwrap();
             assert_eq!(strings.read(1).unwrap_err().kind, Kind::Corrupt);
             assert_eq!(strings.set_dictionary(page.into(), 1).unwrap_err().kind, Kind::Corrupt);
         }
-        let mut strings = Strings::<Utf8Type>::new();
+        let mut strings = decoded::<Utf8Type>();
         strings.set_dictionary(plain([&b"a"[..]]), 1).unwrap();
         for index in [1, u8::MAX] {
             let runs = vec![8, 2, index];
-            strings.begin_page(Encoded::new(Encoding::RLE_DICTIONARY, runs.into()).unwrap());
+            strings.begin_page(Encoding::RLE_DICTIONARY, runs.into()).unwrap();
             assert_eq!(strings.read(1).unwrap_err().kind, Kind::Corrupt);
         }
     }

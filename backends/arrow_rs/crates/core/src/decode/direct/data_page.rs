@@ -4,9 +4,9 @@ use bytes::Bytes;
 use parquet::basic::Encoding;
 use parquet::column::page::Page;
 
-use super::{Encoded, short, unexpected};
+use crate::encoding::decoder::unexpected;
 use crate::encoding::hybrid::Runs;
-use crate::encoding::levels::{Highest, width};
+use crate::encoding::levels::{Highest, LENGTH_BYTES, declared, width};
 use crate::error::{Error, Result};
 
 pub struct DataPage {
@@ -15,7 +15,8 @@ pub struct DataPage {
     /// Levels, where the column has any.
     pub repetition: Option<Runs>,
     pub definition: Option<Runs>,
-    pub values: Encoded,
+    pub encoding: Encoding,
+    pub values: Bytes,
     /// Whether the page says so itself that its first value is the first of a row.
     pub begins_row: bool,
 }
@@ -39,14 +40,20 @@ impl DataPage {
                     if encoding != Encoding::RLE {
                         return Err(unexpected(encoding));
                     }
-                    let size = rest.first_chunk().map(|size| u32::from_le_bytes(*size)).ok_or_else(short)?;
-                    split(&mut rest, 4)?;
-                    Runs::new(split(&mut rest, size as usize)?, width(max)).map(Some)
+                    let size = declared(&rest, 0)?;
+                    split(&mut rest, LENGTH_BYTES)?;
+                    Runs::new(split(&mut rest, size)?, width(max)).map(Some)
                 };
                 let repetition = levels(highest.repetition, rep_level_encoding)?;
                 let definition = levels(highest.definition, def_level_encoding)?;
-                let values = Encoded::new(encoding, rest)?;
-                Ok(Self { count: num_values as usize, repetition, definition, values, begins_row: false })
+                Ok(Self {
+                    count: num_values as usize,
+                    repetition,
+                    definition,
+                    encoding,
+                    values: rest,
+                    begins_row: false,
+                })
             }
             Page::DataPageV2 {
                 buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, ..
@@ -58,8 +65,14 @@ impl DataPage {
                 };
                 let repetition = levels(highest.repetition, rep_levels_byte_len)?;
                 let definition = levels(highest.definition, def_levels_byte_len)?;
-                let values = Encoded::new(encoding, rest)?;
-                Ok(Self { count: num_values as usize, repetition, definition, values, begins_row: true })
+                Ok(Self {
+                    count: num_values as usize,
+                    repetition,
+                    definition,
+                    encoding,
+                    values: rest,
+                    begins_row: true,
+                })
             }
             Page::DictionaryPage { .. } => Err(Error::corrupt("a dictionary where values were promised")),
         }
