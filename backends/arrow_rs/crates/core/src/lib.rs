@@ -15,6 +15,7 @@ mod interrupt;
 mod memory;
 mod pages;
 mod plan;
+mod random;
 mod scan;
 pub mod source;
 
@@ -32,8 +33,15 @@ pub use scan::options::{Position, ScanOptions};
 /// What fuzzers and benchmarks reach into; no part of the interface.
 #[cfg(feature = "internals")]
 pub mod internals {
-    pub use crate::format::page_header::PageHeader;
+    pub use crate::decode::direct::byte_arrays::ByteArrays;
+    pub use crate::decode::direct::values::{Decoded, Values};
+    pub use crate::encoding::delta::check as check_delta;
+    pub use crate::encoding::hybrid::{Runs, Validity, encode as encode_hybrid};
+    pub use crate::encoding::levels::{Highest, end as values_begin};
+    pub use crate::format::footer::{Statistics, read as read_footer};
+    pub use crate::format::page_header::{Body, PageHeader};
     pub use crate::format::thrift::Stop;
+    pub use crate::random::Random;
 }
 
 /// Name and version of the libraries inside that decide speed and memory.

@@ -2,5 +2,5 @@
 
 pub mod concat;
 pub mod decoder;
-mod direct;
+pub mod direct;
 mod validate;

@@ -20,7 +20,8 @@ use crate::filter::predicate::Predicate;
 use crate::filter::prune;
 use crate::interrupt::Interrupt;
 use crate::memory::pool::Pool;
-use crate::plan::{self, Piece, Random};
+use crate::plan::{self, Piece};
+use crate::random::Random;
 use crate::scan::ahead::Step;
 use crate::scan::options::{Position, ScanOptions};
 use crate::scan::parallel::Strands;
@@ -273,5 +274,5 @@ fn digest(dataset: &Dataset, options: &ScanOptions, pieces: &[Piece]) -> u64 {
     for comparison in &options.predicate {
         words.extend(format!("{comparison:?}").bytes().map(u64::from));
     }
-    Random::new(&words).next()
+    Random::new(&words).next_u64()
 }

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_select::interleave::interleave_record_batch;
 
 use crate::error::{Error, Result};
-use crate::plan::Random;
+use crate::random::Random;
 
 pub struct Shuffle {
     seeds: [u64; 2],

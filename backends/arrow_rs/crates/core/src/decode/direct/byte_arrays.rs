@@ -44,14 +44,16 @@ struct Batch<T: ByteArrayType> {
     last_bytes: usize,
 }
 
-impl<T: ByteArrayType> ByteArrays<T> {
-    pub fn new() -> Self {
+impl<T: ByteArrayType> Default for ByteArrays<T> {
+    fn default() -> Self {
         Self {
             dictionary: Dictionary { page: Bytes::new(), starts: Vec::new(), values: PhantomData },
             batch: Batch { offsets: Vec::new(), values: Vec::new(), last_bytes: 0 },
         }
     }
+}
 
+impl<T: ByteArrayType> ByteArrays<T> {
     /// How many values the dictionary has.
     pub fn entry_count(&self) -> usize {
         self.dictionary.starts.len().saturating_sub(1)
@@ -281,7 +283,7 @@ mod tests {
     }
 
     fn decoded<T: ByteArrayType>() -> Decoded<ByteArrays<T>> {
-        Decoded::new(ByteArrays::new())
+        Decoded::new(ByteArrays::default())
     }
 
     /// The values of a page with these, and of a page that refers to a dictionary with these.

@@ -27,11 +27,13 @@ pub struct Dictionaries<K: ArrowDictionaryKeyType> {
     is_spelled_out: bool,
 }
 
-impl<K: ArrowDictionaryKeyType> Dictionaries<K> {
-    pub fn new() -> Self {
-        Self { strings: ByteArrays::new(), entries: None, keys: Vec::new(), is_spelled_out: false }
+impl<K: ArrowDictionaryKeyType> Default for Dictionaries<K> {
+    fn default() -> Self {
+        Self { strings: ByteArrays::default(), entries: None, keys: Vec::new(), is_spelled_out: false }
     }
+}
 
+impl<K: ArrowDictionaryKeyType> Dictionaries<K> {
     /// From now on the batch has values instead of keys.
     fn spell_out(&mut self) -> Result<()> {
         if !self.is_spelled_out && !self.keys.is_empty() {

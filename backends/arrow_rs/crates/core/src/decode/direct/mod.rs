@@ -5,14 +5,14 @@
 //! decompressed, a dictionary is used where it lies in its page and let go when the writer gave it up, and
 //! the memory of a batch is reserved once, to its size.
 
-mod byte_arrays;
+pub mod byte_arrays;
 mod data_page;
 mod dictionaries;
 mod flat;
 mod list_entries;
 mod lists;
 mod numbers;
-mod values;
+pub mod values;
 
 use arrow_array::ArrayRef;
 use arrow_array::types::{
@@ -136,13 +136,13 @@ fn values(physical: Type, data_type: &DataType) -> Option<Box<dyn Values>> {
         (Type::INT64, DataType::Int64) => into(Numbers::<Int64Type>::default()),
         (Type::INT64, DataType::UInt64) => into(Numbers::<UInt64Type>::default()),
         (Type::DOUBLE, DataType::Float64) => into(Numbers::<Float64Type>::default()),
-        (Type::BYTE_ARRAY, DataType::Utf8) => into(ByteArrays::<Utf8Type>::new()),
-        (Type::BYTE_ARRAY, DataType::LargeUtf8) => into(ByteArrays::<LargeUtf8Type>::new()),
-        (Type::BYTE_ARRAY, DataType::Binary) => into(ByteArrays::<BinaryType>::new()),
-        (Type::BYTE_ARRAY, DataType::LargeBinary) => into(ByteArrays::<LargeBinaryType>::new()),
+        (Type::BYTE_ARRAY, DataType::Utf8) => into(ByteArrays::<Utf8Type>::default()),
+        (Type::BYTE_ARRAY, DataType::LargeUtf8) => into(ByteArrays::<LargeUtf8Type>::default()),
+        (Type::BYTE_ARRAY, DataType::Binary) => into(ByteArrays::<BinaryType>::default()),
+        (Type::BYTE_ARRAY, DataType::LargeBinary) => into(ByteArrays::<LargeBinaryType>::default()),
         (Type::BYTE_ARRAY, DataType::Dictionary(key, value)) if **value == DataType::Utf8 => match **key {
-            DataType::Int8 => into(Dictionaries::<Int8Type>::new()),
-            DataType::Int16 => into(Dictionaries::<Int16Type>::new()),
+            DataType::Int8 => into(Dictionaries::<Int8Type>::default()),
+            DataType::Int16 => into(Dictionaries::<Int16Type>::default()),
             // Large dictionaries are arrow-rs's, which keeps no page of them.
             _ => return None,
         },

@@ -257,13 +257,13 @@ impl Validity {
 mod tests {
     use super::*;
     use crate::encoding::hybrid;
-    use crate::plan::Random;
+    use crate::random::Random;
 
     /// A packed, a repeated and another packed run.
     fn runs(width: u32) -> (Vec<u32>, Vec<u8>) {
         let mut random = Random::new(&[width.into()]);
         let mask = u32::MAX >> (32 - width);
-        let mut numbers: Vec<u32> = (0..72).map(|_| random.next() as u32 & mask).collect();
+        let mut numbers: Vec<u32> = (0..72).map(|_| random.next_u64() as u32 & mask).collect();
         let mut bytes = hybrid::encode(&numbers, width);
         bytes.extend(hybrid::encode(&[mask; 100], width));
         bytes.extend(hybrid::encode(&numbers, width));

@@ -39,7 +39,7 @@ fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
 mod tests {
     use super::*;
     use crate::encoding::hybrid::Runs;
-    use crate::plan::Random;
+    use crate::random::Random;
 
     #[test]
     fn what_is_encoded_is_decoded() {
@@ -47,7 +47,7 @@ mod tests {
         for width in 1..=32_u32 {
             let mask = u32::MAX >> (32 - width);
             for count in [1, 8, 77] {
-                let values: Vec<u32> = (0..count).map(|_| random.next() as u32 & mask).collect();
+                let values: Vec<u32> = (0..count).map(|_| random.next_u64() as u32 & mask).collect();
                 for values in [values, vec![mask; count]] {
                     let mut decoded = vec![0; count];
                     let mut runs = Runs::new(encode(&values, width).into(), width).unwrap();
