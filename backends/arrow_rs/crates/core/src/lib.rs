@@ -2,6 +2,20 @@
 //!
 //! Nothing here knows Python; `crates/py` is a thin layer over [`Dataset`] and [`Scan`].
 
+// Bytes of a file decide what runs here: nothing may be cut off or given up without a reason beside it. What tests
+// make themselves needs none.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unwrap_used,
+    )
+)]
+
 mod codec;
 mod dataset;
 mod decode;
@@ -38,7 +52,7 @@ pub mod internals {
     pub use crate::encoding::delta::check as check_delta;
     pub use crate::encoding::hybrid::{Runs, Validity, encode as encode_hybrid};
     pub use crate::encoding::levels::{Highest, end as values_begin};
-    pub use crate::format::footer::{Statistics, read as read_footer};
+    pub use crate::format::footer::read as read_footer;
     pub use crate::format::page_header::{Body, PageHeader};
     pub use crate::format::thrift::Stop;
     pub use crate::random::Random;

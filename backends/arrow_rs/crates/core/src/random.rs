@@ -1,5 +1,7 @@
 //! Orders that depend on seeds alone.
 
+use crate::memory::size::in_memory;
+
 /// A generator of which only equality of sequences is asked: SplitMix64 (Steele, Lea and Flood, 2014).
 pub struct Random(u64);
 
@@ -30,7 +32,7 @@ impl Random {
     /// Fisher and Yates: every order is as likely as any other.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last as u64 + 1) as usize);
+            items.swap(last, in_memory(self.below(last as u64 + 1)));
         }
     }
 }

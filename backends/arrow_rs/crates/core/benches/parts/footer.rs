@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int32Array, RecordBatch};
 use criterion::Criterion;
-use firstbyte_core::internals::{Statistics, read_footer};
+use firstbyte_core::internals::read_footer;
 use firstbyte_core::source::LocalFile;
 use parquet::file::properties::WriterProperties;
 
@@ -17,9 +17,5 @@ pub fn parse(criterion: &mut Criterion) {
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(10));
     let shard = write("bench-footer", &batch, properties);
     let file = LocalFile::open(&shard.0).unwrap();
-    let mut group = criterion.benchmark_group("footer");
-    for (name, statistics) in [("with statistics", Statistics::Keep), ("without", Statistics::Skip)] {
-        group.bench_function(name, |bench| bench.iter(|| read_footer(&file, statistics).unwrap()));
-    }
-    group.finish();
+    criterion.bench_function("footer", |bench| bench.iter(|| read_footer(&file).unwrap()));
 }

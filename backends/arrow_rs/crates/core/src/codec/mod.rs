@@ -138,6 +138,7 @@ impl Zstd {
         // SAFETY: the workspace is aligned to eight bytes, as large as zstd asked for, and lives as long as
         // the context: a Vec's block does not move when the Vec does. Nothing else uses it.
         let context = unsafe { zstd_sys::ZSTD_initStaticDCtx(memory.as_mut_ptr().cast(), words * 8) };
+        #[expect(clippy::expect_used, reason = "zstd says itself how much it needs")]
         let context = NonNull::new(context).expect("the workspace is as large as zstd asked for");
         Self { _memory: memory, context }
     }

@@ -47,11 +47,11 @@ impl Dataset {
     /// Rows of each row group, in file order.
     pub fn row_group_rows(&self) -> Vec<u64> {
         // Checked not to be negative when the footer was read.
-        self.meta.parquet.row_groups().iter().map(|group| group.num_rows() as u64).collect()
+        self.meta.parquet.row_groups().iter().map(|group| group.num_rows().cast_unsigned()).collect()
     }
 
     pub fn num_rows(&self) -> u64 {
-        self.meta.parquet.file_metadata().num_rows() as u64
+        self.meta.parquet.file_metadata().num_rows().cast_unsigned()
     }
 
     pub(crate) fn file(&self) -> &LocalFile {

@@ -21,6 +21,7 @@ use crate::error::{Error, Place, Result};
 use crate::guard::guard;
 use crate::interrupt::Interrupt;
 use crate::memory::pool::Pool;
+use crate::memory::size::in_memory;
 use crate::pages::boundary::Neighbours;
 use crate::pages::chunk::{Marker, fixed_width};
 use crate::pages::row_groups::Chunks;
@@ -52,10 +53,10 @@ impl Recipe {
         let mut sizes = vec![0_u64; self.roots.len()];
         for leaf in 0..columns.num_columns() {
             if let Ok(at) = self.roots.binary_search(&columns.get_column_root_idx(leaf)) {
-                sizes[at] = sizes[at].saturating_add(group.column(leaf).uncompressed_size() as u64);
+                sizes[at] = sizes[at].saturating_add(group.column(leaf).uncompressed_size().cast_unsigned());
             }
         }
-        (group.num_rows() as u64, sizes)
+        (group.num_rows().cast_unsigned(), sizes)
     }
 
     /// The same rows of some of the columns, given by their places, in ascending order.
@@ -116,9 +117,9 @@ impl Decoder {
         ));
         let rows_left = plan::total(pieces);
         // Decoders reserve room for a whole batch.
-        let batch_rows = recipe.batch_rows.min(usize::try_from(rows_left).unwrap_or(usize::MAX)).max(1);
+        let batch_rows = recipe.batch_rows.min(in_memory(rows_left)).max(1);
         let groups = dataset.meta().parquet.row_groups();
-        let visits = visits(pieces, |group| groups[group].num_rows() as u64);
+        let visits = visits(pieces, |group| groups[group].num_rows().cast_unsigned());
         let selection = selection(&visits);
         // Dictionary arrays are made of dictionary pages.
         let keeps_values = recipe.strings != Strings::Dictionary;
@@ -167,7 +168,7 @@ impl Decoder {
     /// The next batch: `batch_rows` rows, or what is left. After an error the decoder must not be used.
     pub fn next(&mut self) -> Result<Option<RecordBatch>> {
         let rows = self.next_rows.take().unwrap_or(self.batch_rows);
-        let rows = (rows as u64).min(self.rows_left) as usize;
+        let rows = rows.min(in_memory(self.rows_left));
         if rows == 0 {
             return Ok(None);
         }

@@ -7,6 +7,7 @@ use parquet::basic::Encoding;
 
 use crate::error::{Error, Result};
 use crate::format::thrift::{Reader, Stop};
+use crate::memory::size::in_memory;
 
 pub fn is_delta(encoding: Encoding) -> bool {
     matches!(
@@ -45,7 +46,7 @@ pub fn check(encoding: Encoding, width: Option<u64>, bytes: &[u8], count: usize,
                 }
                 before = i64::from(prefix) + i64::from(suffix);
                 // Decoders reserve by the schema's width, not by what is here.
-                if let Some(width) = width.filter(|&width| before as u64 != width) {
+                if let Some(width) = width.filter(|&width| before.cast_unsigned() != width) {
                     return Err(Error::corrupt(format!("a value of {before} bytes in a column of {width}")));
                 }
             }
@@ -96,9 +97,9 @@ fn delta_header(reader: &mut Reader<'_>, count: usize) -> Result<Header> {
         return Err(Error::corrupt(format!("a delta stream of {total} values in a page of {count}")));
     }
     Ok(Header {
-        miniblocks: miniblocks as usize,
-        per_miniblock: per_miniblock as usize,
-        total: total as usize,
+        miniblocks: in_memory(miniblocks),
+        per_miniblock: in_memory(per_miniblock),
+        total: in_memory(total),
         first,
     })
 }
@@ -109,7 +110,7 @@ fn delta_values(bytes: &[u8], count: usize) -> Result<(Vec<i32>, usize)> {
     let mut reader = Reader::new(bytes);
     let header = delta_header(&mut reader, count)?;
     let mut values = Vec::with_capacity(header.total);
-    let mut value = header.first as i32;
+    let mut value = wrapped(header.first);
     if header.total > 0 {
         values.push(value);
     }
@@ -133,12 +134,18 @@ fn delta_values(bytes: &[u8], count: usize) -> Result<(Vec<i32>, usize)> {
             at += size;
             for index in 0..header.per_miniblock.min(header.total - values.len()) {
                 let delta = unpack(packed, index * usize::from(width), width);
-                value = value.wrapping_add(smallest.wrapping_add(delta as i64) as i32);
+                value = value.wrapping_add(wrapped(smallest.wrapping_add(delta.cast_signed())));
                 values.push(value);
             }
         }
     }
     Ok((values, at))
+}
+
+/// Deltas of 32-bit values may be written with more bits, and wrap around.
+#[expect(clippy::cast_possible_truncation, reason = "the lowest 32 bits are what is meant")]
+fn wrapped(value: i64) -> i32 {
+    value as i32
 }
 
 /// `width` bits from bit `from` on, least significant first.

@@ -201,7 +201,8 @@ fn rank(value: f64) -> i128 {
 }
 
 fn unrank(rank: i128) -> f64 {
-    let magnitude = f64::from_bits(rank.unsigned_abs() as u64);
+    // The magnitude of a rank has 63 bits.
+    let magnitude = f64::from_bits(u64::try_from(rank.unsigned_abs()).unwrap_or(u64::MAX));
     if rank < 0 { -magnitude } else { magnitude }
 }
 

@@ -56,7 +56,7 @@ fn excluded_rows(filter: &Filter, dataset: &Dataset, group: usize) -> Result<Vec
     let metadata = &dataset.meta().parquet;
     let Some((leaf, notation)) = filter.notation(dataset) else { return Ok(Vec::new()) };
     let chunk = metadata.row_group(group).column(leaf);
-    let rows = metadata.row_group(group).num_rows() as u64;
+    let rows = metadata.row_group(group).num_rows().cast_unsigned();
     let Some(spans) = page_index::spans(dataset.file(), chunk, rows)? else { return Ok(Vec::new()) };
     let Some(bounds) = page_index::bounds(dataset.file(), metadata, (group, leaf, notation), &spans)? else {
         return Ok(Vec::new());

@@ -10,6 +10,7 @@ use parquet::file::metadata::{
 use crate::error::{Error, Kind, Place, Result};
 use crate::format::structures::FOOTER;
 use crate::format::thrift::{Reader, Step, Stop, kind};
+use crate::memory::size::in_memory;
 use crate::source::LocalFile;
 
 /// Most footers are smaller than this, and then one read is enough.
@@ -57,7 +58,7 @@ pub fn read_bytes(file: &LocalFile) -> Result<(Vec<u8>, u64)> {
         tail = read_range(file, start, size)?;
     }
     tail.truncate(tail.len() - TRAILER_BYTES);
-    let bytes = tail.split_off(tail.len() - length as usize);
+    let bytes = tail.split_off(tail.len() - in_memory(length));
     check_structure(&bytes)
         .map_err(|stop| Error::from(stop).within(&Place { offset: Some(start), ..Place::default() }))?;
     Ok((bytes, start))
@@ -70,7 +71,7 @@ pub fn arrow_schema(metadata: &ParquetMetaData) -> Result<SchemaRef> {
 }
 
 fn read_range(file: &LocalFile, start: u64, end: u64) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; (end - start) as usize];
+    let mut bytes = vec![0; in_memory(end - start)];
     file.read_exact_at(&mut bytes, start)?;
     Ok(bytes)
 }

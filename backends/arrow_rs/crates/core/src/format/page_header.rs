@@ -65,7 +65,7 @@ impl PageHeader {
                 (2, kind::I32) => uncompressed = Some(size(&mut reader)?),
                 (3, kind::I32) => compressed = Some(size(&mut reader)?),
                 // A checksum is any 32 bits; the sign means nothing.
-                (4, kind::I32) => crc = Some(reader.i32()? as u32),
+                (4, kind::I32) => crc = Some(reader.i32()?.cast_unsigned()),
                 (5, kind::STRUCT) => data = Some(read_data(&mut reader)?),
                 (7, kind::STRUCT) => dictionary = Some(read_dictionary(&mut reader)?),
                 (8, kind::STRUCT) => data_v2 = Some(read_data_v2(&mut reader)?),

@@ -10,6 +10,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use crate::error::Result;
 use crate::format::bounds::{Bound, Bounds, Notation};
 use crate::format::thrift::{Reader, Step, Stop, kind};
+use crate::memory::size::in_memory;
 use crate::source::LocalFile;
 
 /// Far more than the index of a chunk of ordinary pages takes; a larger one is not read.
@@ -50,7 +51,7 @@ fn read(file: &LocalFile, (offset, length): (Option<i64>, Option<i32>)) -> Resul
         (inside && length <= MAX_INDEX_BYTES).then_some((offset, length))
     });
     let Some((offset, length)) = range else { return Ok(None) };
-    let mut bytes = vec![0; length as usize];
+    let mut bytes = vec![0; in_memory(length)];
     file.read_exact_at(&mut bytes, offset)?;
     Ok(Some(bytes))
 }

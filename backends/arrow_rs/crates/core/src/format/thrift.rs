@@ -23,7 +23,7 @@ impl From<Stop> for Error {
     }
 }
 
-pub type Step<T> = std::result::Result<T, Stop>;
+pub type Step<T> = Result<T, Stop>;
 
 /// Wire types of the compact protocol.
 pub mod kind {
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
 
     pub fn integer(&mut self) -> Step<i64> {
         let raw = self.varint()?;
-        Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
+        Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
 
     pub fn i32(&mut self) -> Step<i32> {

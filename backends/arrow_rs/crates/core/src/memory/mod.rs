@@ -5,3 +5,4 @@ pub mod budget;
 mod mapped;
 pub mod pool;
 mod raw_buffer;
+pub mod size;

@@ -26,6 +26,7 @@ pub fn is_mapped(capacity: usize) -> bool {
     capacity >= MAPPED_BYTES
 }
 
+#[expect(clippy::expect_used, reason = "no page has as many bytes as half of the address space")]
 fn layout(capacity: usize) -> Layout {
     let align = if is_mapped(capacity) { MAPPED_ALIGN } else { 1 };
     Layout::from_size_align(capacity, align).expect("a page is much smaller than the address space")

@@ -56,8 +56,8 @@ impl Chunk {
             highest: Highest { repetition: column.max_rep_level(), definition: column.max_def_level() },
             start,
             end: start + length,
-            values: metadata.num_values() as u64,
-            uncompressed_bytes: metadata.uncompressed_size() as u64,
+            values: metadata.num_values().cast_unsigned(),
+            uncompressed_bytes: metadata.uncompressed_size().cast_unsigned(),
         }
     }
 

@@ -9,6 +9,7 @@ use parquet::column::page::{Page, PageMetadata, PageReader};
 use crate::encoding::is_dictionary;
 use crate::error::{Error, Result};
 use crate::format::page_header::Body;
+use crate::memory::size::in_memory;
 use crate::pages::boundary;
 use crate::pages::chunk::Chunk;
 use crate::pages::headers::{Headers, LocatedPage, PEEK_BYTES};
@@ -181,7 +182,7 @@ impl ChunkPages {
     fn look(&mut self) -> Result<Option<PageMetadata>> {
         self.forgo_first_rows()?;
         if let Some(span) = self.headers.listed() {
-            let num_rows = Some(span.rows as usize);
+            let num_rows = Some(in_memory(span.rows));
             return Ok(Some(PageMetadata { num_rows, num_levels: None, is_dict: false }));
         }
         let repeated = self.chunk.is_repeated();

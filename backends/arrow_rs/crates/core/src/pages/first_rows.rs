@@ -139,7 +139,9 @@ impl Head {
 
     fn push(&mut self, levels: &[u32], width: u32) {
         let encoded = hybrid::encode(levels, width);
-        self.levels.extend((encoded.len() as u32).to_le_bytes());
+        // No more than `MOST_VALUES` levels take far less than 32 bits can say.
+        let length = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
+        self.levels.extend(length.to_le_bytes());
         self.levels.extend(encoded);
     }
 }
@@ -219,8 +221,8 @@ pub fn without(chunk: &Chunk, page: Page, rows: usize) -> Result<Page> {
         return Ok(data_page(head.levels, values, rest_rows, encoding));
     }
     let (width, mut all) = indices(&buf.slice(from..), delivered + present)?;
-    let mut packed = vec![width as u8];
-    packed.extend(hybrid::encode(&all.split_off(delivered), width));
+    let mut packed = vec![width];
+    packed.extend(hybrid::encode(&all.split_off(delivered), width.into()));
     Ok(data_page(head.levels, &packed, rest_rows, encoding))
 }
 
@@ -230,9 +232,9 @@ fn count(levels: &[u32], highest: i16) -> usize {
 }
 
 /// Bits per index, and `count` indices.
-fn indices(bytes: &Bytes, count: usize) -> Result<(u32, Vec<u32>)> {
-    let width = u32::from(*bytes.first().ok_or_else(values_end_early)?);
-    Ok((width, numbers(bytes.slice(1..), width, count)?))
+fn indices(bytes: &Bytes, count: usize) -> Result<(u8, Vec<u32>)> {
+    let width = *bytes.first().ok_or_else(values_end_early)?;
+    Ok((width, numbers(bytes.slice(1..), width.into(), count)?))
 }
 
 /// `count` levels or indices, no more than `MOST_VALUES`.
@@ -285,7 +287,7 @@ fn page_of(buf: Bytes, entries: usize, encoding: Encoding) -> Page {
     Page::DataPage {
         buf,
         // Entries of one page: its header has them as a 32-bit number.
-        num_values: entries as u32,
+        num_values: u32::try_from(entries).unwrap_or(u32::MAX),
         encoding,
         def_level_encoding: Encoding::RLE,
         rep_level_encoding: Encoding::RLE,

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::format::page_header::{Body, PageHeader};
 use crate::format::page_index::Span;
 use crate::format::thrift::Stop;
+use crate::memory::size::in_memory;
 use crate::pages::chunk::Chunk;
 use crate::pages::map::PageMap;
 
@@ -80,7 +81,7 @@ impl Headers {
             }
             chunk.marker.offset.store(start, Relaxed);
             let listed = self.map.as_mut().and_then(|map| map.at(start));
-            let ahead = listed.map_or(ahead, |span| (span.bytes as usize).min(READ_AHEAD_BYTES));
+            let ahead = listed.map_or(ahead, |span| in_memory(span.bytes).min(READ_AHEAD_BYTES));
             let (header, length) = read(chunk, start, ahead)?;
             let page = LocatedPage { header, start: start + length as u64 };
             self.admit(chunk, page)?;
@@ -194,7 +195,7 @@ impl Headers {
 
 /// The header at `start`, and its length.
 fn read(chunk: &Chunk, start: u64, ahead: usize) -> Result<(PageHeader, usize)> {
-    let left = usize::try_from(chunk.end - start).unwrap_or(usize::MAX);
+    let left = in_memory(chunk.end - start);
     let mut need = left.min(64);
     loop {
         let bench = &chunk.bench;

@@ -3,6 +3,7 @@
 use crate::encoding::values_end_early;
 use crate::error::{Error, Result};
 use crate::memory::pool::PageBuffer;
+use crate::memory::size::in_memory;
 use crate::pages::headers::LocatedPage;
 use crate::pages::workbench::Workbench;
 
@@ -83,7 +84,7 @@ impl<'a> PartialPage<'a> {
                 return Err(Error::corrupt("the compressed bytes of a page end early"));
             }
             let bytes = window.get(&bench.file, bench.pool(), *at, need, READ_BYTES, *end)?;
-            let bytes = &bytes[..bytes.len().min((*end - *at) as usize)];
+            let bytes = &bytes[..bytes.len().min(in_memory(*end - *at))];
             // SAFETY: since `begin` the context was used for this page alone, whose memory does not move
             // and which nothing else writes to.
             *at += unsafe { zstd.advance(bytes, page, done, target) }? as u64;

@@ -9,6 +9,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use crate::error::Result;
 use crate::format::page_index;
+use crate::memory::size::in_memory;
 use crate::pages::chunk::{Chunk, Marker};
 use crate::pages::chunk_pages::ChunkPages;
 use crate::pages::map::PageMap;
@@ -43,7 +44,7 @@ impl Chunks {
 
 impl RowGroups for Chunks {
     fn num_rows(&self) -> usize {
-        self.row_groups().map(|group| group.num_rows() as usize).sum()
+        in_memory(self.row_groups().map(|group| group.num_rows().cast_unsigned()).sum())
     }
 
     fn column_chunks(&self, leaf: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 
+use crate::memory::size::in_memory;
 use crate::plan::Piece;
 
 /// One way through the chunks of a row group.
@@ -66,11 +67,11 @@ pub fn selection(visits: &[Visit]) -> Option<RowSelection> {
     for visit in visits {
         let mut at = 0;
         for rows in &visit.wanted {
-            selectors.push(RowSelector::skip((rows.start - at) as usize));
-            selectors.push(RowSelector::select((rows.end - rows.start) as usize));
+            selectors.push(RowSelector::skip(in_memory(rows.start - at)));
+            selectors.push(RowSelector::select(in_memory(rows.end - rows.start)));
             at = rows.end;
         }
-        selectors.push(RowSelector::skip((visit.rows - at) as usize));
+        selectors.push(RowSelector::skip(in_memory(visit.rows - at)));
     }
     // What comes after the last row is not even looked for.
     selectors.pop();

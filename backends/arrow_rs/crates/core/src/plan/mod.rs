@@ -85,7 +85,7 @@ pub fn shard(pieces: &[Piece], rank: u64, world: u64) -> Result<Vec<Piece>> {
         return Err(Error::usage(format!("shard ({rank}, {world}): the rank must be less than the world")));
     }
     let total = u128::from(total(pieces));
-    let edge = |rank: u64| (total * u128::from(rank) / u128::from(world)) as u64;
+    let edge = |rank: u64| u64::try_from(total * u128::from(rank) / u128::from(world)).unwrap_or(u64::MAX);
     Ok(slice(pieces, edge(rank), edge(rank + 1)))
 }
 

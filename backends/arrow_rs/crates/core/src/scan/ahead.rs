@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::guard::guard;
 use crate::memory::budget::{Budget, Ticket};
 use crate::memory::pool::Pool;
+use crate::memory::size::in_memory;
 use crate::pages::boundary::{Boundary, Neighbours};
 use crate::plan::{self, Task};
 
@@ -252,8 +253,7 @@ impl Shared {
         let mut decoder = Decoder::new(&self.recipe, pieces, task == 0, cancelled, pool, neighbours)?;
         // Batches begin where they would without threads: at multiples of the batch size over all tasks.
         let size = self.recipe.batch_rows;
-        let before = self.rows_before[task] % size as u64;
-        let mut wanted = size - before as usize;
+        let mut wanted = size - in_memory(self.rows_before[task] % size as u64);
         decoder.begin_with(wanted);
         let mut held: Vec<RecordBatch> = Vec::new();
         while let Some(mut batch) = decoder.next()? {

@@ -7,6 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_select::interleave::interleave_record_batch;
 
 use crate::error::{Error, Result};
+use crate::memory::size::in_memory;
 use crate::random::Random;
 
 pub struct Shuffle {
@@ -38,7 +39,7 @@ impl Shuffle {
             rows: 0,
             order: Vec::new(),
             delivered: 0,
-            skip: usize::try_from(progress.1).unwrap_or(usize::MAX),
+            skip: in_memory(progress.1),
         }
     }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use crate::error::Result;
 use crate::memory::pool::Pool;
+use crate::memory::size::in_memory;
 use crate::source::LocalFile;
 
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ impl Window {
         if held.len() >= need {
             return Ok(&self.bytes[held]);
         }
-        let want = need.saturating_add(ahead).min(usize::try_from(end - at).unwrap_or(usize::MAX));
+        let want = need.saturating_add(ahead).min(in_memory(end - at));
         let kept = held.len();
         self.bytes.copy_within(held, 0);
         // What is in the window is not true until it was read.

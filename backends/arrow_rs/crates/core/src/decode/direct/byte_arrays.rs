@@ -144,10 +144,12 @@ impl<T: ByteArrayType> Dictionary<T> {
         if count > page.len() / LENGTH_BYTES {
             return Err(Error::corrupt("the values of a dictionary end early"));
         }
+        let place =
+            |at: usize| u32::try_from(at).map_err(|_| Error::limit("a dictionary of more than 4 GiB"));
         let mut starts = Vec::with_capacity(count + 1);
         let mut text = Vec::new();
         let mut at = LENGTH_BYTES;
-        starts.push(at as u32);
+        starts.push(place(at)?);
         for _ in 0..count {
             let value = value_at(&page, at - LENGTH_BYTES)?;
             if is_text::<T>() {
@@ -166,7 +168,7 @@ impl<T: ByteArrayType> Dictionary<T> {
                 }
             }
             at += value.len() + LENGTH_BYTES;
-            starts.push(u32::try_from(at).map_err(|_| Error::limit("a dictionary of more than 4 GiB"))?);
+            starts.push(place(at)?);
         }
         check_text(&text)?;
         Ok(Self { page, starts, values: PhantomData })

@@ -38,7 +38,7 @@ impl<K: ArrowDictionaryKeyType> Dictionaries<K> {
     fn spell_out(&mut self) -> Result<()> {
         if !self.is_spelled_out && !self.keys.is_empty() {
             let keys = std::mem::take(&mut self.keys);
-            let indices: Vec<u32> = keys.iter().map(|key| key.as_usize() as u32).collect();
+            let indices: Vec<u32> = keys.iter().map(|key| index(key.as_usize())).collect();
             self.strings.reserve_entries(indices.len())?;
             self.strings.append_entries(&indices)?;
         }
@@ -50,7 +50,7 @@ impl<K: ArrowDictionaryKeyType> Dictionaries<K> {
         if let Some(entries) = &self.entries {
             return Ok(entries.clone());
         }
-        let all: Vec<u32> = (0..self.strings.entry_count() as u32).collect();
+        let all: Vec<u32> = (0..index(self.strings.entry_count())).collect();
         self.strings.reserve_entries(all.len())?;
         self.strings.append_entries(&all)?;
         let entries = self.strings.finish(None)?;
@@ -132,6 +132,11 @@ pub fn dictionary<K: ArrowDictionaryKeyType>(strings: &StringArray) -> Result<Ar
         });
     }
     array::<K>(keys, strings.nulls().cloned(), Arc::new(StringArray::from_iter_values(entries)))
+}
+
+/// A place in a dictionary page, whose header has the number of its values in 32 bits.
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 fn key<K: ArrowDictionaryKeyType>(index: usize) -> Result<K::Native> {

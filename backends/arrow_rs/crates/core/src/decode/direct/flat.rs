@@ -12,6 +12,7 @@ use super::{Column, ends_early, fewer_rows};
 use crate::encoding::hybrid::{Runs, Validity};
 use crate::encoding::levels::Highest;
 use crate::error::Result;
+use crate::memory::size::in_memory;
 use crate::pages::boundary::{Neighbours, Span};
 use crate::pages::chunk_pages::ChunkPages;
 use crate::pages::row_groups::LeafChunks;
@@ -86,7 +87,7 @@ impl Flat {
                 self.end_chunk()?;
                 self.pages = Some(self.chunks.next_pages().ok_or_else(fewer_rows)??);
             }
-            self.wanted_rows = usize::try_from(stretch.rows).unwrap_or(usize::MAX);
+            self.wanted_rows = in_memory(stretch.rows);
             self.skip(stretch.skip)?;
         }
         while self.page_rows == 0 {
@@ -113,7 +114,7 @@ impl Flat {
     }
 
     fn skip(&mut self, rows: u64) -> Result<()> {
-        let mut left = usize::try_from(rows).unwrap_or(usize::MAX);
+        let mut left = in_memory(rows);
         while left > 0 {
             if self.page_rows > 0 {
                 let count = left.min(self.page_rows);

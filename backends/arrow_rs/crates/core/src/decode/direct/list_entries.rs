@@ -75,7 +75,7 @@ impl Entries {
         let count = count.min(self.count);
         let first = |mask: &mut u64| {
             let taken = *mask & ones(count);
-            *mask = mask.checked_shr(count as u32).unwrap_or(0);
+            *mask = if count < WORD { *mask >> count } else { 0 };
             taken
         };
         self.count -= count;

@@ -21,6 +21,7 @@ use super::{Column, ends_early, fewer_rows};
 use crate::encoding::hybrid::{Runs, Validity};
 use crate::encoding::levels::Highest;
 use crate::error::{Error, Result};
+use crate::memory::size::in_memory;
 use crate::pages::chunk_pages::ChunkPages;
 use crate::pages::row_groups::LeafChunks;
 use crate::pages::visits::Stretch;
@@ -163,7 +164,7 @@ impl<O: OffsetSizeTrait> Lists<O> {
         let mut values = 0;
         let mut row_is_next = false;
         while !row_is_next && self.find_entries()? {
-            let before = self.entries.before_row(usize::try_from(*rows).unwrap_or(usize::MAX));
+            let before = self.entries.before_row(in_memory(*rows));
             row_is_next = before.is_some();
             let passed = self.entries.take(before.unwrap_or(MOST));
             if passed.is_empty() {

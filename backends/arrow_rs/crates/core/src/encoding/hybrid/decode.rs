@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::format::thrift::Reader;
+use crate::memory::size::in_memory;
 
 /// Numbers are handed out so many at a time, from memory on the stack.
 const PART: usize = 512;
@@ -144,7 +145,7 @@ impl Runs {
         let mut reader = Reader::new(&self.bytes[self.at..]);
         let header = reader.varint().map_err(|_| short())?;
         self.at += reader.position();
-        let count = usize::try_from(header >> 1).unwrap_or(usize::MAX);
+        let count = in_memory(header >> 1);
         if header & 1 == 0 {
             let size = self.width.div_ceil(8) as usize;
             let repeated = self.bytes.get(self.at..self.at + size).ok_or_else(short)?;
@@ -165,7 +166,7 @@ impl Runs {
 
 /// The lowest `count` bits, at most 64.
 pub fn ones(count: usize) -> u64 {
-    u64::MAX.checked_shr(64 - count as u32).unwrap_or(0)
+    if count == 0 { 0 } else { u64::MAX >> (WORD - count) }
 }
 
 /// The place of the bit that is set after `before` others, of which there must be one.
@@ -173,6 +174,7 @@ pub fn nth_one(word: u64, before: usize) -> usize {
     (0..before).fold(word, |rest, _| rest & (rest - 1)).trailing_zeros() as usize
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "the lowest 64 bits are what is asked for")]
 /// 64 bits from bit `first` on; zeros where `packed` ends before.
 fn word(packed: &[u8], first: usize) -> u64 {
     let mut bytes = [0; 16];
@@ -182,15 +184,17 @@ fn word(packed: &[u8], first: usize) -> u64 {
     (u128::from_le_bytes(bytes) >> (first % 8)) as u64
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "the mask leaves 32 bits")]
 /// Numbers of `width` bits, 1 to 32, from the one with index `first` on.
 fn unpack(packed: &[u8], first: usize, width: u32, out: &mut [u32]) {
     let mask = (1_u64 << width) - 1;
     let mut bit = first * width as usize;
     for value in out {
-        let word = match packed.get(bit / 8..bit / 8 + 8) {
-            Some(bytes) => u64::from_le_bytes(bytes.try_into().expect("eight bytes")),
+        let rest = &packed[bit / 8..];
+        let word = match rest.first_chunk() {
+            Some(bytes) => u64::from_le_bytes(*bytes),
             None => {
-                let rest = packed[bit / 8..].iter().rev();
+                let rest = rest.iter().rev();
                 rest.fold(0, |word, &byte| (word << 8) | u64::from(byte))
             }
         };

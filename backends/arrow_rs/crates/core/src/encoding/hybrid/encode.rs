@@ -17,22 +17,26 @@ pub fn encode(values: &[u32], width: u32) -> Vec<u8> {
         waiting |= u64::from(value) << bits;
         bits += width;
         while bits >= 8 {
-            bytes.push(waiting as u8);
+            bytes.push(low_byte(waiting));
             waiting >>= 8;
             bits -= 8;
         }
     }
-    bytes.push(waiting as u8);
+    bytes.push(low_byte(waiting));
     bytes.resize(end, 0);
     bytes
 }
 
+fn low_byte(value: u64) -> u8 {
+    value.to_le_bytes()[0]
+}
+
 fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
+        bytes.push(low_byte(value) | 0x80);
         value >>= 7;
     }
-    bytes.push(value as u8);
+    bytes.push(low_byte(value));
 }
 
 #[cfg(test)]
