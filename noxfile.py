@@ -189,7 +189,8 @@ def rust(session: nox.Session) -> None:
         session.error("no Rust toolchain: install `cargo` to run this session")
     with session.chdir(CRATE):
         session.run("cargo", "fmt", "--all", "--check", external=True)
-        clippy = ("clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings")
+        targets = ("--workspace", "--all-targets", "--all-features")
+        clippy = ("clippy", *targets, "--locked", "--", "-D", "warnings")
         session.run("cargo", *clippy, external=True)
         runner = ("nextest", "run") if shutil.which("cargo-nextest") else ("test",)
         session.run("cargo", *runner, "--locked", "-p", "firstbyte-core", external=True)

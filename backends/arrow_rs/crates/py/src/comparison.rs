@@ -9,7 +9,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyFloat, PyFrozenSet, PyList, PySequence
 use crate::errors::raise;
 
 /// Decimal numbers beyond this power of ten, either way, are in the same order to all that a column can hold.
-const MOST_DIGITS: i64 = 400;
+const MOST_DIGITS: u32 = 400;
 
 /// A tuple of column, operator and value; without a value where the operator takes none.
 pub fn from_python(asked: &Bound<'_, PyAny>) -> PyResult<Comparison> {
@@ -122,7 +122,7 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<Literal> {
     }
     if value.hasattr("adjusted")? && value.call_method0("is_finite")?.is_truthy()? {
         let power: i64 = value.call_method0("adjusted")?.extract()?;
-        if value.is_truthy()? && power.abs() > MOST_DIGITS {
+        if value.is_truthy()? && power.abs() > i64::from(MOST_DIGITS) {
             return clamped(value.lt(0)?, power > 0);
         }
     }
@@ -141,7 +141,7 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<Literal> {
 
 fn clamped(is_negative: bool, is_large: bool) -> PyResult<Literal> {
     let sign = BigInt::from(if is_negative { -1 } else { 1 });
-    let power = BigInt::from(10).pow(MOST_DIGITS as u32);
+    let power = BigInt::from(10).pow(MOST_DIGITS);
     let (numerator, denominator) = if is_large { (sign * power, BigInt::from(1)) } else { (sign, power) };
     Ok(Literal::Number(Number::ratio(numerator, denominator)))
 }

@@ -1,5 +1,18 @@
 //! Python bindings: classes, Arrow capsules and exceptions over `firstbyte_core`.
 
+// As in the core.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unwrap_used,
+    )
+)]
+
 mod batch;
 mod capsule;
 mod comparison;

@@ -144,7 +144,7 @@ impl Zstd {
     }
 
     fn decompress(&mut self, input: &[u8], page: &mut PageBuffer, from: usize) -> Result<usize> {
-        let (room, bytes) = page.room(from);
+        let (room, bytes) = page.rest(from);
         // SAFETY: the input is valid for its length, and zstd writes no more than the room.
         let written = checked(unsafe {
             zstd_sys::ZSTD_decompressDCtx(
@@ -190,7 +190,7 @@ impl Zstd {
         while *done < target {
             let need = self.next_input_bytes();
             let Some(block) = input.get(used..used + need).filter(|_| need > 0) else { break };
-            let (room, bytes) = page.room(*done);
+            let (room, bytes) = page.rest(*done);
             // SAFETY: the block is valid for its length, and zstd writes no more than the room. The caller
             // vouches for what was written before.
             let written = checked(unsafe {

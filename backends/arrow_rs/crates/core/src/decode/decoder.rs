@@ -24,9 +24,9 @@ use crate::memory::pool::Pool;
 use crate::memory::size::in_memory;
 use crate::pages::boundary::Neighbours;
 use crate::pages::chunk::{Marker, fixed_width};
+use crate::pages::context::ReadContext;
 use crate::pages::row_groups::Chunks;
 use crate::pages::visits::{selection, visits};
-use crate::pages::workbench::Workbench;
 use crate::plan::{self, Piece};
 
 /// What to decode and how; shared by all decoders of a scan.
@@ -71,7 +71,7 @@ impl Recipe {
 pub struct Decoder {
     columns: Vec<Column>,
     schema: SchemaRef,
-    bench: Arc<Workbench>,
+    context: Arc<ReadContext>,
     batch_rows: usize,
     /// Rows of the next batch, where they are not `batch_rows`.
     next_rows: Option<usize>,
@@ -108,7 +108,7 @@ impl Decoder {
     ) -> Result<Self> {
         let dataset = &recipe.dataset;
         let file = dataset.file().clone();
-        let bench = Arc::new(Workbench::new(
+        let context = Arc::new(ReadContext::new(
             file,
             (recipe.max_page_bytes, recipe.max_batch_bytes),
             cancelled,
@@ -131,7 +131,7 @@ impl Decoder {
             let chunks = Chunks {
                 metadata: metadata.clone(),
                 visits: visits.clone(),
-                bench: bench.clone(),
+                context: context.clone(),
                 marker: marker.clone(),
                 first_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
                 frees_dictionary: keeps_values,
@@ -141,7 +141,7 @@ impl Decoder {
                 if let Some(column) = direct {
                     return Ok(Rows::Direct(column));
                 }
-                room(metadata, root, batch_rows, recipe.max_batch_bytes)?;
+                check_batch_fits(metadata, root, batch_rows, recipe.max_batch_bytes)?;
                 let checks_text = leaves(metadata, root).any(|leaf| text::is_unchecked(&leaf));
                 let levels = dataset.meta().levels(root, recipe.strings)?;
                 let rows = selection.clone();
@@ -154,7 +154,7 @@ impl Decoder {
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let schema = recipe.schema.clone();
-        Ok(Self { columns, schema, bench, batch_rows, next_rows: None, rows_left })
+        Ok(Self { columns, schema, context, batch_rows, next_rows: None, rows_left })
     }
 
     /// Let the first batch have so many rows, where all columns are such that it can be told: decoders of
@@ -172,9 +172,9 @@ impl Decoder {
         if rows == 0 {
             return Ok(None);
         }
-        let bench = &self.bench;
+        let context = &self.context;
         let arrays =
-            self.columns.iter_mut().map(|column| column.next(bench, rows)).collect::<Result<Vec<_>>>()?;
+            self.columns.iter_mut().map(|column| column.next(context, rows)).collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::corrupt(error.to_string()))?;
@@ -192,7 +192,12 @@ fn leaves(metadata: &ParquetMetaData, root: usize) -> impl Iterator<Item = Colum
 
 /// Refuse values of a fixed width of which a batch could not hold its rows: arrow-rs reserves them all, and
 /// aborts where there is no such memory.
-fn room(metadata: &ParquetMetaData, root: usize, batch_rows: usize, max_batch_bytes: u64) -> Result<()> {
+fn check_batch_fits(
+    metadata: &ParquetMetaData,
+    root: usize,
+    batch_rows: usize,
+    max_batch_bytes: u64,
+) -> Result<()> {
     let widest = leaves(metadata, root).filter_map(|leaf| fixed_width(&leaf)).max().unwrap_or(0);
     if widest.saturating_mul(batch_rows as u64) > max_batch_bytes {
         return Err(Error::limit(format!(
@@ -204,7 +209,7 @@ fn room(metadata: &ParquetMetaData, root: usize, batch_rows: usize, max_batch_by
 }
 
 impl Column {
-    fn next(&mut self, bench: &Workbench, rows: usize) -> Result<ArrayRef> {
+    fn next(&mut self, context: &ReadContext, rows: usize) -> Result<ArrayRef> {
         self.marker.taken.store(0, Relaxed);
         let source = &mut self.rows;
         let step = guard(|| match source {
@@ -226,7 +231,7 @@ impl Column {
             Ok(Some(array)) => Error::corrupt(format!("{} rows where {rows} were promised", array.len())),
             Ok(None) => Error::corrupt(format!("no rows where {rows} were promised")),
             // A page that failed knows more than the text that the decoder passed on.
-            Err(error) => bench.take_failure().unwrap_or(error),
+            Err(error) => context.take_failure().unwrap_or(error),
         };
         Err(outcome.within(&Place {
             column: Some(self.name.clone()),

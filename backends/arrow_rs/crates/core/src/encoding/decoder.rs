@@ -1,10 +1,9 @@
-//! What an encoding does, where its values go, and which encodings there are.
+//! What an encoding does, and where its values go.
 
 use bytes::Bytes;
 use parquet::basic::Encoding;
 
-use super::{dictionary, is_dictionary, plain};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The values of a page that are still to come, in one encoding.
 pub trait Decoder<S>: Send {
@@ -13,10 +12,13 @@ pub trait Decoder<S>: Send {
     fn skip(&mut self, count: usize) -> Result<()>;
 }
 
+/// Makes the decoder of a page's values.
+pub type Open<S> = fn(Bytes) -> Result<Box<dyn Decoder<S>>>;
+
 /// Where values of one type go, and the dictionary of its column.
 pub trait Sink: Send + 'static {
-    /// The decoder of a page's values.
-    fn decoder(encoding: Encoding, values: Bytes) -> Result<Box<dyn Decoder<Self>>>;
+    /// What decodes this encoding of such values; None where it has no decoder here.
+    fn decoder(encoding: Encoding) -> Option<Open<Self>>;
     /// `count` plain values that indices refer to from now on.
     fn set_dictionary(&mut self, page: Bytes, count: usize) -> Result<()>;
     /// So many values of the dictionary are about to come.
@@ -42,44 +44,11 @@ pub trait NumberSink: Sink {
 
 /// Takes byte arrays.
 pub trait ByteArraySink: Sink {
-    /// `count` values that lie in `page`. They are walked through twice: `start` gives, for the size of each, where
-    /// it starts.
-    fn append<'a>(
+    /// Values of these sizes that lie in `page`, where `start` says for the size of each, once all are known.
+    fn append(
         &mut self,
-        page: &'a [u8],
-        count: usize,
-        values: impl Iterator<Item = Result<&'a [u8]>>,
+        page: &[u8],
+        sizes: impl ExactSizeIterator<Item = Result<usize>>,
         start: impl FnMut(usize) -> usize,
     ) -> Result<()>;
-}
-
-/// Whether pages of this encoding, or levels, can be decoded here.
-pub fn is_supported(encoding: Encoding) -> bool {
-    matches!(encoding, Encoding::PLAIN | Encoding::RLE) || is_dictionary(encoding)
-}
-
-pub fn of_numbers<S: NumberSink>(encoding: Encoding, values: Bytes) -> Result<Box<dyn Decoder<S>>> {
-    match encoding {
-        Encoding::PLAIN => Ok(Box::new(plain::Numbers::new(values))),
-        other => of_any(other, values),
-    }
-}
-
-pub fn of_byte_arrays<S: ByteArraySink>(encoding: Encoding, values: Bytes) -> Result<Box<dyn Decoder<S>>> {
-    match encoding {
-        Encoding::PLAIN => Ok(Box::new(plain::ByteArrays::new(values))),
-        other => of_any(other, values),
-    }
-}
-
-/// Encodings that all types have.
-fn of_any<S: Sink>(encoding: Encoding, values: Bytes) -> Result<Box<dyn Decoder<S>>> {
-    if is_dictionary(encoding) {
-        return Ok(Box::new(dictionary::Indices::new(&values)?));
-    }
-    Err(unexpected(encoding))
-}
-
-pub fn unexpected(encoding: Encoding) -> Error {
-    Error::corrupt(format!("a page with {encoding}, which the footer does not list"))
 }

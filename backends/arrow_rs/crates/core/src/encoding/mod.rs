@@ -1,6 +1,6 @@
 //! How levels, indices and values are written.
 //!
-//! An encoding of values is one file: a `Decoder` of a page's bytes, entered in `decoder`. Which type the values
+//! An encoding of values is one file: a `Decoder` of a page's bytes, entered in `table`. Which type the values
 //! are of is the business of the sink that they go to.
 
 pub mod decoder;
@@ -9,6 +9,7 @@ mod dictionary;
 pub mod hybrid;
 pub mod levels;
 pub mod plain;
+pub mod table;
 
 use parquet::basic::Encoding;
 
@@ -21,4 +22,8 @@ pub fn is_dictionary(encoding: Encoding) -> bool {
 
 pub fn values_end_early() -> Error {
     Error::corrupt("the values of a page end early")
+}
+
+pub fn unexpected(encoding: Encoding) -> Error {
+    Error::corrupt(format!("a page with {encoding}, which the footer does not list"))
 }

@@ -70,15 +70,15 @@ impl ByteArrays {
 impl<S: ByteArraySink> Decoder<S> for ByteArrays {
     fn read(&mut self, count: usize, sink: &mut S) -> Result<()> {
         let Self { page, at } = self;
-        let mut length_at = *at;
-        let values = (0..count).map(|_| {
-            let value = value_at(page, *at)?;
-            *at += LENGTH_BYTES + value.len();
-            Ok(value)
+        let mut next = *at;
+        let sizes = (0..count).map(|_| {
+            let size = value_at(page, *at)?.len();
+            *at += LENGTH_BYTES + size;
+            Ok(size)
         });
-        sink.append(page, count, values, |size| {
-            let start = length_at + LENGTH_BYTES;
-            length_at = start + size;
+        sink.append(page, sizes, |size| {
+            let start = next + LENGTH_BYTES;
+            next = start + size;
             start
         })
     }

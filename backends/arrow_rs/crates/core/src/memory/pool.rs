@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::memory::budget::Ticket;
-use crate::memory::raw_buffer::{self, Block};
+use crate::memory::raw_buffer::{self, RawBuffer};
 
 /// Spare buffers of one decoder. Every byte of them is charged to the decoder's budget, where it has one.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Pool {
 
 #[derive(Debug, Default)]
 struct Spare {
-    buffers: Vec<Block>,
+    buffers: Vec<RawBuffer>,
     /// The largest buffer ever asked for; no more than this is kept unused.
     largest: usize,
 }
@@ -50,7 +50,7 @@ impl Pool {
         let capacity = size_class(length);
         spare.largest = spare.largest.max(capacity);
         // A buffer much larger than the page would hold memory that a larger page then lacks.
-        let fits = |buffer: &Block| buffer.capacity() >= length && buffer.capacity() / 2 <= length;
+        let fits = |buffer: &RawBuffer| buffer.capacity() >= length && buffer.capacity() / 2 <= length;
         let found = spare.buffers.iter().position(fits).map(|at| spare.buffers.swap_remove(at));
         if found.is_none() && raw_buffer::is_mapped(length) {
             // Mappings of other sizes are resized for it, and take no more than it does.
@@ -58,17 +58,17 @@ impl Pool {
             self.discharge(others.map(|buffer| buffer.capacity()).sum());
         }
         drop(spare);
-        let block = found.unwrap_or_else(|| {
+        let buffer = found.unwrap_or_else(|| {
             self.charge(capacity);
-            Block::new(capacity)
+            RawBuffer::new(capacity)
         });
-        PageBuffer { block, length, pool: self.clone() }
+        PageBuffer { buffer, length, pool: self.clone() }
     }
 
-    fn give_back(&self, buffer: Block) {
+    fn give_back(&self, buffer: RawBuffer) {
         let mut spare = self.lock();
         spare.buffers.push(buffer);
-        let mut kept: usize = spare.buffers.iter().map(Block::capacity).sum();
+        let mut kept: usize = spare.buffers.iter().map(RawBuffer::capacity).sum();
         while kept > spare.largest {
             let freed = spare.buffers.remove(0).capacity();
             self.discharge(freed);
@@ -79,7 +79,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.discharge(self.lock().buffers.iter().map(Block::capacity).sum());
+        self.discharge(self.lock().buffers.iter().map(RawBuffer::capacity).sum());
     }
 }
 
@@ -97,7 +97,7 @@ pub fn size_class(bytes: usize) -> usize {
 /// A buffer that goes back to its pool when dropped. Its memory is written once, not zeroed before.
 #[derive(Debug)]
 pub struct PageBuffer {
-    block: Block,
+    buffer: RawBuffer,
     length: usize,
     pool: Arc<Pool>,
 }
@@ -110,31 +110,31 @@ impl PageBuffer {
 
     /// All of the page, for those who cannot write to memory that holds nothing yet.
     pub fn as_mut(&mut self) -> &mut [u8] {
-        self.block.first_mut(self.length)
+        self.buffer.first_mut(self.length)
     }
 
     /// Write the first bytes of the page.
     pub fn put(&mut self, first: &[u8]) {
-        self.block.first_mut(first.len()).copy_from_slice(first);
+        self.buffer.first_mut(first.len()).copy_from_slice(first);
     }
 
     /// The first `count` bytes, which must have been written.
     pub fn written(&self, count: usize) -> &[u8] {
-        &self.block.written()[..count]
+        &self.buffer.written()[..count]
     }
 
     /// The memory from `from` on to the end of the page, to be written to.
-    pub fn room(&mut self, from: usize) -> (*mut u8, usize) {
+    pub fn rest(&mut self, from: usize) -> (*mut u8, usize) {
         let left = self.length - from;
-        (self.block.room(from), left)
+        (self.buffer.rest(from), left)
     }
 
     /// # Safety
     ///
     /// The first `count` bytes were written, and are no more than the length of the page.
     pub unsafe fn was_written(&mut self, count: usize) {
-        // SAFETY: the caller's promise; a block has room for the length of its page.
-        unsafe { self.block.was_written(count) };
+        // SAFETY: the caller's promise; a buffer has room for the length of its page.
+        unsafe { self.buffer.was_written(count) };
     }
 
     pub fn freeze(self) -> Bytes {
@@ -150,7 +150,7 @@ impl AsRef<[u8]> for PageBuffer {
 
 impl Drop for PageBuffer {
     fn drop(&mut self) {
-        self.pool.give_back(std::mem::replace(&mut self.block, Block::new(0)));
+        self.pool.give_back(std::mem::replace(&mut self.buffer, RawBuffer::new(0)));
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
     fn a_large_buffer_is_not_spent_on_a_small_page() {
         let pool = Arc::new(Pool::default());
         drop(pool.take(1000));
-        assert_eq!(pool.take(10).block.capacity(), 10);
+        assert_eq!(pool.take(10).buffer.capacity(), 10);
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
         let pool = Arc::new(Pool::default());
         let _largest = pool.take(1 << 20);
         drop([50_000, 300_000].map(|bytes| pool.take(bytes)));
-        let kept = || pool.lock().buffers.iter().map(Block::capacity).collect::<Vec<_>>();
+        let kept = || pool.lock().buffers.iter().map(RawBuffer::capacity).collect::<Vec<_>>();
         let _small = pool.take(1000);
         assert_eq!(kept().len(), 2, "the heap has room for what is small");
         let _larger = pool.take(400_000);
@@ -193,6 +193,6 @@ mod tests {
         let pool = Arc::new(Pool::default());
         let taken: Vec<_> = (0..10).map(|_| pool.take(100)).collect();
         drop(taken);
-        assert_eq!(pool.lock().buffers.iter().map(Block::capacity).sum::<usize>(), 100);
+        assert_eq!(pool.lock().buffers.iter().map(RawBuffer::capacity).sum::<usize>(), 100);
     }
 }

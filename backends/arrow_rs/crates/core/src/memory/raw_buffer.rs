@@ -5,23 +5,23 @@ use std::ptr::NonNull;
 
 use crate::memory::alloc::MAPPED_ALIGN;
 
-/// Smaller blocks are left to the heap: a mapping takes whole pages and a call of the kernel.
+/// Smaller buffers are left to the heap: a mapping takes whole pages and a call of the kernel.
 const MAPPED_BYTES: usize = 128 << 10;
 
 #[derive(Debug)]
-pub struct Block {
+pub struct RawBuffer {
     start: NonNull<u8>,
     capacity: usize,
     /// How many bytes from the start on hold something.
     written: usize,
 }
 
-// SAFETY: a block owns its memory, as a Vec does.
-unsafe impl Send for Block {}
+// SAFETY: a buffer owns its memory, as a Vec does.
+unsafe impl Send for RawBuffer {}
 // SAFETY: nothing is written to through a shared reference.
-unsafe impl Sync for Block {}
+unsafe impl Sync for RawBuffer {}
 
-/// Whether blocks of this capacity are mappings of their own.
+/// Whether buffers of this capacity are mappings of their own.
 pub fn is_mapped(capacity: usize) -> bool {
     capacity >= MAPPED_BYTES
 }
@@ -32,7 +32,7 @@ fn layout(capacity: usize) -> Layout {
     Layout::from_size_align(capacity, align).expect("a page is much smaller than the address space")
 }
 
-impl Block {
+impl RawBuffer {
     pub fn new(capacity: usize) -> Self {
         let start = if capacity == 0 {
             NonNull::dangling()
@@ -57,7 +57,7 @@ impl Block {
     pub fn first_mut(&mut self, count: usize) -> &mut [u8] {
         assert!(count <= self.capacity);
         if self.written < count {
-            // SAFETY: both ends are within the block.
+            // SAFETY: both ends are within the buffer.
             unsafe { self.start.add(self.written).write_bytes(0, count - self.written) };
             self.written = count;
         }
@@ -66,9 +66,9 @@ impl Block {
     }
 
     /// The memory from `from` on, which may hold nothing yet.
-    pub fn room(&mut self, from: usize) -> *mut u8 {
+    pub fn rest(&mut self, from: usize) -> *mut u8 {
         assert!(from <= self.capacity);
-        // SAFETY: the place is within the block, or its end.
+        // SAFETY: the place is within the buffer, or its end.
         unsafe { self.start.as_ptr().add(from) }
     }
 
@@ -80,7 +80,7 @@ impl Block {
     }
 }
 
-impl Drop for Block {
+impl Drop for RawBuffer {
     fn drop(&mut self) {
         if self.capacity > 0 {
             // SAFETY: the memory came from `alloc` with this layout, and nobody uses it any more.
@@ -96,11 +96,11 @@ mod tests {
     #[test]
     fn what_was_not_written_is_zero_and_what_was_stays() {
         for capacity in [0, 10, MAPPED_BYTES + 10] {
-            let mut block = Block::new(capacity);
-            block.first_mut(capacity / 2).fill(7);
+            let mut buffer = RawBuffer::new(capacity);
+            buffer.first_mut(capacity / 2).fill(7);
             let half = [7].repeat(capacity / 2);
-            assert_eq!(block.written(), half);
-            let all = block.first_mut(capacity);
+            assert_eq!(buffer.written(), half);
+            let all = buffer.first_mut(capacity);
             assert_eq!(all[..capacity / 2], half);
             assert!(all[capacity / 2..].iter().all(|&byte| byte == 0));
         }

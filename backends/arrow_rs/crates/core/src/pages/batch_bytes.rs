@@ -17,7 +17,7 @@ pub fn charge(chunk: &Chunk, header: &PageHeader) -> Result<()> {
     };
     let reserved = reserved(chunk, values, encoding);
     let bytes = (header.uncompressed_bytes as u64).saturating_add(reserved);
-    let limit = chunk.bench.max_batch_bytes;
+    let limit = chunk.context.max_batch_bytes;
     // A batch of a single page is bounded as that is, but not what is reserved for its values.
     let before = chunk.marker.taken.fetch_add(bytes, Relaxed);
     if reserved > limit || before > 0 && before.saturating_add(bytes) > limit {

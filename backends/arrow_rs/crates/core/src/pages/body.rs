@@ -10,9 +10,9 @@ use crate::encoding::{delta, levels};
 use crate::error::{Error, Result};
 use crate::format::page_header::Body;
 use crate::pages::chunk::Chunk;
+use crate::pages::context::Tools;
 use crate::pages::headers::{LocatedPage, READ_AHEAD_BYTES};
 use crate::pages::partial::PartialPage;
-use crate::pages::workbench::Tools;
 
 /// The page, decompressed, as decoders take it.
 pub fn load(chunk: &Chunk, page: LocatedPage) -> Result<Page> {
@@ -50,7 +50,7 @@ pub fn load(chunk: &Chunk, page: LocatedPage) -> Result<Page> {
 
 fn decompress(chunk: &Chunk, page: LocatedPage) -> Result<Bytes> {
     let LocatedPage { header, start } = page;
-    let bench = &chunk.bench;
+    let context = &chunk.context;
     // Levels of a V2 page are never compressed; its values may be left as they are, too.
     let (plain_bytes, codec) = match header.body {
         Body::DataV2 { compressed: false, .. } => (0, Compression::UNCOMPRESSED),
@@ -62,12 +62,12 @@ fn decompress(chunk: &Chunk, page: LocatedPage) -> Result<Bytes> {
         && header.crc.is_none()
         && header.compressed_bytes > READ_AHEAD_BYTES
     {
-        return Ok(PartialPage::new(bench, page)?.finish()?.freeze());
+        return Ok(PartialPage::new(context, page)?.finish()?.freeze());
     }
-    let mut buffer = bench.pool.take(header.uncompressed_bytes);
-    let mut tools = bench.tools();
+    let mut buffer = context.pool.take(header.uncompressed_bytes);
+    let mut tools = context.tools();
     let Tools { window, codecs } = &mut *tools;
-    let packed = window.get(&bench.file, &bench.pool, start, header.compressed_bytes, 0, chunk.end)?;
+    let packed = window.get(&context.file, &context.pool, start, header.compressed_bytes, 0, chunk.end)?;
     let packed = &packed[..header.compressed_bytes];
     if let Some(expected) = header.crc {
         let found = crc32fast::hash(packed);
@@ -95,5 +95,5 @@ fn check_values(chunk: &Chunk, body: &Body, page: &Bytes) -> Result<()> {
     if !delta::is_delta(encoding) {
         return Ok(());
     }
-    delta::check(encoding, chunk.width, &page[begin..], values as usize, chunk.bench.max_page_bytes)
+    delta::check(encoding, chunk.width, &page[begin..], values as usize, chunk.context.max_page_bytes)
 }

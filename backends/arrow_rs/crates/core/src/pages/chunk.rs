@@ -8,7 +8,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::schema::types::ColumnDescriptor;
 
 use crate::encoding::levels::Highest;
-use crate::pages::workbench::Workbench;
+use crate::pages::context::ReadContext;
 
 /// Where a column's decoder is, for error messages, and what it has taken.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub struct Marker {
 }
 
 pub struct Chunk {
-    pub bench: Arc<Workbench>,
+    pub context: Arc<ReadContext>,
     pub marker: Arc<Marker>,
     pub codec: Compression,
     pub physical: Type,
@@ -38,7 +38,7 @@ pub struct Chunk {
 impl Chunk {
     /// The chunk of row group `group` with this metadata, which has been checked: it lies within the file.
     pub fn new(
-        bench: Arc<Workbench>,
+        context: Arc<ReadContext>,
         marker: Arc<Marker>,
         group: usize,
         metadata: &ColumnChunkMetaData,
@@ -48,7 +48,7 @@ impl Chunk {
         marker.offset.store(start, Relaxed);
         let column = metadata.column_descr();
         Self {
-            bench,
+            context,
             marker,
             codec: metadata.compression(),
             physical: metadata.column_type(),

@@ -165,7 +165,7 @@ impl ChunkPages {
     pub fn row_starts(&mut self) -> Result<Option<RowStarts>> {
         let able = self.chunk.is_zstd() && self.chunk.highest.repetition == 1;
         match self.headers.peek(&self.chunk, PEEK_BYTES)? {
-            Some(page) if able => row_starts::count(&self.chunk.bench, page),
+            Some(page) if able => row_starts::count(&self.chunk.context, page),
             _ => Ok(None),
         }
     }
@@ -240,19 +240,19 @@ impl Iterator for ChunkPages {
 
 impl PageReader for ChunkPages {
     fn get_next_page(&mut self) -> parquet::errors::Result<Option<Page>> {
-        self.next_page().map_err(|error| self.chunk.bench.note(error))
+        self.next_page().map_err(|error| self.chunk.context.note(error))
     }
 
     fn peek_next_page(&mut self) -> parquet::errors::Result<Option<PageMetadata>> {
-        self.peek().map_err(|error| self.chunk.bench.note(error))
+        self.peek().map_err(|error| self.chunk.context.note(error))
     }
 
     fn at_record_boundary(&mut self) -> parquet::errors::Result<bool> {
-        self.begins_row().map_err(|error| self.chunk.bench.note(error))
+        self.begins_row().map_err(|error| self.chunk.context.note(error))
     }
 
     fn skip_next_page(&mut self) -> parquet::errors::Result<()> {
-        self.step_over().map_err(|error| self.chunk.bench.note(error))
+        self.step_over().map_err(|error| self.chunk.context.note(error))
     }
 
     fn supports_deferred_dictionary(&self) -> bool {

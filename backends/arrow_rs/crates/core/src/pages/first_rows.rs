@@ -17,10 +17,10 @@ use crate::encoding::{is_dictionary, plain, values_end_early};
 use crate::error::{Error, Result};
 use crate::format::page_header::{Body, PageHeader};
 use crate::pages::chunk::Chunk;
+use crate::pages::context::ReadContext;
 use crate::pages::headers::{FIRST_READ_BYTES, Headers, LocatedPage};
 use crate::pages::partial::PartialPage;
 use crate::pages::row_starts;
-use crate::pages::workbench::Workbench;
 
 /// Pages of more values are not taken apart: it takes memory for a number of each, and few bytes can stand for
 /// any number of them.
@@ -72,12 +72,12 @@ pub fn of_chunk(chunk: &Chunk, headers: &mut Headers, rows: usize) -> Result<Opt
         {
             match headers.peek_behind(chunk, first, FIRST_READ_BYTES)? {
                 Some(data) if can_cut(&data.header, rows, true) => {
-                    cut(&chunk.bench, layout, data, rows, Some(first))
+                    cut(&chunk.context, layout, data, rows, Some(first))
                 }
                 _ => Ok(None),
             }
         }
-        _ if can_cut(&first.header, rows, false) => cut(&chunk.bench, layout, first, rows, None),
+        _ if can_cut(&first.header, rows, false) => cut(&chunk.context, layout, first, rows, None),
         _ => Ok(None),
     }
 }
@@ -148,14 +148,14 @@ impl Head {
 
 /// The first `rows` rows of `data` as a plain page; None where they cannot be taken apart. `can_cut` has agreed.
 fn cut(
-    bench: &Workbench,
+    context: &ReadContext,
     layout: Layout,
     data: LocatedPage,
     rows: usize,
     dictionary: Option<LocatedPage>,
 ) -> Result<Option<Page>> {
     let values = data.header.body.data_values() as usize;
-    let mut page = PartialPage::new(bench, data)?;
+    let mut page = PartialPage::new(context, data)?;
     let Some(head) = Head::read(&mut page, layout.highest, values, rows)? else { return Ok(None) };
     let Some(dictionary) = dictionary else {
         let to = reach_values(&mut page, layout, head.from, head.present)?;
@@ -163,7 +163,7 @@ fn cut(
     };
     let indices = first_indices(&mut page, head.from, head.present)?;
     drop(page);
-    let plain = gather(bench, layout, dictionary, &indices)?;
+    let plain = gather(context, layout, dictionary, &indices)?;
     Ok(Some(data_page(head.levels, &plain, head.entries, Encoding::PLAIN)))
 }
 
@@ -245,11 +245,16 @@ fn numbers(encoded: Bytes, width: u32, count: usize) -> Result<Vec<u32>> {
 }
 
 /// The values that the indices mean, as plain values.
-fn gather(bench: &Workbench, layout: Layout, dictionary: LocatedPage, indices: &[u32]) -> Result<Vec<u8>> {
+fn gather(
+    context: &ReadContext,
+    layout: Layout,
+    dictionary: LocatedPage,
+    indices: &[u32],
+) -> Result<Vec<u8>> {
     let Some(&last) = indices.iter().max() else { return Ok(Vec::new()) };
-    let mut page = PartialPage::new(bench, dictionary)?;
+    let mut page = PartialPage::new(context, dictionary)?;
     let within = |total: usize| {
-        let limit = bench.max_page_bytes;
+        let limit = context.max_page_bytes;
         let message = || format!("the first rows take {total} bytes, more than max_page_bytes={limit}");
         if total > limit { Err(Error::limit(message())) } else { Ok(total) }
     };

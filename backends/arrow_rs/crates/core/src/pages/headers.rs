@@ -69,7 +69,7 @@ impl Headers {
                 Next::Page(page) => return Ok(Some(page)),
                 Next::At(start) => start,
             };
-            chunk.bench.check()?;
+            chunk.context.check()?;
             if start == chunk.end {
                 if self.values_left > 0 {
                     return Err(Error::corrupt(format!(
@@ -138,7 +138,7 @@ impl Headers {
 
     /// Refuse a page before a byte is allocated for it.
     fn admit(&self, chunk: &Chunk, LocatedPage { header, start }: LocatedPage) -> Result<()> {
-        let max_page_bytes = chunk.bench.max_page_bytes;
+        let max_page_bytes = chunk.context.max_page_bytes;
         let left = chunk.end - start;
         if header.compressed_bytes as u64 > left {
             return Err(Error::corrupt(format!(
@@ -198,9 +198,9 @@ fn read(chunk: &Chunk, start: u64, ahead: usize) -> Result<(PageHeader, usize)> 
     let left = in_memory(chunk.end - start);
     let mut need = left.min(64);
     loop {
-        let bench = &chunk.bench;
-        let mut tools = bench.tools();
-        let bytes = tools.window.get(&bench.file, &bench.pool, start, need, ahead, chunk.end)?;
+        let context = &chunk.context;
+        let mut tools = context.tools();
+        let bytes = tools.window.get(&context.file, &context.pool, start, need, ahead, chunk.end)?;
         match PageHeader::parse(bytes) {
             Ok(found) => return Ok(found),
             Err(Stop::More) if bytes.len() < left && bytes.len() < MAX_HEADER_BYTES => {

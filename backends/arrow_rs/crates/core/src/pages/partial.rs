@@ -4,15 +4,15 @@ use crate::encoding::values_end_early;
 use crate::error::{Error, Result};
 use crate::memory::pool::PageBuffer;
 use crate::memory::size::in_memory;
+use crate::pages::context::ReadContext;
 use crate::pages::headers::LocatedPage;
-use crate::pages::workbench::Workbench;
 
 /// What is read of compressed bytes at a time.
 const READ_BYTES: usize = 64 << 10;
 
-/// Only one can exist per workbench: it uses the shared context from its making to its last use.
+/// Only one can exist per context: it uses the shared context from its making to its last use.
 pub struct PartialPage<'a> {
-    bench: &'a Workbench,
+    context: &'a ReadContext,
     page: PageBuffer,
     done: usize,
     /// Where in the file the compressed bytes that come next are, and where they end.
@@ -21,11 +21,11 @@ pub struct PartialPage<'a> {
 }
 
 impl<'a> PartialPage<'a> {
-    pub fn new(bench: &'a Workbench, page: LocatedPage) -> Result<Self> {
-        bench.with_zstd(|zstd, _| zstd.begin())?;
+    pub fn new(context: &'a ReadContext, page: LocatedPage) -> Result<Self> {
+        context.with_zstd(|zstd, _| zstd.begin())?;
         Ok(Self {
-            bench,
-            page: bench.take_buffer(page.header.uncompressed_bytes),
+            context,
+            page: context.take_buffer(page.header.uncompressed_bytes),
             done: 0,
             at: page.start,
             end: page.end(),
@@ -53,7 +53,7 @@ impl<'a> PartialPage<'a> {
                 return Err(Error::corrupt("bytes are left over after the last of a page"));
             }
         }
-        if self.bench.with_zstd(|zstd, _| Ok(zstd.next_input_bytes()))? > 0 {
+        if self.context.with_zstd(|zstd, _| Ok(zstd.next_input_bytes()))? > 0 {
             return Err(Error::corrupt("the compressed bytes of a page end early"));
         }
         Ok(self.page)
@@ -72,9 +72,9 @@ impl<'a> PartialPage<'a> {
 
     /// Decompress the blocks that the next read brings, until `target` bytes are done.
     fn step(&mut self, target: usize) -> Result<()> {
-        self.bench.check()?;
-        let Self { bench, page, done, at, end } = self;
-        bench.with_zstd(|zstd, window| {
+        self.context.check()?;
+        let Self { context, page, done, at, end } = self;
+        context.with_zstd(|zstd, window| {
             let need = zstd.next_input_bytes();
             if need == 0 && *at < *end && *done < page.length() {
                 // A frame ended before the page did: another follows.
@@ -83,7 +83,7 @@ impl<'a> PartialPage<'a> {
             if need as u64 > *end - *at || (need == 0 && *done < page.length()) {
                 return Err(Error::corrupt("the compressed bytes of a page end early"));
             }
-            let bytes = window.get(&bench.file, bench.pool(), *at, need, READ_BYTES, *end)?;
+            let bytes = window.get(&context.file, context.pool(), *at, need, READ_BYTES, *end)?;
             let bytes = &bytes[..bytes.len().min(in_memory(*end - *at))];
             // SAFETY: since `begin` the context was used for this page alone, whose memory does not move
             // and which nothing else writes to.

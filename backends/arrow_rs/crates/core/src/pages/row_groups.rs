@@ -12,15 +12,15 @@ use crate::format::page_index;
 use crate::memory::size::in_memory;
 use crate::pages::chunk::{Chunk, Marker};
 use crate::pages::chunk_pages::ChunkPages;
+use crate::pages::context::ReadContext;
 use crate::pages::map::PageMap;
 use crate::pages::visits::Visit;
-use crate::pages::workbench::Workbench;
 
 /// The column chunks of some row groups, as the decoders ask for them.
 pub struct Chunks {
     pub metadata: Arc<ParquetMetaData>,
     pub visits: Arc<[Visit]>,
-    pub bench: Arc<Workbench>,
+    pub context: Arc<ReadContext>,
     pub marker: Arc<Marker>,
     /// Rows of the first page of the first chunk: see `ChunkPages::new`.
     pub first_rows: Option<usize>,
@@ -34,7 +34,7 @@ impl Chunks {
             visits: self.visits.clone(),
             next: 0,
             leaf,
-            bench: self.bench.clone(),
+            context: self.context.clone(),
             marker: self.marker.clone(),
             first_rows: self.first_rows,
             frees_dictionary: self.frees_dictionary && frees_dictionary,
@@ -72,7 +72,7 @@ pub struct LeafChunks {
     visits: Arc<[Visit]>,
     next: usize,
     leaf: usize,
-    bench: Arc<Workbench>,
+    context: Arc<ReadContext>,
     marker: Arc<Marker>,
     first_rows: Option<usize>,
     frees_dictionary: bool,
@@ -90,10 +90,13 @@ impl LeafChunks {
     fn open(&mut self, visit: &Visit) -> Result<ChunkPages> {
         let metadata = self.metadata.row_group(visit.group).column(self.leaf);
         // Where every page is read, its header says all that the index does.
-        let spans =
-            if visit.is_whole() { None } else { page_index::spans(&self.bench.file, metadata, visit.rows)? };
+        let spans = if visit.is_whole() {
+            None
+        } else {
+            page_index::spans(&self.context.file, metadata, visit.rows)?
+        };
         Ok(ChunkPages::new(
-            Chunk::new(self.bench.clone(), self.marker.clone(), visit.group, metadata),
+            Chunk::new(self.context.clone(), self.marker.clone(), visit.group, metadata),
             self.first_rows.take(),
             self.frees_dictionary,
             spans.map(PageMap::new),
@@ -105,7 +108,7 @@ impl Iterator for LeafChunks {
     type Item = parquet::errors::Result<Box<dyn PageReader>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let opened = self.next_pages()?.map_err(|error| self.bench.note(error));
+        let opened = self.next_pages()?.map_err(|error| self.context.note(error));
         Some(opened.map(|pages| Box::new(pages) as Box<dyn PageReader>))
     }
 }

@@ -11,9 +11,9 @@ use crate::encoding::hybrid::{Runs, WORD, nth_one, ones};
 use crate::encoding::levels;
 use crate::error::Result;
 use crate::format::page_header::Body;
+use crate::pages::context::ReadContext;
 use crate::pages::headers::LocatedPage;
 use crate::pages::partial::PartialPage;
-use crate::pages::workbench::Workbench;
 
 /// Smaller pages are a few blocks in all: little would be saved.
 const LEAST_BYTES: usize = 512 << 10;
@@ -27,14 +27,14 @@ pub struct RowStarts {
 
 /// The rows that begin on the page; None where only all of it would tell, or little would be saved. The column is
 /// of lists in one level, compressed by zstd.
-pub fn count(bench: &Workbench, page: LocatedPage) -> Result<Option<RowStarts>> {
+pub fn count(context: &ReadContext, page: LocatedPage) -> Result<Option<RowStarts>> {
     let header = page.header;
     let Body::Data { values, rep_levels: Encoding::RLE, .. } = header.body else { return Ok(None) };
     // A checksum can only be checked on the whole page.
     if header.crc.is_some() || header.uncompressed_bytes < LEAST_BYTES {
         return Ok(None);
     }
-    let mut page = PartialPage::new(bench, page)?;
+    let mut page = PartialPage::new(context, page)?;
     let end = levels::declared(page.reach(levels::LENGTH_BYTES)?, 0)?.saturating_add(levels::LENGTH_BYTES);
     let levels = Bytes::copy_from_slice(&page.reach(end)?[levels::LENGTH_BYTES..end]);
     count_in(levels, values as usize).map(Some)

@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::guard::guard;
 use crate::pages::chunk::Chunk;
 use crate::pages::chunk_pages::ChunkPages;
+use crate::pages::context::ReadContext;
 use crate::pages::headers::{Headers, PEEK_BYTES};
-use crate::pages::workbench::Workbench;
 
 impl Dataset {
     /// Read and decompress every page of the columns in the calling thread, and throw it away: what remains
@@ -35,14 +35,14 @@ impl Dataset {
         let schema = parquet.file_metadata().schema_descr();
         // There are no batches.
         let limits = (MAX_PAGE_BYTES, u64::MAX);
-        let bench = Workbench::new(self.file().clone(), limits, Arc::default(), None, Arc::default());
-        let bench = Arc::new(bench);
+        let context = ReadContext::new(self.file().clone(), limits, Arc::default(), None, Arc::default());
+        let context = Arc::new(context);
         let mut sums = Vec::new();
         for (index, group) in parquet.row_groups().iter().enumerate() {
             let mut sum = 0;
             for (leaf, metadata) in group.columns().iter().enumerate() {
                 if roots.binary_search(&schema.get_column_root_idx(leaf)).is_ok() {
-                    let chunk = Chunk::new(bench.clone(), Arc::default(), index, metadata);
+                    let chunk = Chunk::new(context.clone(), Arc::default(), index, metadata);
                     let found = guard(|| figure(chunk));
                     sum += found.map_err(|error| error.within(&self.place()))?;
                 }

@@ -24,14 +24,14 @@ use crate::plan::{self, Piece};
 use crate::random::Random;
 use crate::scan::ahead::Step;
 use crate::scan::options::{Position, ScanOptions};
-use crate::scan::parallel::Strands;
+use crate::scan::parallel::Parallel;
 use crate::scan::shuffle::Shuffle;
 
 enum Source {
     Direct(Box<Decoder>),
     /// Threads start with the first batch, so that a scan that is only made costs none.
     Waiting(Box<Recipe>, Vec<Piece>),
-    Ahead(Strands),
+    Ahead(Parallel),
 }
 
 /// An iterator of batches. After an error or the end it stays at its end.
@@ -223,7 +223,7 @@ impl Scan {
         if matches!(self.source, Some(Source::Waiting(..)))
             && let Some(Source::Waiting(recipe, pieces)) = self.source.take()
         {
-            let ahead = Strands::start(&recipe, pieces, self.threads, self.memory_budget_bytes)?;
+            let ahead = Parallel::start(&recipe, pieces, self.threads, self.memory_budget_bytes)?;
             self.source = Some(Source::Ahead(ahead));
         }
         match &mut self.source {

@@ -12,12 +12,12 @@ use crate::plan::divide::{Share, divide};
 use crate::scan::ahead::{Ahead, Step};
 
 /// All threads of a scan. Dropping it stops them and waits for them.
-pub struct Strands {
-    strands: Vec<Strand>,
+pub struct Parallel {
+    parts: Vec<Part>,
     schema: SchemaRef,
 }
 
-struct Strand {
+struct Part {
     ahead: Ahead,
     /// Places of the columns in the batch.
     columns: Vec<usize>,
@@ -25,46 +25,46 @@ struct Strand {
     step: Option<Step>,
 }
 
-impl Strands {
+impl Parallel {
     pub fn start(recipe: &Recipe, pieces: Vec<Piece>, threads: usize, budget_bytes: usize) -> Result<Self> {
         let shares = divide(pieces, threads, recipe.batch_rows, |group| recipe.group_sizes(group));
-        // Strands do not wait for each other's memory: each has a part of the budget for itself.
+        // Parts do not wait for each other's memory: each has a part of the budget for itself.
         let budget_bytes = budget_bytes / shares.len();
-        let strand = |share: Share| {
+        let part = |share: Share| {
             let ahead =
                 Ahead::start(recipe.of_columns(&share.columns)?, share.tasks, share.threads, budget_bytes)?;
-            Ok(Strand { ahead, columns: share.columns, step: None })
+            Ok(Part { ahead, columns: share.columns, step: None })
         };
-        let strands = shares.into_iter().map(strand).collect::<Result<_>>()?;
-        Ok(Self { strands, schema: recipe.schema.clone() })
+        let parts = shares.into_iter().map(part).collect::<Result<_>>()?;
+        Ok(Self { parts, schema: recipe.schema.clone() })
     }
 
     /// Wait at most `patience` for the next batch.
     pub fn next(&mut self, patience: Duration) -> Result<Step> {
         let begin = Instant::now();
-        for strand in &mut self.strands {
-            if strand.step.is_none() {
-                match strand.ahead.next(patience.saturating_sub(begin.elapsed()))? {
+        for part in &mut self.parts {
+            if part.step.is_none() {
+                match part.ahead.next(patience.saturating_sub(begin.elapsed()))? {
                     Step::Pending => return Ok(Step::Pending),
-                    step => strand.step = Some(step),
+                    step => part.step = Some(step),
                 }
             }
         }
-        let steps: Vec<_> = self.strands.iter_mut().filter_map(|strand| strand.step.take()).collect();
-        self.weave(steps)
+        let steps: Vec<_> = self.parts.iter_mut().filter_map(|part| part.step.take()).collect();
+        self.zip(steps)
     }
 
-    /// One batch of what all strands had.
-    fn weave(&self, mut steps: Vec<Step>) -> Result<Step> {
+    /// One batch of what all parts had.
+    fn zip(&self, mut steps: Vec<Step>) -> Result<Step> {
         if steps.len() == 1 || steps.iter().all(|step| matches!(step, Step::End)) {
             return Ok(steps.swap_remove(0));
         }
         let mut arrays: Vec<Option<ArrayRef>> = vec![None; self.schema.fields().len()];
         let mut rows = 0;
-        for (strand, step) in self.strands.iter().zip(steps) {
+        for (part, step) in self.parts.iter().zip(steps) {
             let Step::Batch(batch) = step else { return Err(ends_apart()) };
             rows = batch.num_rows();
-            for (&at, array) in strand.columns.iter().zip(batch.columns()) {
+            for (&at, array) in part.columns.iter().zip(batch.columns()) {
                 arrays[at] = Some(array.clone());
             }
         }
@@ -74,17 +74,17 @@ impl Strands {
         batch.map(Step::Batch).map_err(|error| Error::corrupt(error.to_string()))
     }
 
-    /// The most bytes that threads and queues held at once; of several strands, which have their most at
+    /// The most bytes that threads and queues held at once; of several parts, which have their most at
     /// different times, no less than that.
     pub fn most_bytes(&self) -> usize {
-        self.strands.iter().map(|strand| strand.ahead.most_bytes()).sum()
+        self.parts.iter().map(|part| part.ahead.most_bytes()).sum()
     }
 }
 
-impl Drop for Strands {
+impl Drop for Parallel {
     fn drop(&mut self) {
         // All at once, before the first is waited for.
-        self.strands.iter().for_each(|strand| strand.ahead.cancel());
+        self.parts.iter().for_each(|part| part.ahead.cancel());
     }
 }
 

@@ -11,8 +11,9 @@ use bytes::Bytes;
 use parquet::basic::Encoding;
 
 use super::values::{ArraySink, no_entry, no_memory, reserve};
-use crate::encoding::decoder::{self, ByteArraySink, Decoder, Sink};
+use crate::encoding::decoder::{ByteArraySink, Open, Sink};
 use crate::encoding::plain::{LENGTH_BYTES, value_at};
+use crate::encoding::table;
 use crate::encoding::values_end_early;
 use crate::error::{Error, Result};
 use crate::memory::pool::size_class;
@@ -64,9 +65,9 @@ fn is_text<T: ByteArrayType>() -> bool {
     matches!(T::DATA_TYPE, DataType::Utf8 | DataType::LargeUtf8)
 }
 
-/// Whether a value, which is a part of valid text, begins in the middle of a character.
-fn splits_character(value: &[u8]) -> bool {
-    value.first().is_some_and(|byte| byte & 0xc0 == 0x80)
+/// Whether a value that begins with this byte, and is a part of valid text, begins in the middle of a character.
+fn continues_character(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
 }
 
 fn not_text() -> Error {
@@ -74,7 +75,7 @@ fn not_text() -> Error {
 }
 
 /// Several strings are checked at once: vector instructions take whole blocks. Together with
-/// `splits_character` of each that says the same of each of them.
+/// `continues_character` of each that says the same of each of them.
 fn check_text(strings: &[u8]) -> Result<()> {
     simdutf8::basic::from_utf8(strings).map(drop).map_err(|_| not_text())
 }
@@ -124,19 +125,6 @@ impl<T: ByteArrayType> Batch<T> {
         self.offsets.push(end.ok_or_else(|| Error::limit("the strings of a batch take more than 2 GiB"))?);
         Ok(())
     }
-
-    /// Copy values of `from`, whose ends are the offsets from place `first` on. `start` gives, for the size of each,
-    /// where it starts.
-    fn copy(&mut self, from: &[u8], first: usize, mut start: impl FnMut(usize) -> usize) -> Result<()> {
-        let mut before = self.values.len();
-        self.reserve_values(self.offsets.last().map_or(before, |end| end.as_usize()))?;
-        for end in &self.offsets[first..] {
-            let end = end.as_usize();
-            append(&mut self.values, from, start(end - before), end - before);
-            before = end;
-        }
-        Ok(())
-    }
 }
 
 impl<T: ByteArrayType> Dictionary<T> {
@@ -153,7 +141,7 @@ impl<T: ByteArrayType> Dictionary<T> {
         for _ in 0..count {
             let value = value_at(&page, at - LENGTH_BYTES)?;
             if is_text::<T>() {
-                if splits_character(value) {
+                if value.first().copied().is_some_and(continues_character) {
                     return Err(not_text());
                 }
                 if text.len() + value.len() > CHECKED_BYTES {
@@ -177,15 +165,16 @@ impl<T: ByteArrayType> Dictionary<T> {
     /// Where the value with this index starts, and how many bytes it has.
     fn find(&self, index: u32) -> Result<(usize, usize)> {
         let at = index as usize;
-        let found = self.starts.get(at..).and_then(|starts| starts.first_chunk::<2>());
-        let [start, next] = *found.ok_or_else(|| no_entry(index))?;
-        Ok((start as usize, (next - start) as usize - LENGTH_BYTES))
+        let [start, next] = self.starts.get(at..at + 2).ok_or_else(|| no_entry(index))? else {
+            return Err(no_entry(index));
+        };
+        Ok((*start as usize, (next - start) as usize - LENGTH_BYTES))
     }
 }
 
 impl<T: ByteArrayType> Sink for ByteArrays<T> {
-    fn decoder(encoding: Encoding, values: Bytes) -> Result<Box<dyn Decoder<Self>>> {
-        decoder::of_byte_arrays(encoding, values)
+    fn decoder(encoding: Encoding) -> Option<Open<Self>> {
+        table::of_byte_arrays(encoding)
     }
 
     fn set_dictionary(&mut self, page: Bytes, count: usize) -> Result<()> {
@@ -202,38 +191,47 @@ impl<T: ByteArrayType> Sink for ByteArrays<T> {
 
     fn append_entries(&mut self, indices: &[u32]) -> Result<()> {
         let Self { dictionary, batch } = self;
-        let first = batch.offsets.len();
         let mut end = batch.values.len();
         for &index in indices {
             end += dictionary.find(index)?.1;
             batch.push_end(end)?;
         }
-        let mut starts = indices.iter().map(|&index| dictionary.starts[index as usize] as usize);
-        batch.copy(&dictionary.page, first, |_| starts.next().unwrap_or(0))
+        batch.reserve_values(end)?;
+        for &index in indices {
+            let (start, size) = dictionary.find(index)?;
+            append(&mut batch.values, &dictionary.page, start, size);
+        }
+        Ok(())
     }
 }
 
 impl<T: ByteArrayType> ByteArraySink for ByteArrays<T> {
-    fn append<'a>(
+    fn append(
         &mut self,
-        page: &'a [u8],
-        count: usize,
-        values: impl Iterator<Item = Result<&'a [u8]>>,
-        start: impl FnMut(usize) -> usize,
+        page: &[u8],
+        sizes: impl ExactSizeIterator<Item = Result<usize>>,
+        mut start: impl FnMut(usize) -> usize,
     ) -> Result<()> {
         let batch = &mut self.batch;
-        batch.reserve_ends(count)?;
+        batch.reserve_ends(sizes.len())?;
         let (first, first_byte) = (batch.offsets.len(), batch.values.len());
         let mut end = first_byte;
-        for value in values {
-            let value = value?;
-            if is_text::<T>() && splits_character(value) {
-                return Err(not_text());
-            }
-            end += value.len();
+        for size in sizes {
+            end += size?;
             batch.push_end(end)?;
         }
-        batch.copy(page, first, start)?;
+        batch.reserve_values(end)?;
+        let mut before = first_byte;
+        for end in &batch.offsets[first..] {
+            let end = end.as_usize();
+            let size = end - before;
+            let at = start(size);
+            if is_text::<T>() && size > 0 && continues_character(page[at]) {
+                return Err(not_text());
+            }
+            append(&mut batch.values, page, at, size);
+            before = end;
+        }
         if is_text::<T>() {
             check_text(&batch.values[first_byte..])?;
         }

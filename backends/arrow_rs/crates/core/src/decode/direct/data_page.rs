@@ -4,9 +4,9 @@ use bytes::Bytes;
 use parquet::basic::Encoding;
 use parquet::column::page::Page;
 
-use crate::encoding::decoder::unexpected;
 use crate::encoding::hybrid::Runs;
 use crate::encoding::levels::{Highest, LENGTH_BYTES, declared, width};
+use crate::encoding::unexpected;
 use crate::error::{Error, Result};
 
 pub struct DataPage {

@@ -15,7 +15,8 @@ use parquet::basic::Encoding;
 
 use super::byte_arrays::ByteArrays;
 use super::values::{ArraySink, no_entry, reserve, spaced};
-use crate::encoding::decoder::{self, ByteArraySink, Decoder, Sink};
+use crate::encoding::decoder::{ByteArraySink, Open, Sink};
+use crate::encoding::table;
 use crate::error::{Error, Result};
 
 pub struct Dictionaries<K: ArrowDictionaryKeyType> {
@@ -59,8 +60,8 @@ impl<K: ArrowDictionaryKeyType> Dictionaries<K> {
 }
 
 impl<K: ArrowDictionaryKeyType> Sink for Dictionaries<K> {
-    fn decoder(encoding: Encoding, values: Bytes) -> Result<Box<dyn Decoder<Self>>> {
-        decoder::of_byte_arrays(encoding, values)
+    fn decoder(encoding: Encoding) -> Option<Open<Self>> {
+        table::of_byte_arrays(encoding)
     }
 
     fn set_dictionary(&mut self, page: Bytes, count: usize) -> Result<()> {
@@ -91,15 +92,14 @@ impl<K: ArrowDictionaryKeyType> Sink for Dictionaries<K> {
 }
 
 impl<K: ArrowDictionaryKeyType> ByteArraySink for Dictionaries<K> {
-    fn append<'a>(
+    fn append(
         &mut self,
-        page: &'a [u8],
-        count: usize,
-        values: impl Iterator<Item = Result<&'a [u8]>>,
+        page: &[u8],
+        sizes: impl ExactSizeIterator<Item = Result<usize>>,
         start: impl FnMut(usize) -> usize,
     ) -> Result<()> {
         self.spell_out()?;
-        self.strings.append(page, count, values, start)
+        self.strings.append(page, sizes, start)
     }
 }
 

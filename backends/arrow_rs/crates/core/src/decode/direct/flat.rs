@@ -6,9 +6,9 @@ use arrow_array::ArrayRef;
 use bytes::Bytes;
 use parquet::column::page::Page;
 
+use super::column::{Column, ends_early, fewer_rows};
 use super::data_page::{DataPage, dictionary_is_plain};
 use super::values::Values;
-use super::{Column, ends_early, fewer_rows};
 use crate::encoding::hybrid::{Runs, Validity};
 use crate::encoding::levels::Highest;
 use crate::error::Result;

@@ -14,10 +14,10 @@ use arrow_schema::FieldRef;
 use bytes::Bytes;
 use parquet::column::page::Page;
 
+use super::column::{Column, ends_early, fewer_rows};
 use super::data_page::{DataPage, dictionary_is_plain};
 use super::list_entries::{Entries, MOST, Meaning};
 use super::values::{Values, no_memory};
-use super::{Column, ends_early, fewer_rows};
 use crate::encoding::hybrid::{Runs, Validity};
 use crate::encoding::levels::Highest;
 use crate::error::{Error, Result};

@@ -6,6 +6,7 @@
 //! the memory of a batch is reserved once, to its size.
 
 pub mod byte_arrays;
+mod column;
 mod data_page;
 mod dictionaries;
 mod flat;
@@ -14,16 +15,16 @@ mod lists;
 mod numbers;
 pub mod values;
 
-use arrow_array::ArrayRef;
 use arrow_array::types::{
     BinaryType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     LargeBinaryType, LargeUtf8Type, UInt32Type, UInt64Type, Utf8Type,
 };
 use arrow_schema::DataType;
-use parquet::basic::{Repetition, Type};
+use parquet::basic::{Encoding, Repetition, Type};
 use parquet::schema::types::{self as schema, ColumnDescriptor};
 
 use self::byte_arrays::ByteArrays;
+pub use self::column::Column;
 use self::dictionaries::Dictionaries;
 pub use self::dictionaries::dictionary;
 use self::flat::Flat;
@@ -31,27 +32,11 @@ use self::list_entries::Meaning;
 use self::lists::Lists;
 use self::numbers::Numbers;
 use self::values::{ArraySink, Decoded, Values};
-use crate::encoding::decoder;
 use crate::encoding::levels::Highest;
-use crate::error::{Error, Result};
 use crate::pages::boundary::Neighbours;
 use crate::pages::row_groups::Chunks;
 use crate::pages::visits::stretches;
 use crate::plan::Piece;
-
-/// The rows of one top-level column.
-pub trait Column: Send {
-    /// The next `rows` rows, of which the caller knows that they were promised.
-    fn next(&mut self, rows: usize) -> Result<ArrayRef>;
-}
-
-fn ends_early() -> Error {
-    Error::corrupt("the column chunk ends early")
-}
-
-fn fewer_rows() -> Error {
-    Error::corrupt("fewer rows than were promised")
-}
 
 /// The decoder of a top-level column, if there is one here; arrow-rs has one for all.
 ///
@@ -65,17 +50,17 @@ pub fn column(
 ) -> Option<Box<dyn Column>> {
     let schema = chunks.metadata.file_metadata().schema_descr();
     let leaf = (0..schema.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root)?;
-    let known = |piece: &Piece| {
-        let chunk = chunks.metadata.row_group(piece.group).column(leaf);
-        chunk.encodings().all(decoder::is_supported)
-    };
-    if !pieces.iter().all(known) {
-        return None;
-    }
     let descriptor = schema.column(leaf);
+    // The footer lists the encoding of levels among those of values.
+    let values = |data_type| {
+        let values = values(descriptor.physical_type(), data_type)?;
+        let known = |encoding| encoding == Encoding::RLE || values.can_decode(encoding);
+        let listed =
+            |piece: &Piece| chunks.metadata.row_group(piece.group).column(leaf).encodings().all(known);
+        pieces.iter().all(listed).then_some(values)
+    };
     let highest = Highest { repetition: descriptor.max_rep_level(), definition: descriptor.max_def_level() };
     let pages = || (chunks.leaf(leaf, true), stretches(&chunks.visits));
-    let physical = descriptor.physical_type();
     match data_type {
         DataType::List(item) | DataType::LargeList(item) => {
             let meaning = list_levels(&descriptor, schema.get_column_root(leaf))?;
@@ -83,7 +68,7 @@ pub fn column(
             if matches!(item.data_type(), DataType::LargeUtf8 | DataType::LargeBinary) {
                 return None;
             }
-            let values = values(physical, item.data_type())?;
+            let values = values(item.data_type())?;
             let (chunks, stretches) = pages();
             let (item, levels) = (item.clone(), (highest, meaning));
             Some(if matches!(data_type, DataType::List(_)) {
@@ -93,7 +78,7 @@ pub fn column(
             })
         }
         _ if schema.get_column_root(leaf).is_primitive() && highest.repetition == 0 => {
-            let values = values(physical, data_type)?;
+            let values = values(data_type)?;
             let (chunks, stretches) = pages();
             Some(Box::new(Flat::new(chunks, stretches, values, highest, neighbours)))
         }

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use parquet::basic::Encoding;
 
 use super::values::{ArraySink, no_entry, reserve, spaced};
-use crate::encoding::decoder::{self, Decoder, Number, NumberSink, Sink};
+use crate::encoding::decoder::{Number, NumberSink, Open, Sink};
+use crate::encoding::table;
 use crate::error::{Error, Result};
 
 macro_rules! number {
@@ -38,8 +39,8 @@ impl<T: ArrowPrimitiveType> Default for Numbers<T> {
 }
 
 impl<T: ArrowPrimitiveType<Native: Number>> Sink for Numbers<T> {
-    fn decoder(encoding: Encoding, values: Bytes) -> Result<Box<dyn Decoder<Self>>> {
-        decoder::of_numbers(encoding, values)
+    fn decoder(encoding: Encoding) -> Option<Open<Self>> {
+        table::of_numbers(encoding)
     }
 
     fn set_dictionary(&mut self, page: Bytes, count: usize) -> Result<()> {

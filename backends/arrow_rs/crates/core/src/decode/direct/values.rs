@@ -8,13 +8,15 @@ use bytes::Bytes;
 use parquet::basic::Encoding;
 
 use crate::encoding::decoder::{Decoder, Sink};
-use crate::encoding::values_end_early;
+use crate::encoding::{unexpected, values_end_early};
 use crate::error::{Error, Result};
 
 /// The values of a leaf column, whatever their type and encodings.
 pub trait Values: Send {
     /// `count` plain values that indices refer to from now on.
     fn set_dictionary(&mut self, page: Bytes, count: usize) -> Result<()>;
+    /// Whether pages of this encoding can be read.
+    fn can_decode(&self, encoding: Encoding) -> bool;
     /// A page's values.
     fn begin_page(&mut self, encoding: Encoding, values: Bytes) -> Result<()>;
     /// Let go of the page.
@@ -53,8 +55,13 @@ impl<S: ArraySink> Values for Decoded<S> {
         self.sink.set_dictionary(page, count)
     }
 
+    fn can_decode(&self, encoding: Encoding) -> bool {
+        S::decoder(encoding).is_some()
+    }
+
     fn begin_page(&mut self, encoding: Encoding, values: Bytes) -> Result<()> {
-        self.page = Some(S::decoder(encoding, values)?);
+        let open = S::decoder(encoding).ok_or_else(|| unexpected(encoding))?;
+        self.page = Some(open(values)?);
         Ok(())
     }
 

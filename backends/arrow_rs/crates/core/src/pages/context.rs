@@ -12,7 +12,7 @@ use crate::source::window::Window;
 
 /// What all columns of one decoding thread share.
 #[derive(Debug)]
-pub struct Workbench {
+pub struct ReadContext {
     pub file: LocalFile,
     pub max_page_bytes: usize,
     pub max_batch_bytes: u64,
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Tools {
     }
 }
 
-impl Workbench {
+impl ReadContext {
     pub fn new(
         file: LocalFile,
         (max_page_bytes, max_batch_bytes): (usize, u64),
@@ -89,7 +89,7 @@ impl Workbench {
     }
 }
 
-impl Drop for Workbench {
+impl Drop for ReadContext {
     fn drop(&mut self) {
         self.pool.discharge(self.tools().window.bytes());
     }
