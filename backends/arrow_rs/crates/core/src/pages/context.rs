@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::codec::{Codecs, Zstd};
+use crate::codec::Codecs;
+use crate::codec::zstd::Zstd;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
 use crate::memory::pool::{PageBuffer, Pool};
