@@ -190,11 +190,10 @@ fn unpack(packed: &[u8], first: usize, width: u32, out: &mut [u32]) {
     let mask = (1_u64 << width) - 1;
     let mut bit = first * width as usize;
     for value in out {
-        let rest = &packed[bit / 8..];
-        let word = match rest.first_chunk() {
+        let word = match packed.get(bit / 8..bit / 8 + 8).and_then(<[u8]>::first_chunk) {
             Some(bytes) => u64::from_le_bytes(*bytes),
             None => {
-                let rest = rest.iter().rev();
+                let rest = packed[bit / 8..].iter().rev();
                 rest.fold(0, |word, &byte| (word << 8) | u64::from(byte))
             }
         };
