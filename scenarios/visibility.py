@@ -15,12 +15,11 @@ import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from firstbyte.api import EXTREMES, Account, Bench, Metric, Purpose, Repetitions
+from firstbyte.api import EXTREMES, Account, Bench, Metric, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker.instruments.allocators import Ledgers
 from firstbyte.worker.ledgers import RESIDENT, Moment
 
-PURPOSE = Purpose.VISIBILITY
 ORDER = 60
 QUICK_VARIANTS = EXTREMES
 CERTIFIES = "heap"

@@ -112,8 +112,6 @@ class Purpose(StrEnum):
 
     LEAKS = "leaks"
     """Gives the series in which leaks show (`firstbyte.worker.leak_series`)."""
-    VISIBILITY = "visibility"
-    """Shows what memray sees of a backend's memory."""
     WHOLE_SCAN = "whole_scan"
     """Reads everything once; a peak that was planted in one scan must show in it."""
 

@@ -19,7 +19,7 @@ from firstbyte.leaks.rules import LeakClass, verdict
 from firstbyte.leaks.slopes import judge_process
 from firstbyte.model import Record, Status
 from firstbyte.selfcheck.memory.planted import TRUTHS, make_findable
-from firstbyte.visibility.certificates import certificate
+from firstbyte.visibility.certificates import certificate, certifying
 from firstbyte.visibility.rule import Sight
 from firstbyte.worker.captures import CAPTURES_VARIABLE
 from firstbyte.worker.leak_series import ATTEMPT, CAPTURED_SCANS, Attempt, LeakSeries
@@ -46,7 +46,7 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
 def scanned(laboratory: Laboratory, variant: str) -> Record:
     record = laboratory.measure(
         laboratory.subject(f"planted:{variant}"),
-        Purpose.LEAKS,
+        laboratory.catalogue.scenario_for(Purpose.LEAKS),
         "proc_memory",
         repetitions=SCANS,
         params={ATTEMPT: Attempt.AGAIN},
@@ -87,9 +87,9 @@ def test_threads_left_behind_are_counted(laboratory):
 )
 def test_memray_is_certified_for_malloc_only(laboratory, variant, sight):
     subject = laboratory.subject(f"planted:{variant}")
-    record = laboratory.measure(subject, Purpose.VISIBILITY, "heap")
+    (scenario,) = certifying(laboratory.catalogue, "heap")
+    record = laboratory.measure(subject, scenario, "heap")
     assert record.status is Status.OK, record.reason + record.stderr_tail
-    scenario = laboratory.catalogue.scenario("visibility")
     made = certificate(scenario, record.samples[0].values)
     assert made.verdict is sight
     if sight is Sight.HIDDEN:
@@ -99,7 +99,10 @@ def test_memray_is_certified_for_malloc_only(laboratory, variant, sight):
 def test_the_leaking_line_is_named(laboratory, tmp_path):
     subject = laboratory.subject("planted:malloc_leak")
     record = laboratory.measure(
-        subject, Purpose.LEAKS, "heap", environ={CAPTURES_VARIABLE: str(tmp_path)}
+        subject,
+        laboratory.catalogue.scenario_for(Purpose.LEAKS),
+        "heap",
+        environ={CAPTURES_VARIABLE: str(tmp_path)},
     )
     assert record.status is Status.OK, record.reason + record.stderr_tail
     (stack,) = leaking_stacks(tmp_path, CAPTURED_SCANS)
@@ -115,7 +118,12 @@ def peaks(laboratory):
     def scan(variant, hold_seconds):
         subject = laboratory.subject(f"planted:{variant}")
         environ = {"PLANTED_PEAK_SECONDS": str(hold_seconds)}
-        record = laboratory.measure(subject, Purpose.WHOLE_SCAN, "proc_memory", environ=environ)
+        record = laboratory.measure(
+            subject,
+            laboratory.catalogue.scenario_for(Purpose.WHOLE_SCAN),
+            "proc_memory",
+            environ=environ,
+        )
         assert record.status is Status.OK, record.reason + record.stderr_tail
         return record.samples[0].values
 

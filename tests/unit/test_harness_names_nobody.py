@@ -25,7 +25,6 @@ EXCEPTIONS = {
     ("cases/reported/", "duckdb"): OF_A_LIBRARY,
     ("commands/gate.py", "pyarrow"): OF_A_LIBRARY,
     ("corpora/catalogue.py", "pyarrow"): OF_A_LIBRARY,
-    ("api.py", "visibility"): "is the value of a Purpose, which any scenario may have",
     ("selfcheck/memory/", "visibility"): "is what is checked",
     ("selfcheck/memory/planted.py", "accumulation"): "is a fault of the planted backend",
     ("selfcheck/planted/", "accumulation"): "is a fault of the planted backend",

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstbyte import places
-from firstbyte.api import Purpose
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine import registry
 from firstbyte.engine.cells import Engine
 from firstbyte.engine.launch import current_environment
 from firstbyte.engine.plan import Planned
-from firstbyte.engine.registry import Catalogue, Chosen
+from firstbyte.engine.registry import Catalogue, Chosen, ScenarioInfo
 from firstbyte.model import Cell, Limits, Param, Record
 
 DEFAULT_LIMITS = Limits(timeout_s=300.0, memory_bytes=8_000_000_000)
@@ -47,7 +46,7 @@ class Laboratory:
     def measure(
         self,
         subject: Chosen,
-        purpose: Purpose,
+        scenario: ScenarioInfo,
         instrument: str,
         *,
         repetitions: int = 1,
@@ -55,11 +54,7 @@ class Laboratory:
         params: Mapping[str, Param] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Record:
-        """The record of one cell of the scenario for that purpose, whatever became of it.
-
-        `environ` is added to the worker's own.
-        """
-        scenario = self.catalogue.scenario_for(purpose)
+        """The record of one cell, whatever became of it. `environ` is added to the worker's own."""
         backend, variant = subject
         cell = Cell(
             scenario=scenario.name,

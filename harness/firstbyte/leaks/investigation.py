@@ -98,6 +98,7 @@ class _Underway:
         step: Say,
     ) -> None:
         self._laboratory = laboratory
+        self._scenario = laboratory.catalogue.scenario_for(Purpose.LEAKS)
         self._subject = subject
         self._effort = effort
         self._step = step
@@ -128,7 +129,7 @@ class _Underway:
         shutil.rmtree(folder)
         environ = {**QUIET, CAPTURES_VARIABLE: str(folder)}
         record = self._laboratory.measure(
-            self._subject, Purpose.LEAKS, "heap", params={ATTEMPT: Attempt.STACKS}, environ=environ
+            self._subject, self._scenario, "heap", params={ATTEMPT: Attempt.STACKS}, environ=environ
         )
         if record.status is not Status.OK:
             return (), None
@@ -144,7 +145,7 @@ class _Underway:
         """One process of the scenario. Raises EndedBadlyError where it gave no sample."""
         record = self._laboratory.measure(
             self._subject,
-            Purpose.LEAKS,
+            self._scenario,
             "proc_memory",
             repetitions=scans,
             params={ATTEMPT: attempt, BUDGET_SECONDS: budget_seconds},

@@ -41,7 +41,7 @@ from firstbyte.selfcheck.memory.planted import (
     planted_subject,
 )
 from firstbyte.selfcheck.memory.trials import TriedSubject, trials
-from firstbyte.visibility.certificates import certificate
+from firstbyte.visibility.certificates import certificate, certifying
 from firstbyte.worker.instruments.clock import CPU
 from firstbyte.worker.instruments.heap import PEAK_HEAP
 from firstbyte.worker.instruments.proc_memory import PEAK, PEAK_WITH_FILES
@@ -86,9 +86,9 @@ def self_check(repetitions: int, say: Say, *, resume: bool = False) -> MemoryCer
 def _sight(laboratory: Laboratory, variant: str, say: Say) -> str:
     say(f"visibility: {variant}")
     subject = laboratory.subject(planted_subject(variant))
-    record = laboratory.measure(subject, Purpose.VISIBILITY, "heap")
+    (scenario, *_) = certifying(laboratory.catalogue, "heap")
+    record = laboratory.measure(subject, scenario, "heap")
     _must_be_good(record.status, variant, record.reason)
-    scenario = laboratory.catalogue.scenario(record.cell.scenario)
     return certificate(scenario, record.samples[0].values).verdict.value
 
 
@@ -103,7 +103,9 @@ def _peaks(laboratory: Laboratory, peak: PlantedPeak, say: Say) -> list[PeakResu
         values = []
         for variant in ("clean", peak.variant):
             record = laboratory.measure(
-                laboratory.subject(planted_subject(variant)), Purpose.WHOLE_SCAN, instrument
+                laboratory.subject(planted_subject(variant)),
+                laboratory.catalogue.scenario_for(Purpose.WHOLE_SCAN),
+                instrument,
             )
             _must_be_good(record.status, variant, record.reason)
             values.append(record.samples[0].values)
@@ -121,7 +123,9 @@ def _sampler_cost(laboratory: Laboratory, say: Say) -> SamplerCost:
         # The order alternates, so that a drift of the machine favours neither.
         for instrument in list(seen)[:: -1 if number % 2 else 1]:
             subject = laboratory.subject(planted_subject("clean"))
-            record = laboratory.measure(subject, Purpose.WHOLE_SCAN, instrument)
+            record = laboratory.measure(
+                subject, laboratory.catalogue.scenario_for(Purpose.WHOLE_SCAN), instrument
+            )
             _must_be_good(record.status, "clean", record.reason)
             seen[instrument].append(record.samples[0].values[CPU.name])
     return SamplerCost(tuple(seen["clock"]), tuple(seen["clock_sampled"]))
