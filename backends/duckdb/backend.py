@@ -30,7 +30,10 @@ class DuckdbBackend:
         import pyarrow  # noqa: F401  (the batches are pyarrow's: its import belongs to the cost)
 
         self._duckdb = duckdb
-        self._config: dict[str, Any] = {} if threads is None else {"threads": threads}
+        # Without it, UUIDs come as texts: other values than the file has.
+        self._config: dict[str, Any] = {"arrow_lossless_conversion": True}
+        if threads is not None:
+            self._config["threads"] = threads
 
     def versions(self) -> dict[str, str]:
         import pyarrow

@@ -188,8 +188,8 @@ def test_real_catalogues_of_a_real_wheel(tmp_path: Path, monkeypatch: pytest.Mon
     layout = Layout(2, 500, 1 << 20, "zstd:3")
     folder = tmp_path / "out"
     folder.mkdir()
-    paths = gettext.build(folder, tmp_path / "wheels", layout, silent)
-    rows = [row for path in paths for row in pq.read_table(path).to_pylist()]
+    files = gettext.build(folder, tmp_path / "wheels", layout, silent)
+    rows = [row for file in files for row in pq.read_table(file.path).to_pylist()]
     assert len(rows) == 1217
     assert {
         "source": "Invalid email address.",

@@ -183,7 +183,17 @@ def manifest(
     )
     columns = (SchemaColumn("text", "string"), SchemaColumn("number", "int64"))
     return Manifest(
-        "files", spec, {"made": "up"}, "", columns, "text", shards, 1, Path("/no/such/corpus")
+        "files",
+        spec,
+        {"made": "up"},
+        "",
+        columns,
+        "text",
+        shards,
+        1,
+        ("one", "two"),
+        (),
+        Path("/no/such/corpus"),
     )
 
 

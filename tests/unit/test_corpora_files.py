@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from firstbyte.corpora.catalogue import find, resolve
+from firstbyte.corpora.reference import Reading, Refusal, agree
+from firstbyte.corpora.shards import describe
 from firstbyte.corpora.verify import verify
 from firstbyte.errors import CorpusError
 
@@ -34,12 +38,19 @@ def write(path: Path, *tables: pa.Table) -> Path:
     return path
 
 
+def agreeing(shards: Sequence[Path]) -> list[Reading]:
+    """A witness that reads what Arrow C++ reads."""
+    readings = [describe(path, pq.read_schema(path).names[0]).reading for path in shards]
+    return [replace(reading, decoder="another") for reading in readings]
+
+
 def test_any_schema_and_groups_without_rows(tmp_path: Path) -> None:
     empty = AWKWARD.slice(0, 0)
     write(tmp_path / "data/1.parquet", AWKWARD, empty, AWKWARD)
     write(tmp_path / "data/0.parquet", empty)
     before = {path: (path.read_bytes(), path.stat()) for path in (tmp_path / "data").iterdir()}
-    manifest = resolve(f"files:{tmp_path}/data/*.parquet", tmp_path / "cache")
+    spec = f"files:{tmp_path}/data/*.parquet"
+    manifest = resolve(spec, tmp_path / "cache", witnesses=lambda: [agreeing])
     assert [path.name for path in manifest.paths] == ["0.parquet", "1.parquet"]
     assert [shard.rows for shard in manifest.shards] == [0, 6]
     assert manifest.columns == tuple(AWKWARD.column_names)
@@ -104,6 +115,42 @@ def test_a_damaged_page_is_named(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(CorpusError, match=r"1\.parquet cannot be read as Parquet: "):
         resolve(f"files:{path}", tmp_path / "cache")
+
+
+def test_one_witness_alone_judges_no_content(tmp_path: Path) -> None:
+    path = write(tmp_path / "1.parquet", AWKWARD)
+    manifest = resolve(f"files:{path}", tmp_path / "cache")
+    (shard,) = manifest.shards
+    assert (shard.rows, shard.first_value, set(shard.digests.values())) == (3, None, {None})
+    assert manifest.witnesses == ("arrow-cpp",)
+    (caveat,) = manifest.caveats
+    assert "no two of arrow-cpp agree" in caveat
+
+
+def test_witnesses_that_refuse_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "1.parquet", AWKWARD)
+    witnesses = [lambda _: Refusal("fussy", "no maps"), agreeing]
+    manifest = resolve(f"files:{path}", tmp_path / "cache", witnesses=lambda: witnesses)
+    assert manifest.refusals == ("fussy: no maps",)
+    assert manifest.witnesses == ("arrow-cpp", "another")
+    assert None not in manifest.shards[0].digests.values()
+
+
+def test_a_file_whose_rows_nobody_knows_is_refused(tmp_path: Path) -> None:
+    facts = describe(write(tmp_path / "1.parquet", AWKWARD), "a.b")
+    said = agree(AWKWARD.column_names, 6, [facts.reading, Reading("another", 4, {})])
+    with pytest.raises(CorpusError, match="nobody knows how many rows it has") as caught:
+        facts.entry("1.parquet", "a.b", said)
+    assert "rows: 6 by the footer; 3 by arrow-cpp; 4 by another" in str(caught.value)
+
+
+def test_files_that_differ_in_nullability_alone_are_one_corpus(tmp_path: Path) -> None:
+    inner = pa.list_(pa.field("element", pa.int64(), nullable=False))
+    strict = pa.schema([pa.field("a", pa.int64(), nullable=False), pa.field("b", inner)])
+    loose = pa.schema([pa.field("a", pa.int64()), pa.field("b", pa.list_(pa.int64()))])
+    for name, schema in (("1", strict), ("2", loose)):
+        write(tmp_path / f"{name}.parquet", pa.table({"a": [1], "b": [[2]]}, schema=schema))
+    assert resolve(f"files:{tmp_path}/*.parquet", tmp_path / "cache").rows == 2
 
 
 def test_files_of_different_schemas_are_refused(tmp_path: Path) -> None:

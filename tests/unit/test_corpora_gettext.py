@@ -160,8 +160,8 @@ def test_rows_of_a_wheel_in_a_fixed_order(tmp_path: Path, monkeypatch: pytest.Mo
         archive.writestr("tiny/data.mo", "no catalogue")
     wheel = gettext.Wheel("tiny", "1", hashlib.sha256(path.read_bytes()).hexdigest())
     monkeypatch.setattr(gettext, "WHEELS", (wheel,))
-    (shard,) = gettext.build(tmp_path, path.parent, Layout(1, 10, 1 << 20, "none"), silent)
-    assert pq.read_table(shard).to_pylist() == [
+    (file,) = gettext.build(tmp_path, path.parent, Layout(1, 10, 1 << 20, "none"), silent)
+    assert pq.read_table(file.path).to_pylist() == [
         dict(
             zip(
                 gettext.SCHEMA.names,

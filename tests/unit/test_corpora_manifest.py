@@ -14,6 +14,7 @@ from firstbyte.corpora import manifest as manifests
 from firstbyte.corpora import shards
 from firstbyte.corpora.digest import DIGEST_VERSION
 from firstbyte.corpora.manifest import Manifest, SchemaColumn
+from firstbyte.corpora.reference import reference_of
 from firstbyte.corpora.verify import verify
 from firstbyte.errors import CorpusError
 
@@ -23,7 +24,10 @@ def make(folder: Path, *tables: pa.Table, text_column: str = "text") -> Manifest
     for index, table in enumerate(tables):
         path = folder / f"{index}.parquet"
         pq.write_table(table, path, row_group_size=50, compression="none", use_dictionary=False)
-        entries.append(shards.describe(path, path.name, text_column))
+        found = shards.describe(path, text_column)
+        # Written here: what went into the file is the reference.
+        reference = reference_of(found.reading, table.num_rows, found.reading)
+        entries.append(found.entry(path.name, text_column, reference))
     return Manifest(
         name="mt",
         spec="mt",
@@ -33,6 +37,8 @@ def make(folder: Path, *tables: pa.Table, text_column: str = "text") -> Manifest
         text_column=text_column,
         shards=tuple(entries),
         digest_version=DIGEST_VERSION,
+        witnesses=("one", "two"),
+        refusals=(),
         folder=folder,
     )
 
@@ -102,6 +108,27 @@ def test_a_digest_that_lies_is_found(tmp_path: Path, table: pa.Table) -> None:
     ]
 
 
+def test_what_nobody_agrees_on_is_no_problem_of_the_file(tmp_path: Path, table: pa.Table) -> None:
+    made = make(tmp_path, table)
+    entry = made.shards[0]
+    unsure = replace(entry, digests=dict(entry.digests) | {"n": None}, first_value=None)
+    assert verify(replace(made, shards=(unsure,))) == []
+    disputed = replace(entry, digests={"n": "0" * 32, "text": "1" * 32}, doubts=("rows: ...",))
+    assert verify(replace(made, shards=(disputed,))) == []
+
+
+def test_what_cannot_be_judged_is_said(tmp_path: Path, table: pa.Table) -> None:
+    made = make(tmp_path, table)
+    assert made.caveats == ()
+    entry = made.shards[0]
+    doubt = "column 'n': x by one; y by two"
+    unsure = replace(entry, digests=dict(entry.digests) | {"n": None}, doubts=(doubt,))
+    assert replace(made, shards=(unsure,)).caveats == (
+        "mt: 0.parquet: no two of one, two agree on the content of n, so that no reader is judged by it",
+        f"mt: 0.parquet: witnesses disagree about {doubt}",
+    )
+
+
 def test_missing_and_cut_files_are_found(tmp_path: Path, table: pa.Table) -> None:
     made = make(tmp_path, table, table)
     made.paths[0].unlink()
@@ -136,7 +163,7 @@ def test_a_newer_manifest_is_not_to_be_removed(tmp_path: Path, table: pa.Table) 
     path = make(tmp_path, table).save()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
     with pytest.raises(
-        CorpusError, match="its format is 99, this firstbyte reads up to 1"
+        CorpusError, match="its format is 99, this firstbyte reads up to 2"
     ) as caught:
         manifests.load(tmp_path)
     assert "remove" not in str(caught.value)

@@ -16,21 +16,29 @@ from firstbyte.corpora.digest import ColumnDigests
 from firstbyte.corpora.draws import Draws, zipf_table
 from firstbyte.corpora.layout import Layout, write_shards
 from firstbyte.corpora.progress import silent
+from firstbyte.corpora.reference import WRITER, Reading
 
 LAYOUT = Layout(shards=3, row_group_rows=40, page_bytes=1 << 20, codec="zstd:3")
 
 
-def table_digest(table: pa.Table) -> str:
+def digests_of(table: pa.Table) -> dict[str, str]:
     digests = ColumnDigests(table.column_names)
     for batch in table.to_batches():
         digests.update(batch)
-    return hashlib.sha256(repr(digests.hexdigests()).encode()).hexdigest()
+    return digests.hexdigests()
+
+
+def table_digest(table: pa.Table) -> str:
+    return hashlib.sha256(repr(digests_of(table)).encode()).hexdigest()
 
 
 def build(folder: Path, kind: str, size: int, seed: int = 0, layout: Layout = LAYOUT) -> pa.Table:
     folder.mkdir()
-    paths = synthetic.build(kind, folder, size, seed, layout, silent)
-    return pa.concat_tables([pq.read_table(path) for path in paths])
+    files = synthetic.build(kind, folder, size, seed, layout, silent)
+    tables = [pq.read_table(file.path) for file in files]
+    for file, table in zip(files, tables, strict=True):
+        assert file.reading == Reading(WRITER, table.num_rows, digests_of(table))
+    return pa.concat_tables(tables)
 
 
 # A changed value here means that everybody's corpora change: raise GENERATOR_VERSION with it.
@@ -114,14 +122,14 @@ def test_zipf_ranks_fall_off() -> None:
 def test_shards_and_row_groups_are_cut_as_asked(tmp_path: Path) -> None:
     table = pa.table({"n": range(103)})
     batches = [*table.to_batches(7), *table.to_batches(50)]
-    paths = write_shards(tmp_path, table.schema, batches, 103, LAYOUT, silent)
+    files = write_shards(tmp_path, table.schema, batches, 103, LAYOUT, silent)
     groups = []
-    for path in paths:
-        footer = pq.read_metadata(path)
+    for file in files:
+        footer = pq.read_metadata(file.path)
         groups.append([footer.row_group(i).num_rows for i in range(footer.num_row_groups)])
     assert groups == [[34], [34], [35]]
-    assert pa.concat_tables([pq.read_table(path) for path in paths]) == table
-    footer = pq.read_metadata(paths[0])
+    assert pa.concat_tables([pq.read_table(file.path) for file in files]) == table
+    footer = pq.read_metadata(files[0].path)
     assert footer.row_group(0).column(0).compression == "ZSTD"
     with pytest.raises(ValueError, match="1 rows too early"):
         write_shards(tmp_path, table.schema, table.to_batches(), 104, LAYOUT, silent)
@@ -134,8 +142,8 @@ def test_shards_and_row_groups_are_cut_as_asked(tmp_path: Path) -> None:
 def test_codecs(tmp_path: Path, codec: str, written: str) -> None:
     table = pa.table({"n": range(10)})
     layout = Layout(1, 4, 1 << 20, codec)
-    (path,) = write_shards(tmp_path, table.schema, table.to_batches(), 10, layout, silent)
-    assert pq.read_metadata(path).row_group(2).column(0).compression == written
+    (file,) = write_shards(tmp_path, table.schema, table.to_batches(), 10, layout, silent)
+    assert pq.read_metadata(file.path).row_group(2).column(0).compression == written
 
 
 def test_pages_have_the_size_asked_for(tmp_path: Path) -> None:
@@ -145,12 +153,12 @@ def test_pages_have_the_size_asked_for(tmp_path: Path) -> None:
         folder = tmp_path / str(page_bytes)
         folder.mkdir()
         layout = Layout(1, 20_000, page_bytes, "none")
-        (path,) = write_shards(folder, table.schema, table.to_batches(), 20_000, layout, silent)
-        sizes[page_bytes] = path.stat().st_size
+        (file,) = write_shards(folder, table.schema, table.to_batches(), 20_000, layout, silent)
+        sizes[page_bytes] = file.path.stat().st_size
     assert sizes[10_000] > sizes[1 << 20]  # every page has a header of its own
 
 
 def test_more_shards_than_rows_leaves_some_empty(tmp_path: Path) -> None:
     table = pa.table({"n": [1, 2]})
-    paths = write_shards(tmp_path, table.schema, table.to_batches(), 2, LAYOUT, silent)
-    assert [pq.read_metadata(path).num_rows for path in paths] == [0, 1, 1]
+    files = write_shards(tmp_path, table.schema, table.to_batches(), 2, LAYOUT, silent)
+    assert [pq.read_metadata(file.path).num_rows for file in files] == [0, 1, 1]

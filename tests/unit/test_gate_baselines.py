@@ -33,7 +33,7 @@ from firstbyte.gate.trials import GateOutcome
 from firstbyte.model import Status
 
 SHARD = ShardEntry("0.parquet", 1, 1, 1, 1, "ab" * 32, {}, None)
-MANIFEST = Manifest("mt", "mt", {}, "", (), "text", (SHARD,), 1, Path())
+MANIFEST = Manifest("mt", "mt", {}, "", (), "text", (SHARD,), 1, ("one", "two"), (), Path())
 CASES = [case("heap"), case("proc_memory")]
 
 

@@ -95,6 +95,15 @@ def test_a_long_value_is_shortened() -> None:
     assert len(reason) < 200
 
 
+def test_what_witnesses_do_not_agree_on_is_not_judged() -> None:
+    first, *others = CORPUS.shards
+    unsure = replace(first, digests=dict(first.digests) | {"number": None})
+    digests = [(0, {"rows": first.rows, "columns": dict(first.digests) | {"number": "any"}})]
+    outcome = replace(GOOD, digests=digests)
+    assert judge([outcome], CORPUS)[0] is Status.WRONG
+    assert judge([outcome], replace(CORPUS, shards=(unsure, *others))) == (Status.OK, "")
+
+
 def test_no_rows_and_no_batch_agree() -> None:
     empty = manifest(rows=(0,), first_values=(None,))
     outcome = good_outcome(empty, digests=[(0, {"rows": 0, "columns": None})], first_values=[])

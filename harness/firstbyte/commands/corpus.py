@@ -48,15 +48,18 @@ def _layout_options(function: Callable[..., None]) -> Callable[..., None]:
 @_layout_options
 def build(spec: str, **options: str | None) -> None:
     """Build the corpus SPEC in the cache, unless it is there already."""
-    from firstbyte.corpora import catalogue
     from firstbyte.corpora.spec import parse
+    from firstbyte.engine import witnesses
+    from firstbyte.render.notices import warning
 
     with _progress_bar() as progress:
-        manifest = catalogue.resolve(parse(spec, options), progress=progress)
+        manifest = witnesses.resolve(parse(spec, options), progress)
     click.echo(
         f"{manifest.spec}: {manifest.rows:,} rows in {len(manifest.shards)} shards,"
         f" {_megabytes(manifest.bytes)} MB in {manifest.folder}"
     )
+    for line in manifest.caveats:
+        warning(line)
 
 
 @command.command(name="list")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from firstbyte import __version__, places
 from firstbyte.corpora import cache as store
 from firstbyte.corpora import manifest as manifests
-from firstbyte.corpora.manifest import Manifest, SchemaColumn, ShardEntry
+from firstbyte.corpora.manifest import Manifest, SchemaColumn
 from firstbyte.corpora.progress import OnProgress, silent
+from firstbyte.corpora.reference import WRITER, Witness, reference_of
 from firstbyte.corpora.spec import KINDS, OPTIONS, Spec, parse
 from firstbyte.errors import CorpusError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from firstbyte.corpora.files import Described
 
 
 class Available(NamedTuple):
@@ -42,8 +43,15 @@ def available() -> list[Available]:
     ]
 
 
-def resolve(spec: str | Spec, cache: Path | None = None, progress: OnProgress = silent) -> Manifest:
+def resolve(
+    spec: str | Spec,
+    cache: Path | None = None,
+    progress: OnProgress = silent,
+    witnesses: Callable[[], Iterable[Witness]] = tuple,
+) -> Manifest:
     """The manifest of a corpus, built first if the cache lacks it.
+
+    `witnesses` are heard about the user's own files, whose rows nobody here has written.
 
     `cache` is the folder for everything that can be made again, `$XDG_CACHE_HOME/firstbyte` by
     default. Processes that want the same corpus wait for the first to build it. Raises
@@ -55,7 +63,7 @@ def resolve(spec: str | Spec, cache: Path | None = None, progress: OnProgress = 
         folder = _folder(wanted, root)
         with store.locked(root, folder.name, lambda: progress("waiting for its builder", 0.0)):
             if wanted.kind == "files":
-                return _described(wanted, folder, progress)
+                return _described(wanted, folder, progress, witnesses)
             if not folder.exists():
                 _build(wanted, folder, progress)
             return _complete(manifests.load(folder))
@@ -82,7 +90,7 @@ def cache_folder(cache: Path | None = None) -> Path:
 
 def _folder(spec: Spec, root: Path) -> Path:
     if spec.kind == "files":
-        decides: Any = str(Path(spec.pattern).expanduser().absolute())
+        decides: Any = [str(Path(spec.pattern).expanduser().absolute()), manifests.FORMAT]
     else:
         decides = _recipe(spec)
     return root / f"{spec.kind}-{store.key(decides)}"
@@ -105,6 +113,7 @@ def _recipe(spec: Spec) -> dict[str, Any]:
 def _build(spec: Spec, folder: Path, progress: OnProgress) -> None:
     """Write shards and manifest; the folder appears when both are whole."""
     from firstbyte.corpora import gettext, shards, synthetic
+    from firstbyte.corpora.files import Described
     from firstbyte.corpora.layout import Layout
 
     options = dict(spec.options)
@@ -112,20 +121,26 @@ def _build(spec: Spec, folder: Path, progress: OnProgress) -> None:
     layout = Layout(**options)
     with store.appearing(folder) as partial:
         if spec.kind == "gettext":
-            paths = gettext.build(partial, folder.parent / "wheels", layout, progress)
+            files = gettext.build(partial, folder.parent / "wheels", layout, progress)
         else:
             _check_space(partial, size)
-            paths = synthetic.build(spec.kind, partial, size, seed, layout, progress)
-        schema = shards.schema_of(paths[0])
+            files = synthetic.build(spec.kind, partial, size, seed, layout, progress)
+        schema = shards.schema_of(files[0].path)
         text_column = shards.text_column_of(schema)
         entries = []
-        for index, path in enumerate(paths):
-            progress("checking", index / len(paths))
-            entries.append(shards.describe(path, path.name, text_column))
-        _manifest(spec, partial, _recipe(spec), schema, text_column, tuple(entries)).save()
+        for index, file in enumerate(files):
+            progress("checking", index / len(files))
+            found = shards.describe(file.path, text_column)
+            reference = reference_of(file.reading, found.footer_rows, found.reading)
+            entries.append(found.entry(file.path.name, text_column, reference))
+        witnesses = (WRITER, shards.DECODER)
+        described = Described(schema, text_column, tuple(entries), witnesses, ())
+        _manifest(spec, partial, _recipe(spec), described).save()
 
 
-def _described(spec: Spec, folder: Path, progress: OnProgress) -> Manifest:
+def _described(
+    spec: Spec, folder: Path, progress: OnProgress, witnesses: Callable[[], Iterable[Witness]]
+) -> Manifest:
     """The manifest of the user's own files, made anew when one of them has changed."""
     from firstbyte.corpora import files
     from firstbyte.corpora.digest import DIGEST_VERSION
@@ -136,9 +151,9 @@ def _described(spec: Spec, folder: Path, progress: OnProgress) -> Manifest:
         recorded = manifests.load(folder)
         if recorded.how["files"] == state and recorded.digest_version == DIGEST_VERSION:
             return recorded
-    schema, text_column, entries = files.describe(paths, progress)
+    described = files.describe(paths, witnesses(), progress)
     with store.appearing(folder) as partial:
-        _manifest(spec, partial, {"files": state}, schema, text_column, entries).save()
+        _manifest(spec, partial, {"files": state}, described).save()
     return manifests.load(folder)
 
 
@@ -146,9 +161,7 @@ def _manifest(
     spec: Spec,
     folder: Path,
     recipe: Mapping[str, Any],
-    schema: pa.Schema,
-    text_column: str,
-    entries: tuple[ShardEntry, ...],
+    described: Described,
 ) -> Manifest:
     from firstbyte.corpora.digest import DIGEST_VERSION
 
@@ -158,10 +171,12 @@ def _manifest(
         spec=spec.text,
         how=command | dict(recipe),
         built=datetime.now(UTC).isoformat(timespec="seconds"),
-        schema=tuple(SchemaColumn(field.name, str(field.type)) for field in schema),
-        text_column=text_column,
-        shards=entries,
+        schema=tuple(SchemaColumn(field.name, str(field.type)) for field in described.schema),
+        text_column=described.text_column,
+        shards=described.entries,
         digest_version=DIGEST_VERSION,
+        witnesses=described.witnesses,
+        refusals=described.refusals,
         folder=folder,
     )
 

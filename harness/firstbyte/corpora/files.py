@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pyarrow as pa
 from firstbyte.corpora import shards
 from firstbyte.corpora.manifest import ShardEntry
 from firstbyte.corpora.progress import OnProgress
+from firstbyte.corpora.reference import Witness, hear
 from firstbyte.errors import CorpusError
 
 
@@ -39,29 +42,53 @@ def state(paths: list[Path]) -> list[dict[str, Any]]:
     ]
 
 
-def describe(
-    paths: list[Path], progress: OnProgress
-) -> tuple[pa.Schema, str, tuple[ShardEntry, ...]]:
-    """Schema, text column and entries of the files.
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The files of a pattern as the manifest states them."""
 
-    Raises CorpusError for a file that is not Parquet or has other columns than the first.
+    schema: pa.Schema
+    text_column: str
+    entries: tuple[ShardEntry, ...]
+    witnesses: tuple[str, ...]
+    refusals: tuple[str, ...]
+
+
+def describe(paths: list[Path], witnesses: Iterable[Witness], progress: OnProgress) -> Described:
+    """The files, by what witnesses agree on.
+
+    Raises CorpusError for a file that is not Parquet, has other columns than the first, or of which nobody
+    knows how many rows it has.
     """
     schema = shards.schema_of(paths[0])
     text_column = shards.text_column_of(schema)
     for path in paths[1:]:
         other = shards.schema_of(path)
-        if not other.equals(schema):
+        if _readable(other) != _readable(schema):
             raise CorpusError(
                 f"{path} has other columns than {paths[0]}:"
                 f" expected {_readable(schema)}, got {_readable(other)};"
                 " narrow the pattern to files with one schema"
             )
-    entries = []
+    found = []
     for index, path in enumerate(paths):
         progress(f"reading {path.name}", index / len(paths))
-        entries.append(shards.describe(path, str(path), text_column))
-    return schema, text_column, tuple(entries)
+        found.append(shards.describe(path, text_column))
+    references, refusals, decoders = hear(
+        paths,
+        schema.names,
+        [one.footer_rows for one in found],
+        [one.reading for one in found],
+        witnesses,
+    )
+    entries = tuple(
+        one.entry(str(path), text_column, reference)
+        for one, path, reference in zip(found, paths, references, strict=True)
+    )
+    reasons = tuple(f"{one.decoder}: {one.reason}" for one in refusals)
+    return Described(schema, text_column, entries, tuple(decoders), reasons)
 
 
 def _readable(schema: pa.Schema) -> str:
-    return ", ".join(f"{field.name}: {field.type}" for field in schema)
+    """Names and types. Whether a column may hold nulls is none of its rows' business."""
+    kinds = (f"{field.name}: {field.type}" for field in schema)
+    return ", ".join(kinds).replace(" not null", "")

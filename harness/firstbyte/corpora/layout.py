@@ -10,7 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from firstbyte.corpora.digest import ColumnDigests
 from firstbyte.corpora.progress import OnProgress
+from firstbyte.corpora.reference import WRITER, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,14 @@ class Layout:
         return [end - start for start, end in pairwise(bounds)]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file, and what the rows that went into it are."""
+
+    path: Path
+    reading: Reading
+
+
 def write_shards(
     folder: Path,
     schema: pa.Schema,
@@ -45,25 +55,28 @@ def write_shards(
     rows: int,
     layout: Layout,
     progress: OnProgress,
-) -> list[Path]:
+) -> list[Written]:
     """Write the first `rows` rows of the batches as shards, one row group in memory at a time.
 
     Batches may have any size: the row groups do not depend on it. Returns the files in order.
     Raises ValueError when the batches end too early.
     """
     source = _Rows(schema, iter(batches))
-    paths = []
+    files = []
     written = 0
     for index, shard_rows in enumerate(layout.shard_rows(rows)):
         path = folder / f"shard-{index:05d}.parquet"
+        digests = ColumnDigests(schema.names)
         with pq.ParquetWriter(path, schema, **layout.parquet_options()) as writer:
             for start in range(0, shard_rows, layout.row_group_rows):
                 group = source.take(min(layout.row_group_rows, shard_rows - start))
                 writer.write_table(group, row_group_size=group.num_rows)
+                for batch in group.to_batches():
+                    digests.update(batch)
                 written += group.num_rows
                 progress("writing", written / rows)
-        paths.append(path)
-    return paths
+        files.append(Written(path, Reading(WRITER, shard_rows, digests.hexdigests())))
+    return files
 
 
 class _Rows:

@@ -14,8 +14,9 @@ from firstbyte.errors import CorpusError
 
 MANIFEST_NAME = "manifest.json"
 
-FORMAT = 1
-"""Version of the JSON layout. 1: the first."""
+FORMAT = 2
+"""Version of the JSON layout. 1: the first; its digests were what pyarrow read. 2: digests that independent
+witnesses agree on, who they were, and where they do not agree."""
 
 JsonScalar = str | int | float | bool | None
 
@@ -35,16 +36,21 @@ class ShardEntry:
     path: str
     """Relative to the manifest's folder; absolute for the user's own files."""
     rows: int
+    """What the footer and at least one reader say, or two readers (`firstbyte.corpora.reference`)."""
     row_groups: int
     bytes: int
     raw_bytes: int
     """Size of all column chunks before compression, as the Parquet footer states it."""
     sha256: str
     """Of the file."""
-    digests: Mapping[str, str]
-    """Column name -> content digest (`firstbyte.corpora.digest`), columns in file order."""
+    digests: Mapping[str, str | None]
+    """Column name -> content digest (`firstbyte.corpora.digest`), columns in file order; None where no two
+    witnesses agree, so that nobody can be judged by it."""
     first_value: JsonScalar
-    """The first row's value of the text column; None where there is none or JSON cannot hold it."""
+    """The first row's value of the text column; None where there is none, where JSON cannot hold it, or where
+    the column cannot be judged."""
+    doubts: tuple[str, ...] = ()
+    """What witnesses say differently, a line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,10 @@ class Manifest:
     text_column: str
     shards: tuple[ShardEntry, ...]
     digest_version: int
+    witnesses: tuple[str, ...]
+    """The decoders that were heard."""
+    refusals: tuple[str, ...]
+    """Witnesses that could not read the corpus, and why."""
     folder: Path
     """Where the manifest lies; not stored."""
     format: int = FORMAT
@@ -90,6 +100,22 @@ class Manifest:
     def paths(self) -> tuple[Path, ...]:
         """The shards' files, in order."""
         return tuple(self.path(shard) for shard in self.shards)
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What cannot be judged, and what witnesses disagree about: a line each, for tables and reports."""
+        lines = []
+        for shard in self.shards:
+            name = Path(shard.path).name
+            if unjudged := [column for column, digest in shard.digests.items() if digest is None]:
+                lines.append(
+                    f"{self.spec}: {name}: no two of {', '.join(self.witnesses)} agree on the content of "
+                    f"{', '.join(unjudged)}, so that no reader is judged by it"
+                )
+            lines += [
+                f"{self.spec}: {name}: witnesses disagree about {doubt}" for doubt in shard.doubts
+            ]
+        return tuple(lines)
 
     def path(self, shard: ShardEntry) -> Path:
         """Where a shard lies."""
@@ -122,6 +148,8 @@ class Stored:
     text_column: str
     shards: tuple[ShardEntry, ...]
     digest_version: int
+    witnesses: tuple[str, ...]
+    refusals: tuple[str, ...]
     format: int
     rows: int
     bytes: int

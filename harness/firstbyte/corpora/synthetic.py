@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from firstbyte.corpora import vocabulary
 from firstbyte.corpora.draws import Draws
-from firstbyte.corpora.layout import Layout, write_shards
+from firstbyte.corpora.layout import Layout, Written, write_shards
 from firstbyte.corpora.progress import OnProgress
 
 GENERATOR_VERSION = 1
@@ -102,7 +102,7 @@ def how() -> dict[str, Any]:
 
 def build(
     kind: str, folder: Path, size_bytes: int, seed: int, layout: Layout, progress: OnProgress
-) -> list[Path]:
+) -> list[Written]:
     """Write about `size_bytes` of rows, as they are in memory, as shards into `folder`."""
     chosen = KINDS[kind]
     rows = max(1, size_bytes // chosen.row_bytes)

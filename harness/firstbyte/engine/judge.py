@@ -17,6 +17,8 @@ from firstbyte.model import Sample, Status
 def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]:
     """Status and reason of a cell whose processes ended so.
 
+    What witnesses of the corpus do not agree on is not judged (`firstbyte.corpora.reference`).
+
     The first process that did not end well decides; then rows, first values and digests; a cell in
     which nothing at all was checked is an ERROR, since nobody knows what it measured.
     """
@@ -84,10 +86,10 @@ def _digest_differences(
             f"got {', '.join(columns)}"
         ]
     return [
-        f"shard {shard}, column '{name}': digest mismatch, expected {entry.digests[name][:12]}, "
+        f"shard {shard}, column '{name}': digest mismatch, expected {expected[:12]}, "
         f"got {columns[name][:12]}"
-        for name in columns
-        if columns[name] != entry.digests[name]
+        for name, expected in entry.digests.items()
+        if expected is not None and columns[name] != expected
     ]
 
 

@@ -68,6 +68,9 @@ class Description:
     variants: tuple[Variant, ...]
     distribution: str | None = None
     install: str = "see its README.md"
+    decoder: str | None = None
+    """The code that decodes its format, if it may bear witness to what a file holds: backends that share one
+    are one witness."""
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -92,6 +95,13 @@ class BackendInfo:
     install: str
     capabilities: frozenset[str]
     variants: tuple[Variant, ...]
+    decoder: str | None = None
+    """The code that decodes its format, where it may bear witness (`firstbyte.corpora.reference`)."""
+
+    @property
+    def default(self) -> Variant:
+        """The variant that is used where none is named."""
+        return next(one for one in self.variants if one.default)
 
     def variant(self, name: str) -> Variant:
         """The variant of that name. Raises UnknownNameError."""
@@ -331,6 +341,7 @@ def read_backend(folder: Path, package: str) -> BackendInfo:
         install=said.install,
         capabilities=frozenset(said.capabilities),
         variants=said.variants,
+        decoder=said.decoder,
     )
 
 

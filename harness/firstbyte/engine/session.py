@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from firstbyte import places
-from firstbyte.corpora.catalogue import resolve
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine import fingerprint as environment
 from firstbyte.engine import registry
@@ -20,6 +19,7 @@ from firstbyte.engine.launch import current_environment
 from firstbyte.engine.plan import Axes, Plan, Planned, estimate_seconds, make_plan
 from firstbyte.engine.registry import Catalogue
 from firstbyte.engine.store import RunFolder, Warn, durations, find_unfinished, load, run_folders
+from firstbyte.engine.witnesses import resolve
 from firstbyte.errors import CorpusError, HarnessError
 from firstbyte.model import CellKey, Environment, Record, Run
 from firstbyte.plugins import checkout
@@ -160,7 +160,8 @@ def measure(
 def _corpora(specs: Sequence[str]) -> tuple[dict[str, Manifest], tuple[str, ...]]:
     """Manifests by spec; the synthetic ones, and a note, where the default cannot be had."""
     if specs:
-        return {manifest.spec: manifest for manifest in map(resolve, specs)}, ()
+        found = {manifest.spec: manifest for manifest in map(resolve, specs)}
+        return found, tuple(line for one in found.values() for line in one.caveats)
     try:
         real = resolve(DEFAULT_CORPUS)
     except CorpusError as error:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstbyte import places, plugins
-from firstbyte.corpora.catalogue import resolve
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.fingerprint import versions
 from firstbyte.engine.registry import Catalogue, discover, plugin_roots
+from firstbyte.engine.witnesses import resolve
 from firstbyte.gate import sides
 from firstbyte.gate.baselines import (
     Baseline,

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from firstbyte import places
-from firstbyte.corpora.catalogue import resolve
 from firstbyte.engine import registry, session
 from firstbyte.engine.laboratory import Laboratory
 from firstbyte.engine.launch import current_environment
 from firstbyte.engine.plan import Plan
 from firstbyte.engine.registry import Chosen
 from firstbyte.engine.session import OpenRun, Session
+from firstbyte.engine.witnesses import resolve
 from firstbyte.leaks import kept as verdicts
 from firstbyte.leaks.corpus import leak_corpus
 from firstbyte.leaks.effort import Effort, cost_seconds, effort_for

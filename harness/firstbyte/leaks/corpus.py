@@ -13,8 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firstbyte.corpora.catalogue import resolve
 from firstbyte.corpora.manifest import Manifest
+from firstbyte.engine.witnesses import resolve
 
 REPEATED_ROWS = 2560
 """Several batches and row groups, and still a scan of milliseconds for most readers."""

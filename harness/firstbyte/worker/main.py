@@ -35,7 +35,7 @@ from firstbyte.api import (  # noqa: E402
 from firstbyte.plugins import mount  # noqa: E402
 from firstbyte.worker.instruments.proc_memory import read_status  # noqa: E402
 from firstbyte.worker.loading import create_backend  # noqa: E402
-from firstbyte.worker.order import PREPARE, Order  # noqa: E402
+from firstbyte.worker.order import DIGEST, MEASURE, Order  # noqa: E402
 from firstbyte.worker.turns import TurnTaker  # noqa: E402
 from firstbyte.worker.verify import shard_digests  # noqa: E402
 
@@ -73,10 +73,7 @@ class WorkerBench:
         startup: dict[str, float],
     ) -> None:
         self.backend = backend
-        self.shards: Sequence[Shard] = [
-            Shard(Path(path), rows)
-            for path, rows in zip(order.shards, order.shard_rows, strict=True)
-        ]
+        self.shards: Sequence[Shard] = order.readable_shards()
         self.columns: Sequence[str] | None = None
         self.text_column = order.text_column
         self.batch_rows = order.batch_rows
@@ -192,7 +189,8 @@ def work(order: Order, protocol: Protocol) -> None:
     """Import the backend (timed), then prepare or measure."""
     mount(order.plugin_roots)
     probe = _probe(order.instrument_module) if order.instrument_module else None
-    scenario = cast(Scenario, importlib.import_module(order.scenario_module))
+    measures = order.task == MEASURE
+    scenario = cast(Scenario, importlib.import_module(order.scenario_module)) if measures else None
     anon_before, file_before = _own_rss_bytes()
     import_began_ns = time.monotonic_ns()
     backend = create_backend(order.plugin_roots, order.backend_module, order.backend_options)
@@ -206,7 +204,10 @@ def work(order: Order, protocol: Protocol) -> None:
     }
     if order.spawned_ns:
         startup["spawn_ns"] = STARTED_NS - order.spawned_ns
-    if order.task == PREPARE or probe is None:
+    if order.task == DIGEST:
+        for number, shard in enumerate(order.readable_shards()):
+            protocol.send("digest", shard=number, **shard_digests(backend, shard, order.batch_rows))
+    elif scenario is None or probe is None:
         sources = [Path(path) for path in order.shards]
         prepared = backend.prepare(sources, Path(order.prepared_directory))
         protocol.send("prepared", shards=[str(path) for path in prepared])

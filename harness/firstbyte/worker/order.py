@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
+from firstbyte.api import Shard
 from firstbyte.model import Cell, cell_from_dict
 from firstbyte.worker.turns import Turns
 
 MEASURE = "measure"
 PREPARE = "prepare"
+DIGEST = "digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,8 @@ class Order:
     """One worker process's work. Paths are text, as it crosses a pipe as JSON."""
 
     task: str
-    """`measure`, or `prepare`: convert the shards to the backend's own format."""
+    """`measure`; `prepare`: convert the shards to the backend's own format; or `digest`: read every shard and
+    say what it holds, measuring nothing."""
     cell: Cell
     plugin_roots: tuple[str, ...]
     """Folders whose `backends/` and `scenarios/` are mounted beside the project's own."""
@@ -40,6 +44,11 @@ class Order:
     """Environment variables that the parent starts the process with, beside its own."""
     turns: Turns | None = None
     """Where this worker measures in turns with another."""
+
+    def readable_shards(self) -> list[Shard]:
+        """The files of the order, for a backend."""
+        pairs = zip(self.shards, self.shard_rows, strict=True)
+        return [Shard(Path(path), rows) for path, rows in pairs]
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)

@@ -19,11 +19,11 @@ from statistics import median
 
 import numpy as np
 
-from firstbyte.corpora.catalogue import resolve
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.fingerprint import host
 from firstbyte.engine.journal import Journal
 from firstbyte.engine.registry import discover
+from firstbyte.engine.witnesses import resolve
 from firstbyte.gate.cases import DEFAULT_CORPUS, INSTRUMENTS, Case, cases
 from firstbyte.gate.metrics import GATED_METRICS, NET_WALL, MetricKind
 from firstbyte.gate.observe import LiveSide

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 
 from firstbyte import places
 from firstbyte.api import Purpose
-from firstbyte.corpora.catalogue import resolve
 from firstbyte.engine import fingerprint as environment
 from firstbyte.engine import registry
 from firstbyte.engine.journal import Journal
 from firstbyte.engine.laboratory import Laboratory
+from firstbyte.engine.witnesses import resolve
 from firstbyte.errors import HarnessError
 from firstbyte.leaks.corpus import leak_corpus
 from firstbyte.leaks.rules import LeakClass
