@@ -142,7 +142,6 @@ def test_a_folder_that_was_removed_is_one_line(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
     assert done.stderr.startswith("firstbyte: the current folder cannot be used (No such file")
