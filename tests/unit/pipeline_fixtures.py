@@ -31,6 +31,7 @@ from firstbyte.model import (
     Sample,
     Status,
 )
+from firstbyte.worker.protocol import Counted, Digested, FirstValue
 
 HERE = Environment("current", "/no/such/python", "/no/such/root")
 LIMITS = Limits(timeout_s=9.0, memory_bytes=10**9)
@@ -201,10 +202,12 @@ def good_outcome(of: Manifest, **changes: Any) -> Outcome:
     """What a worker gives that did everything right."""
     outcome = Outcome(
         samples=[Sample({"part_ns": 5.0})],
-        rows=[(index, shard.rows) for index, shard in enumerate(of.shards)],
-        first_values=[(index, shard.first_value) for index, shard in enumerate(of.shards)],
+        rows=[Counted(index, shard.rows) for index, shard in enumerate(of.shards)],
+        first_values=[
+            FirstValue(index, shard.first_value) for index, shard in enumerate(of.shards)
+        ],
         digests=[
-            (index, {"rows": shard.rows, "columns": dict(shard.digests)})
+            Digested(index, shard.rows, dict(shard.digests))
             for index, shard in enumerate(of.shards)
         ],
         versions={"fake": "1"},

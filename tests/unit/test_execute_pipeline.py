@@ -36,6 +36,7 @@ from firstbyte.render.request import Request
 from firstbyte.render.tables import RunView
 from firstbyte.visibility.shown import load as load_shown
 from firstbyte.worker.order import MEASURE, PREPARE, Order
+from firstbyte.worker.protocol import Counted
 
 CORPUS = manifest(rows=(3, 2), first_values=("one", "two"))
 
@@ -89,7 +90,7 @@ def test_from_plan_to_table(tmp_path: Path) -> None:
     known, plan = plan_of(tmp_path, variants, Repetitions(2, 1))
     launcher = FakeLauncher(
         crashing=[good_outcome(CORPUS), ended(Status.CRASHED, "killed by SIGSEGV")],
-        wrong=[good_outcome(CORPUS, rows=[(0, 4)])],
+        wrong=[good_outcome(CORPUS, rows=[Counted(0, 4)])],
         lacking=[ended(Status.SKIPPED, "cannot read lists")],
         prepare_unprepared=[ended(Status.TIMEOUT, "no end after 9 s")],
     )

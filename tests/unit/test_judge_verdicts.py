@@ -13,6 +13,7 @@ from pipeline_fixtures import good_outcome, manifest
 from firstbyte.engine.judge import judge
 from firstbyte.engine.launch import Outcome
 from firstbyte.model import Sample, Status
+from firstbyte.worker.protocol import Counted, Digested, FirstValue
 
 CORPUS = manifest(rows=(3, 2), first_values=("one", "two"))
 GOOD = good_outcome(CORPUS)
@@ -26,54 +27,54 @@ COLUMNS = {"text": "text-digest-1", "number": "number-digest-1"}
 
 DIFFERENCES: dict[str, tuple[dict[str, Any], str]] = {
     "row count of a pass": (
-        {"rows": [(0, 3), (1, 3)]},
+        {"rows": [Counted(0, 3), Counted(1, 3)]},
         "shard 1: row count mismatch, expected 2, got 3",
     ),
     "row count of one of two readers of a shard": (
-        {"rows": [(0, 3), (0, 2)]},
+        {"rows": [Counted(0, 3), Counted(0, 2)]},
         "shard 0: row count mismatch, expected 3, got 2",
     ),
     "first value": (
-        {"first_values": [(1, "three")]},
+        {"first_values": [FirstValue(1, "three")]},
         "shard 1: first value mismatch, expected 'two', got 'three'",
     ),
     "type of the first value": (
-        {"first_values": [(0, ["one"])]},
+        {"first_values": [FirstValue(0, ["one"])]},
         "shard 0: first value mismatch, expected 'one', got ['one']",
     ),
     "missing first value": (
-        {"first_values": [(0, None)]},
+        {"first_values": [FirstValue(0, None)]},
         "shard 0: first value mismatch, expected 'one', got None",
     ),
     "row count of the digests": (
-        {"digests": [(1, {"rows": 1, "columns": COLUMNS})]},
+        {"digests": [Digested(1, 1, COLUMNS)]},
         "shard 1: row count mismatch, expected 2, got 1",
     ),
     "no batch where rows were due": (
-        {"digests": [(1, {"rows": 0, "columns": None})]},
+        {"digests": [Digested(1, 0, None)]},
         "shard 1: row count mismatch, expected 2, got 0",
     ),
     "order of the columns": (
-        {"digests": [(1, {"rows": 2, "columns": dict(reversed(COLUMNS.items()))})]},
+        {"digests": [Digested(1, 2, dict(reversed(COLUMNS.items())))]},
         "shard 1: column mismatch, expected text, number, got number, text",
     ),
     "name of a column": (
-        {"digests": [(1, {"rows": 2, "columns": {"text": "text-digest-1", "n": "x"}})]},
+        {"digests": [Digested(1, 2, {"text": "text-digest-1", "n": "x"})]},
         "shard 1: column mismatch, expected text, number, got text, n",
     ),
     "column left out": (
-        {"digests": [(1, {"rows": 2, "columns": {"text": "text-digest-1"}})]},
+        {"digests": [Digested(1, 2, {"text": "text-digest-1"})]},
         "shard 1: column mismatch, expected text, number, got text",
     ),
     "digest": (
-        {"digests": [(1, {"rows": 2, "columns": COLUMNS | {"number": "other-digest-of-it"}})]},
+        {"digests": [Digested(1, 2, COLUMNS | {"number": "other-digest-of-it"})]},
         "shard 1, column 'number': digest mismatch, expected number-diges, got other-digest",
     ),
     "digest of one of two readers of a shard": (
         {
             "digests": [
-                (1, {"rows": 2, "columns": COLUMNS | {"text": "wrong"}}),
-                (1, {"rows": 2, "columns": COLUMNS}),
+                Digested(1, 2, COLUMNS | {"text": "wrong"}),
+                Digested(1, 2, COLUMNS),
             ]
         },
         "shard 1, column 'text': digest mismatch, expected text-digest-, got wrong",
@@ -90,7 +91,7 @@ def test_a_difference_is_wrong(kind: str) -> None:
 
 
 def test_a_long_value_is_shortened() -> None:
-    status, reason = judge([replace(GOOD, first_values=[(0, "x" * 10_000)])], CORPUS)
+    status, reason = judge([replace(GOOD, first_values=[FirstValue(0, "x" * 10_000)])], CORPUS)
     assert status is Status.WRONG
     assert len(reason) < 200
 
@@ -98,7 +99,7 @@ def test_a_long_value_is_shortened() -> None:
 def test_what_witnesses_do_not_agree_on_is_not_judged() -> None:
     first, *others = CORPUS.shards
     unsure = replace(first, digests=dict(first.digests) | {"number": None})
-    digests = [(0, {"rows": first.rows, "columns": dict(first.digests) | {"number": "any"}})]
+    digests = [Digested(0, first.rows, dict(first.digests) | {"number": "any"})]
     outcome = replace(GOOD, digests=digests)
     assert judge([outcome], CORPUS)[0] is Status.WRONG
     assert judge([outcome], replace(CORPUS, shards=(unsure, *others))) == (Status.OK, "")
@@ -106,13 +107,13 @@ def test_what_witnesses_do_not_agree_on_is_not_judged() -> None:
 
 def test_no_rows_and_no_batch_agree() -> None:
     empty = manifest(rows=(0,), first_values=(None,))
-    outcome = good_outcome(empty, digests=[(0, {"rows": 0, "columns": None})], first_values=[])
+    outcome = good_outcome(empty, digests=[Digested(0, 0, None)], first_values=[])
     assert judge([outcome], empty) == (Status.OK, "")
 
 
 def test_a_first_value_that_json_cannot_hold_is_not_compared() -> None:
     unknown = manifest(rows=(1,), first_values=(None,))
-    outcome = good_outcome(unknown, first_values=[(0, "anything")])
+    outcome = good_outcome(unknown, first_values=[FirstValue(0, "anything")])
     assert judge([outcome], unknown) == (Status.OK, "")
 
 
@@ -157,6 +158,6 @@ def test_the_first_process_that_did_not_end_well_decides(ends: list[Status | Non
 
 
 def test_failures_come_before_differences() -> None:
-    wrong = replace(GOOD, rows=[(0, 99)])
+    wrong = replace(GOOD, rows=[Counted(0, 99)])
     crashed = Outcome(status=Status.CRASHED, reason="killed by SIGSEGV", samples=[Sample({})])
     assert judge([wrong, crashed], CORPUS)[0] is Status.CRASHED

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.launch import Outcome
 from firstbyte.model import Sample, Status
+from firstbyte.worker.protocol import Digested
 
 
 def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]:
@@ -57,24 +58,26 @@ def fit(samples: Iterable[Sample]) -> tuple[Sample, ...]:
 
 def _differences(outcome: Outcome, manifest: Manifest) -> list[str]:
     found = []
-    for shard, rows in outcome.rows:
-        expected = manifest.shards[shard].rows
-        if rows != expected:
-            found.append(f"shard {shard}: row count mismatch, expected {expected}, got {rows}")
-    for shard, value in outcome.first_values:
-        first = manifest.shards[shard].first_value
-        if first is not None and value != first:
+    for count in outcome.rows:
+        expected = manifest.shards[count.shard].rows
+        if count.rows != expected:
             found.append(
-                f"shard {shard}: first value mismatch, expected {_short(first)}, got {_short(value)}"
+                f"shard {count.shard}: row count mismatch, expected {expected}, got {count.rows}"
             )
-    for shard, digest in outcome.digests:
-        found.extend(_digest_differences(shard, digest["rows"], digest["columns"], manifest))
+    for first in outcome.first_values:
+        wanted = manifest.shards[first.shard].first_value
+        if wanted is not None and first.value != wanted:
+            found.append(
+                f"shard {first.shard}: first value mismatch, "
+                f"expected {_short(wanted)}, got {_short(first.value)}"
+            )
+    for digested in outcome.digests:
+        found.extend(_digest_differences(digested, manifest))
     return found
 
 
-def _digest_differences(
-    shard: int, rows: int, columns: dict[str, str] | None, manifest: Manifest
-) -> list[str]:
+def _digest_differences(digested: Digested, manifest: Manifest) -> list[str]:
+    shard, rows, columns = digested.shard, digested.rows, digested.columns
     entry = manifest.shards[shard]
     if rows != entry.rows:
         return [f"shard {shard}: row count mismatch, expected {entry.rows}, got {rows}"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import os
 import selectors
 import signal
@@ -26,10 +25,26 @@ from firstbyte.model import Environment, Limits, Sample, Status
 from firstbyte.plugins import PACKAGE
 from firstbyte.worker.instruments.proc_memory import read_status
 from firstbyte.worker.order import Order
+from firstbyte.worker.protocol import (
+    Counted,
+    Digested,
+    Done,
+    Event,
+    Failed,
+    FirstValue,
+    Observed,
+    Prepared,
+    ProtocolError,
+    Sampled,
+    Versions,
+    decode,
+)
 
 GUARD_SECONDS = 0.05
 """How often the memory limit is looked at where the instrument itself does not poll."""
 TRACEBACK_GRACE_SECONDS = 0.5
+LONGEST_LINE_BYTES = 32_000_000
+LONGEST_REASON_CHARACTERS = 4096
 STDERR_TAIL_BYTES = 4096
 LAST_WORDS_BYTES = 64 * 1024
 """How far from its end the reason of a worker's end is looked for: stacks that follow it can be long."""
@@ -42,10 +57,10 @@ class Outcome:
     status: Status = Status.OK
     reason: str = ""
     samples: list[Sample] = field(default_factory=list)
-    rows: list[tuple[int, int]] = field(default_factory=list)
-    first_values: list[tuple[int, object]] = field(default_factory=list)
-    digests: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    """Shard and what was read of it; more than once where several readers read it."""
+    rows: list[Counted] = field(default_factory=list)
+    first_values: list[FirstValue] = field(default_factory=list)
+    digests: list[Digested] = field(default_factory=list)
+    """What was read of shards; of one more than once where several readers read it."""
     versions: Mapping[str, str] = field(default_factory=dict)
     prepared: tuple[str, ...] = ()
     stderr_tail: str = ""
@@ -68,10 +83,13 @@ class _Watch:
 
     def __init__(self, order: Order, environment: Environment, stderr: Any) -> None:
         self._limits: Limits = order.cell.limits
+        self._shards = len(order.shards)
         self._outcome = Outcome()
         self._failed: tuple[Status, str] | None = None
         self._done = False
-        self._pending = b""
+        self._pending: list[bytes] = []
+        """Pieces of a line whose end has not come yet."""
+        self._closed = False
         self._oom_kills = _oom_kills()
         self._began_ns = time.monotonic_ns()
         handed = order.turns.descriptors if order.turns else ()
@@ -99,9 +117,9 @@ class _Watch:
             if hasattr(module, "Observer"):
                 self._observer = module.Observer(self._process.pid)
                 self._poll_seconds = module.POLL_SECONDS
-        self._guarded: list[int] = []
-        """Open status files of the processes that the memory limit holds for."""
-        self._guard([self._process.pid])
+        self._own_status = os.open(f"/proc/{self._process.pid}/status", os.O_RDONLY)
+        self._other_statuses: list[int] = []
+        """The memory limit holds for each of the processes whose status files are open here."""
         self._feed(replace(order, spawned_ns=self._began_ns))
 
     def _feed(self, order: Order) -> None:
@@ -110,9 +128,16 @@ class _Watch:
             self._stdin.write(order.to_json().encode() + b"\n")
 
     def _guard(self, pids: Sequence[int]) -> None:
+        """Hold these processes to the memory limit as well, instead of those before."""
+        self._unguard()
         for pid in pids:
             with contextlib.suppress(FileNotFoundError):  # it has ended already
-                self._guarded.append(os.open(f"/proc/{pid}/status", os.O_RDONLY))
+                self._other_statuses.append(os.open(f"/proc/{pid}/status", os.O_RDONLY))
+
+    def _unguard(self) -> None:
+        for status in self._other_statuses:
+            os.close(status)
+        self._other_statuses = []
 
     def run(self) -> Outcome:
         try:
@@ -125,8 +150,8 @@ class _Watch:
             with contextlib.suppress(BrokenPipeError):
                 self._stdin.close()
             self._stdout.close()
-            for status in self._guarded:
-                os.close(status)
+            self._unguard()
+            os.close(self._own_status)
             if self._observer:
                 self._observer.close()
         outcome = self._outcome
@@ -135,21 +160,10 @@ class _Watch:
         return outcome
 
     def _follow(self, selector: selectors.BaseSelector) -> None:
-        """Until the worker closes its end of the protocol, ends, or breaks a limit."""
+        """Until the worker has ended, or breaks the protocol or a limit."""
         deadline_ns = self._began_ns + int(self._limits.timeout_s * 1e9)
-        descriptor = self._stdout.fileno()
         guard_ns = 0
-        while True:
-            # Asked before the pipe is looked at: what a worker wrote before it ended is there then.
-            ended = self._process.poll() is not None
-            if selector.select(self._poll_seconds):
-                chunk = os.read(descriptor, 1 << 16)
-                if not chunk:
-                    break
-                if not self._receive(chunk):
-                    return
-            elif ended:  # a process that it left behind holds the protocol open
-                break
+        while self._listen(selector):
             if self._observer:
                 self._observer.poll()
             now_ns = time.monotonic_ns()
@@ -162,11 +176,21 @@ class _Watch:
                 guard_ns = now_ns + int(GUARD_SECONDS * 1e9)
                 if self._over_memory():
                     return
-        # The protocol is closed: the process must end by itself, or the deadline ends it.
-        try:
-            self._process.wait(timeout=max(0.1, (deadline_ns - time.monotonic_ns()) / 1e9))
-        except subprocess.TimeoutExpired:
-            self._failed = (Status.TIMEOUT, self._overdue())
+
+    def _listen(self, selector: selectors.BaseSelector) -> bool:
+        """Take what comes in the time of a poll; False once nothing will come any more."""
+        # Asked before the pipe is looked at: what a worker wrote before it ended is there then.
+        ended = self._process.poll() is not None
+        if self._closed:  # the process must still end by itself, within its limits
+            if not ended:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(self._poll_seconds)
+            return not ended
+        if selector.select(self._poll_seconds):
+            chunk = os.read(self._stdout.fileno(), 1 << 16)
+            self._closed = not chunk
+            return self._receive(chunk)
+        return not ended  # a process that it left behind may hold the protocol open
 
     def _overdue(self) -> str:
         if self._done:
@@ -175,7 +199,7 @@ class _Watch:
 
     def _over_memory(self) -> bool:
         anon = 0
-        for status in self._guarded:
+        for status in (self._own_status, *self._other_statuses):
             with contextlib.suppress(ProcessLookupError):
                 anon = max(anon, read_status(status)[0])
         if anon <= self._limits.memory_bytes:
@@ -189,43 +213,61 @@ class _Watch:
 
     def _receive(self, chunk: bytes) -> bool:
         """Take what came through the protocol; False where it is none."""
-        *lines, self._pending = (self._pending + chunk).split(b"\n")
-        for line in lines:
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            line = b"".join((*self._pending, end))
+            self._pending = []
             try:
-                self._event(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
+                self._take(decode(line))
+            except ProtocolError as error:
                 shown = line[:60].decode("utf-8", "replace")
-                problem = f"{type(error).__name__}: {error}"
-                self._failed = (Status.ERROR, f"broke the protocol with {shown!r} ({problem})")
+                self._failed = (Status.ERROR, f"broke the protocol with {shown!r} ({error})")
                 return False
+        self._pending.append(rest)
+        if sum(map(len, self._pending)) > LONGEST_LINE_BYTES:
+            problem = f"a line of more than {LONGEST_LINE_BYTES / 1e6:,.0f} MB"
+            self._failed = (Status.ERROR, f"broke the protocol with {problem}")
+            return False
         return True
 
-    def _event(self, event: dict[str, Any]) -> None:
+    def _take(self, event: Event) -> None:
+        """Note an event. Raises ProtocolError for one that does not fit the order."""
+        if isinstance(event, Counted | FirstValue | Digested) and event.shard >= self._shards:
+            raise ProtocolError(f"shard is {event.shard}, but there are {self._shards}")
         outcome = self._outcome
-        match event["event"]:
-            case "sample":
-                values = event["values"]
+        match event:
+            case Sampled():
+                series = {name: list(points) for name, points in event.series.items()}
+                outcome.samples.append(Sample(self._figures(event), series))
+            case Counted():
+                outcome.rows.append(event)
+            case FirstValue():
+                outcome.first_values.append(event)
+            case Digested():
+                outcome.digests.append(event)
+            case Observed():
+                self._guard(event.pids)
                 if self._observer:
-                    values |= self._observer.values(event["begin_ns"], event["end_ns"], values)
-                outcome.samples.append(Sample(values, event["series"]))
-            case "rows":
-                outcome.rows.append((event["shard"], event["rows"]))
-            case "first_value":
-                outcome.first_values.append((event["shard"], event["value"]))
-            case "digest":
-                outcome.digests.append((event["shard"], event))
-            case "observe":
-                self._guard(event["pids"])
-                if self._observer:
-                    self._observer.observe(event["pids"])
-            case "prepared":
-                outcome.prepared = tuple(event["shards"])
-            case "versions":
-                outcome.versions = event["versions"]
-            case "failed":
-                self._failed = (_FAILURES[event["kind"]], event["reason"])
-            case "done":
+                    self._observer.observe(event.pids)
+            case Prepared():
+                outcome.prepared = tuple(event.shards)
+            case Versions():
+                outcome.versions = event.versions
+            case Failed():
+                self._failed = (_FAILURES[event.kind], event.reason[:LONGEST_REASON_CHARACTERS])
+            case Done():
                 self._done = True
+
+    def _figures(self, event: Sampled) -> dict[str, float]:
+        """The figures of both halves of the instrument."""
+        values = dict(event.values)
+        if self._observer:
+            try:
+                values |= self._observer.values(event.begin_ns, event.end_ns, values)
+            except Exception as error:  # it may need what the worker did not send
+                problem = f"{type(error).__name__}: {error}"
+                raise ProtocolError(f"its instrument cannot use it: {problem}") from error
+        return values
 
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -237,7 +279,7 @@ class _Watch:
         if self._done and code == 0:
             return Status.OK, ""
         if code < 0:
-            name = signal.Signals(-code).name
+            name = _signal_name(-code)
             if name == "SIGKILL" and _oom_kills() > self._oom_kills:
                 return Status.OUT_OF_MEMORY, "killed by the kernel's out-of-memory killer"
             when = " after its work was done" if self._done else ""
@@ -251,6 +293,13 @@ _FAILURES = {
     "memory": Status.OUT_OF_MEMORY,
     "error": Status.ERROR,
 }
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has a number only
+        return f"signal {number}"
 
 
 def _telling_part(said: bytes) -> bytes:

@@ -51,9 +51,7 @@ def _witness(info: BackendInfo, decoder: str, progress: OnProgress) -> Witness:
         outcome = run_worker(_order(info, shards), current_environment())
         if outcome.status is not Status.OK:
             return Refusal(decoder, f"{outcome.status}: {outcome.reason}")
-        return [
-            Reading(decoder, said["rows"], said["columns"] or {}) for _, said in outcome.digests
-        ]
+        return [Reading(decoder, one.rows, one.columns or {}) for one in outcome.digests]
 
     return read
 

@@ -12,7 +12,7 @@ STARTED_NS = time.monotonic_ns()
 import faulthandler  # noqa: E402  (the stamp above is the end of `spawn_ns`)
 import fcntl  # noqa: E402
 import importlib  # noqa: E402
-import json  # noqa: E402
+import operator  # noqa: E402
 import os  # noqa: E402
 import select  # noqa: E402
 import signal  # noqa: E402
@@ -33,6 +33,7 @@ from firstbyte.api import (  # noqa: E402
     Unsupported,
 )
 from firstbyte.plugins import mount  # noqa: E402
+from firstbyte.worker import protocol  # noqa: E402
 from firstbyte.worker.instruments.proc_memory import read_status  # noqa: E402
 from firstbyte.worker.loading import create_backend  # noqa: E402
 from firstbyte.worker.order import DIGEST, MEASURE, Order  # noqa: E402
@@ -46,17 +47,15 @@ OBSERVER_SWITCH_SECONDS = 0.01
 """Time for the parent, which polls every millisecond, to turn to other processes before a span."""
 
 
-class Protocol:
-    """JSON lines to the parent, on a descriptor that children do not inherit."""
+class Sender:
+    """Events to the parent, on a descriptor that children do not inherit."""
 
     def __init__(self) -> None:
         self._descriptor = os.dup(1)
         os.dup2(2, 1)
 
-    def send(self, event: str, **fields: Any) -> None:
-        line = json.dumps({"event": event, **fields}, ensure_ascii=False, default=str)
-        # A lone surrogate (part of an undecodable file name in a message) becomes a question mark.
-        remaining = memoryview(line.encode("utf-8", "replace") + b"\n")
+    def send(self, event: protocol.Event) -> None:
+        remaining = memoryview(protocol.encode(event))
         while remaining:
             remaining = remaining[os.write(self._descriptor, remaining) :]
 
@@ -67,7 +66,7 @@ class WorkerBench:
     def __init__(
         self,
         order: Order,
-        protocol: Protocol,
+        sender: Sender,
         probe: Probe,
         backend: Backend,
         startup: dict[str, float],
@@ -85,7 +84,7 @@ class WorkerBench:
         self.create_backend: Callable[[], Backend] = partial(
             create_backend, order.plugin_roots, order.backend_module, order.backend_options
         )
-        self._protocol = protocol
+        self._sender = sender
         self._probe = probe
         self._turns = TurnTaker(order.turns) if order.turns else None
         self._observing_others = False
@@ -110,23 +109,24 @@ class WorkerBench:
     def emit(
         self, values: Mapping[str, float], series: Mapping[str, Sequence[float]] | None = None
     ) -> None:
-        self._protocol.send(
-            "sample",
-            values={**self._figures, **values},
-            series={name: list(points) for name, points in (series or {}).items()},
-            begin_ns=self._span_ns[0],
-            end_ns=self._span_ns[1],
+        whole = {**self._figures, **values}
+        self._sender.send(
+            protocol.Sampled(
+                {name: _plain(value) for name, value in whole.items()},
+                {name: list(map(_plain, points)) for name, points in (series or {}).items()},
+                *self._span_ns,
+            )
         )
         self._figures = {}
 
     def check_rows(self, shard: int, rows: int) -> None:
-        self._protocol.send("rows", shard=shard, rows=rows)
+        self._sender.send(protocol.Counted(shard, operator.index(rows)))
 
     def check_first_value(self, shard: int, value: object) -> None:
-        self._protocol.send("first_value", shard=shard, value=value)
+        self._sender.send(protocol.FirstValue(shard, value))
 
     def check_digests(self, shard: int, digests: Mapping[str, Any]) -> None:
-        self._protocol.send("digest", shard=shard, **digests)
+        self._sender.send(protocol.Digested(shard, **digests))
 
     def verify(self, shard: int) -> None:
         digests = shard_digests(self.backend, self.shards[shard], self.batch_rows)
@@ -134,7 +134,7 @@ class WorkerBench:
 
     def observe(self, pids: Sequence[int]) -> None:
         self._observing_others = True
-        self._protocol.send("observe", pids=list(pids))
+        self._sender.send(protocol.Observed(list(pids)))
         time.sleep(OBSERVER_SWITCH_SECONDS)
 
 
@@ -154,7 +154,7 @@ def die_with_parent() -> None:
 
 def main() -> int:
     """Do the order on standard input. Returns the exit code: 0 when a `done` was sent."""
-    protocol = Protocol()
+    sender = Sender()
     faulthandler.enable()
     faulthandler.register(TRACEBACK_SIGNAL, all_threads=True)
     try:
@@ -163,29 +163,29 @@ def main() -> int:
         print(f"worker: standard input holds no order: {error}", file=sys.stderr)
         return 2
     die_with_parent()
-    protocol.send("started", pid=os.getpid())
+    sender.send(protocol.Started(os.getpid()))
     try:
-        work(order, protocol)
+        work(order, sender)
     except Unsupported as error:
-        protocol.send("failed", kind="unsupported", reason=str(error))
+        sender.send(protocol.Failed("unsupported", str(error)))
     except BuildRefusedError as error:
-        protocol.send("failed", kind="refused", reason=str(error))
+        sender.send(protocol.Failed("refused", str(error)))
     except MemoryError as error:
-        protocol.send("failed", kind="memory", reason=f"MemoryError: {error}".rstrip(": "))
+        sender.send(protocol.Failed("memory", f"MemoryError: {error}".rstrip(": ")))
     except SystemExit:
         raise
     except BaseException as error:  # a Rust panic is no Exception, and must be named all the same
         import traceback
 
         traceback.print_exc()
-        protocol.send("failed", kind="error", reason=f"{type(error).__name__}: {error}")
+        sender.send(protocol.Failed("error", f"{type(error).__name__}: {error}"))
     else:
-        protocol.send("done")
+        sender.send(protocol.Done())
         return 0
     return 1
 
 
-def work(order: Order, protocol: Protocol) -> None:
+def work(order: Order, sender: Sender) -> None:
     """Import the backend (timed), then prepare or measure."""
     mount(order.plugin_roots)
     probe = _probe(order.instrument_module) if order.instrument_module else None
@@ -206,18 +206,26 @@ def work(order: Order, protocol: Protocol) -> None:
         startup["spawn_ns"] = STARTED_NS - order.spawned_ns
     if order.task == DIGEST:
         for number, shard in enumerate(order.readable_shards()):
-            protocol.send("digest", shard=number, **shard_digests(backend, shard, order.batch_rows))
+            digests = shard_digests(backend, shard, order.batch_rows)
+            sender.send(protocol.Digested(number, **digests))
     elif scenario is None or probe is None:
         sources = [Path(path) for path in order.shards]
         prepared = backend.prepare(sources, Path(order.prepared_directory))
-        protocol.send("prepared", shards=[str(path) for path in prepared])
+        if len(prepared) != len(sources):
+            raise ValueError(f"prepare returned {len(prepared)} paths for {len(sources)} shards")
+        sender.send(protocol.Prepared([str(path) for path in prepared]))
     else:
-        scenario.run(WorkerBench(order, protocol, probe, backend, startup))
-    protocol.send("versions", versions=backend.versions())
+        scenario.run(WorkerBench(order, sender, probe, backend, startup))
+    sender.send(protocol.Versions(backend.versions()))
 
 
 def _probe(module: str) -> Probe:
     return cast(Instrument, importlib.import_module(module)).Probe()
+
+
+def _plain(figure: float) -> float:
+    """The number as JSON knows it: a figure may be of a type that a library brought along."""
+    return figure if type(figure) in (int, float) else float(figure)
 
 
 def _own_rss_bytes() -> tuple[int, int]:
