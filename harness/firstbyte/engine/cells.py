@@ -6,7 +6,6 @@ Whatever happens in a worker is an outcome, never an exception.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from firstbyte.corpora.manifest import Manifest
+from firstbyte.engine import prepared
 from firstbyte.engine.judge import UnfitError, fit, judge
 from firstbyte.engine.launch import Outcome, run_worker
 from firstbyte.engine.plan import Planned
@@ -121,7 +121,7 @@ class Engine:
             shard_rows=tuple(shard.rows for shard in manifest.shards),
             text_column=manifest.text_column,
             batch_rows=BATCH_ROWS,
-            prepared_directory=str(self._prepared_directory(planned)),
+            prepared_directory=str(self._prepared_folder(planned)),
         )
 
     def _prepare(self, planned: Planned) -> Outcome:
@@ -129,7 +129,7 @@ class Engine:
         cell = planned.cell
         key = (cell.backend, cell.variant, cell.corpus)
         if key not in self._prepared:
-            self._prepared_directory(planned).mkdir(parents=True, exist_ok=True)
+            self._prepared_folder(planned).mkdir(parents=True, exist_ok=True)
             sources = [str(path) for path in self.manifests[cell.corpus].paths]
             order = self.order(planned, PREPARE, sources)
             limits = replace(cell.limits, timeout_s=PREPARE_TIMEOUT_SECONDS)
@@ -149,11 +149,8 @@ class Engine:
                 break
         return outcomes
 
-    def _prepared_directory(self, planned: Planned) -> Path:
-        manifest = self.manifests[planned.cell.corpus]
-        content = "".join(shard.sha256 for shard in manifest.shards)
-        corpus = hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
-        return self.prepared_root / planned.backend.name / f"{manifest.name}-{corpus}"
+    def _prepared_folder(self, planned: Planned) -> Path:
+        return prepared.folder(self.prepared_root, planned, self.manifests[planned.cell.corpus])
 
 
 def _samples(planned: Planned, outcomes: Sequence[Outcome]) -> Iterator[Sample]:

@@ -71,6 +71,8 @@ class Description:
     decoder: str | None = None
     """The code that decodes its format, if it may bear witness to what a file holds: backends that share one
     are one witness."""
+    prepared_by: tuple[str, ...] | None = None
+    """Options of its variants that decide what `prepare` writes; left out, all of them do."""
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -97,6 +99,8 @@ class BackendInfo:
     variants: tuple[Variant, ...]
     decoder: str | None = None
     """The code that decodes its format, where it may bear witness (`firstbyte.corpora.reference`)."""
+    prepared_by: tuple[str, ...] | None = None
+    """Options that decide what `prepare` writes; None for all."""
 
     @property
     def default(self) -> Variant:
@@ -342,6 +346,7 @@ def read_backend(folder: Path, package: str) -> BackendInfo:
         capabilities=frozenset(said.capabilities),
         variants=said.variants,
         decoder=said.decoder,
+        prepared_by=said.prepared_by,
     )
 
 
