@@ -10,8 +10,7 @@ import pytest
 from firstbyte.errors import HarnessError
 from firstbyte.gate import sides
 from firstbyte.gate.budget import parse_seconds
-from firstbyte.gate.sides import WORKING_TREE, Side, SideError
-from firstbyte.model import Environment
+from firstbyte.gate.sides import WORKING_TREE, SideError
 
 
 def git(repo: Path, *words: str) -> str:
@@ -197,16 +196,6 @@ def test_backends_that_only_speak_of_a_harness_are_not(repo: Path, tmp_path: Pat
         "import harnessed  # not: import harness\n"
     )
     sides.require_current_imports(sides.export(repo, WORKING_TREE, tmp_path / "cache"), ["tiny"])
-
-
-def test_versions_that_differ_are_named() -> None:
-    def side(**versions: str) -> Side:
-        return Side("", Environment("", "", ""), (), {}, versions, "")
-
-    assert sides.version_differences(side(a="1", b="1"), side(a="2", b="1", c="3")) == [
-        "a 1 -> 2",
-        "c absent -> 3",
-    ]
 
 
 def test_locked_versions_hold_but_for_what_was_asked_for(tmp_path: Path) -> None:

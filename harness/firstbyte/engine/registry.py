@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, cast
 
 from msgspec import Meta
+from packaging.utils import canonicalize_name
 
 from firstbyte import plugins
 from firstbyte.api import Account, CertifyingScenario, Instrument, Metric, Purpose, Scenario
@@ -117,19 +118,20 @@ class BackendInfo:
     @property
     def unavailable(self) -> str:
         """Why the backend cannot run in this interpreter, with the remedy; empty when it can."""
-        if self.distribution is None or _is_installed(self.distribution):
+        return self.unavailable_in(_installed_here())
+
+    def unavailable_in(self, installed: Iterable[str]) -> str:
+        """The same for an interpreter with these distributions."""
+        wanted = self.distribution
+        if wanted is None or canonicalize_name(wanted) in map(canonicalize_name, installed):
             return ""
-        return f"{self.distribution} is not installed: {self.install}"
+        return f"{wanted} is not installed: {self.install}"
 
 
 @cache
-def _is_installed(distribution: str) -> bool:
-    """Asked once for each: a plan asks for every cell, and the answer is read from files."""
-    try:
-        metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+def _installed_here() -> frozenset[str]:
+    """Asked once: a plan asks for every cell, and the answer is read from files."""
+    return frozenset(one.name for one in metadata.distributions() if one.name)
 
 
 class Chosen(NamedTuple):

@@ -186,12 +186,9 @@ class LiveSide:
             skipped = f"{cell.backend} of {self.label} has no variant {cell.variant}"
             return replace(planned, cell=cell, skipped=skipped)
         missing = planned.scenario.module.needs(cell.params) - backend.capabilities
-        skipped = (
+        skipped = backend.unavailable_in(self._side.versions) or (
             f"{cell.backend} does not declare: {', '.join(sorted(missing))}" if missing else ""
         )
-        distribution = backend.distribution
-        if distribution and _normal(distribution) not in map(_normal, self._side.versions):
-            skipped = f"{distribution} is not installed: {backend.install}"
         return replace(planned, cell=cell, backend=backend, variant=variants[0], skipped=skipped)
 
     def _judge(self, name: str, outcome: Outcome) -> tuple[Status, str]:
@@ -204,8 +201,3 @@ class LiveSide:
 def _all_figures(case: Case, samples: Sequence[Sample]) -> dict[str, GateFigure]:
     found = figures(samples, warm_up=case.warm_up)
     return found | growth(LeakSeries.of(samples[-1])) if case.grows and samples else found
-
-
-def _normal(distribution: str) -> str:
-    """The name as PyPA compares names: case, dots, dashes and underscores do not count."""
-    return distribution.lower().replace("_", "-").replace(".", "-")

@@ -10,7 +10,6 @@ repository, an unchanged side is never built twice, and both sides have paths of
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -20,23 +19,29 @@ import tarfile
 import tempfile
 import time
 import tomllib
-import venv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from firstbyte import outside
 from firstbyte.corpora.cache import locked
+from firstbyte.engine.environments import (
+    Environments,
+    Recipe,
+    content_of,
+    digest,
+    installed,
+    without,
+)
 from firstbyte.engine.registry import BackendInfo, read_backend
 from firstbyte.errors import HarnessError
 from firstbyte.model import Environment
 from firstbyte.plugins import PACKAGE, own_root
-from firstbyte.say import Say
 
 WORKING_TREE = "working tree"
 CONSTRAINTS = "constraints.txt"
 _COMPLETE = ".complete"
 RULER_LIFE_SECONDS = 86_400.0
-_LOG_LINES = 12
 _FORMER_IMPORT = re.compile(r"^\s*(?:from|import)\s+harness\b", re.MULTILINE)
 
 
@@ -134,8 +139,8 @@ def make_side(
         environment=Environment(name, python, str(ruler)),
         roots=(source.folder, *plugins),
         backends=describe((source.folder, *plugins)),
-        versions=_installed(python),
-        key=f"{source.tree[:16]}-{_digest([python])[:8]}",
+        versions=installed(python),
+        key=f"{source.tree[:16]}-{digest([python])[:8]}",
     )
 
 
@@ -172,58 +177,21 @@ def this_interpreter(source: Source, backends: Sequence[str], requirements: Sequ
 
 @dataclass(frozen=True, slots=True)
 class VirtualEnvironments:
-    """Installs into virtual environments that are kept, by what decides their content.
+    """Installs into environments that are kept, by what decides their content.
 
     Sides with the same dependencies and the same native code share one, so that not even the paths of
     their libraries differ.
     """
 
-    cache: Path
-    say: Say
+    environments: Environments
 
     def __call__(self, source: Source, backends: Sequence[str], requirements: Sequence[str]) -> str:
-        dependencies = [*_dependencies(source.folder, backends), *requirements]
-        native = _native(source.folder, backends)
-        constraints = _constraints(source.folder, requirements)
-        key = _digest(
-            [
-                sys.version,
-                str(Path(sys.executable).resolve()),
-                dependencies,
-                constraints,
-                [_content(folder) for folder in native],
-            ]
+        recipe = Recipe(
+            [*_dependencies(source.folder, backends), *requirements],
+            _constraints(source.folder, requirements),
+            _native(source.folder, backends),
         )
-        folder = self.cache / "environments" / key
-        python = folder / "bin" / "python"
-        with locked(self.cache / "environments", key, lambda: self.say("waiting for its builder")):
-            if not (folder / _COMPLETE).exists():
-                self.say(f"installing {source.label}")
-                self._build(folder, python, dependencies, native, constraints)
-                (folder / _COMPLETE).touch()
-        return str(python)
-
-    def _build(
-        self,
-        folder: Path,
-        python: Path,
-        dependencies: Sequence[str],
-        native: Sequence[Path],
-        constraints: Sequence[str],
-    ) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True, symlinks=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        locked_versions = folder / CONSTRAINTS
-        locked_versions.write_text("\n".join(constraints) + "\n", encoding="utf-8")
-        install += ["-c", str(locked_versions)]
-        environ = {**os.environ, "CARGO_TARGET_DIR": str(self.cache / "cargo-target")}
-        environ.pop("PYTHONPATH", None)
-        if dependencies:
-            _run([*install, *dependencies], env=environ)
-        for crate in native:
-            # In place, as a released package would be: both sides get an optimised build.
-            _run([*install, str(crate)], env=environ)
+        return self.environments.python(recipe, source.label)
 
 
 def require_same_environment(base: Source, head: Source, backends: Sequence[str]) -> None:
@@ -256,23 +224,13 @@ def sources_key(root: Path) -> str:
         for path in folder.rglob("*.py")
         if "target" not in path.parts
     )
-    return _digest([hashlib.sha256(path.read_bytes()).hexdigest() for path in files])
-
-
-def version_differences(base: Side, head: Side) -> list[str]:
-    """Distributions that differ between the sides, as `name 1 -> 2`."""
-    names = sorted({*base.versions, *head.versions}, key=str.lower)
-    return [
-        f"{name} {base.versions.get(name, 'absent')} -> {head.versions.get(name, 'absent')}"
-        for name in names
-        if base.versions.get(name) != head.versions.get(name)
-    ]
+    return digest([hashlib.sha256(path.read_bytes()).hexdigest() for path in files])
 
 
 def _decides(folder: Path, name: str, backends: Sequence[str]) -> list[str]:
     if name == "dependencies":
         return _dependencies(folder, backends)
-    return [_content(crate) for crate in _native(folder, backends)]
+    return [content_of(crate) for crate in _native(folder, backends)]
 
 
 def describe(roots: Sequence[Path]) -> dict[str, BackendInfo]:
@@ -302,15 +260,7 @@ def _constraints(folder: Path, requirements: Sequence[str]) -> list[str]:
     path = folder / CONSTRAINTS
     if not path.exists():
         return []
-    asked = {_distribution(requirement) for requirement in requirements}
-    lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line and _distribution(line) not in asked]
-
-
-def _distribution(requirement: str) -> str:
-    """Normalised name at the start of a requirement (PEP 508, PEP 503)."""
-    name = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", requirement)
-    return re.sub(r"[-_.]+", "-", name[1]).lower() if name else ""
+    return without(path.read_text(encoding="utf-8").splitlines(), requirements)
 
 
 def _native(folder: Path, backends: Sequence[str]) -> list[Path]:
@@ -318,13 +268,6 @@ def _native(folder: Path, backends: Sequence[str]) -> list[Path]:
     described = describe([folder])
     chosen = [info for name, info in described.items() if not backends or name in backends]
     return [info.folder for info in chosen if (info.folder / "pyproject.toml").exists()]
-
-
-def _content(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    contents = (hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
-    names = (str(path.relative_to(folder)) for path in files)
-    return _digest(list(zip(names, contents, strict=True)))
 
 
 def _commit(repo: Path, revision: str) -> str:
@@ -352,15 +295,6 @@ def _snapshot(repo: Path) -> str:
         return _git(repo, "write-tree", env=environ)
 
 
-def _installed(python: str) -> dict[str, str]:
-    code = (
-        "import json; from importlib import metadata as m;"
-        "print(json.dumps({d.name: d.version for d in m.distributions()}))"
-    )
-    versions: dict[str, str] = json.loads(_run([python, "-P", "-c", code]))
-    return versions
-
-
 def _git(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> str:
     return _run(["git", "-C", str(folder), *words], env=env).strip()
 
@@ -371,26 +305,7 @@ def _run(
     env: Mapping[str, str] | None = None,
     stdout: object = subprocess.PIPE,
 ) -> str:
-    """Standard output of a command. Raises SideError with the end of what it said."""
-    try:
-        done = subprocess.run(
-            command,
-            env=env,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            check=False,  # type: ignore[call-overload]
-        )
-    except OSError as error:
-        raise SideError(f"cannot run {command[0]}: {error.strerror}") from error
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-_LOG_LINES:]
-        shown = " ".join(word for word in command if not word.startswith("-"))
-        raise SideError(f"`{shown}` failed: {' | '.join(said) or f'exit code {done.returncode}'}")
-    return done.stdout.decode("utf-8", "replace") if done.stdout is not None else ""
-
-
-def _digest(parts: object) -> str:
-    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=12).hexdigest()
+    return outside.run(command, error=SideError, env=env, stdout=stdout)
 
 
 def _made(folder: Path) -> Path:

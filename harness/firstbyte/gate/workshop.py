@@ -11,6 +11,7 @@ from pathlib import Path
 
 from firstbyte import places, plugins
 from firstbyte.corpora.manifest import Manifest
+from firstbyte.engine.environments import Environments, version_differences
 from firstbyte.engine.fingerprint import versions
 from firstbyte.engine.registry import Catalogue, discover, plugin_roots
 from firstbyte.engine.witnesses import resolve
@@ -71,7 +72,7 @@ def paired_gate(
     install = installer or (
         sides.this_interpreter
         if comparison.reuse_environment
-        else sides.VirtualEnvironments(cache, say)
+        else sides.VirtualEnvironments(Environments(cache / "environments", say))
     )
     names = sorted({case.planned.cell.backend for case in chosen})
     for source in (base, head):
@@ -100,7 +101,7 @@ def paired_gate(
         run = GateRun(
             live[0], live[1], chosen, metrics, policy, budget_seconds=budget_seconds, say=say
         )
-        if differing := sides.version_differences(*both):
+        if differing := version_differences(*(side.versions for side in both)):
             run.notes.append(f"installed versions differ (base -> head): {'; '.join(differing)}")
         yield run
     finally:

@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from packaging.utils import canonicalize_name
+
 from firstbyte.engine.registry import Catalogue, ScenarioInfo
 from firstbyte.model import Cell, Record, Subject
 from firstbyte.visibility.rule import Sight, VisibilityCertificate, certify
@@ -91,8 +93,8 @@ def _libraries(distribution: str) -> list[Path]:
     """Native libraries of a distribution and of what it needs under a similar name."""
     found = []
     for one in metadata.distributions():
-        name = one.metadata["Name"] or ""
-        if not name.lower().replace("_", "-").startswith(distribution.lower().replace("_", "-")):
+        name = canonicalize_name(one.metadata["Name"] or "")
+        if not name.startswith(canonicalize_name(distribution)):
             continue
         found += [
             Path(str(file.locate()))
