@@ -9,6 +9,7 @@ Where there is no Rust toolchain, arrow_rs is left out and said so.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -200,7 +201,20 @@ def rust(session: nox.Session) -> None:
 def audit(session: nox.Session) -> None:
     """Known vulnerabilities of what constraints.txt locks, and of the crate's dependencies."""
     environment = prepared(session, "audit", backends=False)
-    environment.run("pip-audit", "--disable-pip", "--no-deps", "-r", str(CONSTRAINTS))
+    found = Path(session.create_tmp()) / "audit.json"
+    found.unlink(missing_ok=True)
+    json_to = ("--progress-spinner", "off", "--format", "json", "--output", str(found))
+    locked = ("--disable-pip", "--no-deps", "-r", str(CONSTRAINTS))
+    vulnerable = 1
+    environment.run("pip-audit", *locked, *json_to, success_codes=[0, vulnerable])
+    packages = json.loads(found.read_text())["dependencies"] if found.exists() else []
+    asked = [package for package in packages if "skip_reason" not in package]
+    if len(asked) < max(1, len(packages)):
+        session.error(
+            f"the advisory database cannot be had: {len(asked)} of {len(packages)} packages were looked up"
+        )
+    if bad := [package["name"] for package in asked if package["vulns"]]:
+        session.error(f"known vulnerabilities in {', '.join(bad)}: see {found}")
     if shutil.which("cargo-deny") is None:
         session.warn("no cargo-deny: the crate's dependencies are left out")
         return
