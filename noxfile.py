@@ -133,7 +133,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Lines and branches that unit tests and their processes reach; fails below the floor in pyproject."""
+    """Lines and branches that unit tests and their processes reach, and lines of the crate's."""
     environment = prepared(session, "test", "coverage")
     environment.run("coverage", "erase")
     environment.run("coverage", "run", "-m", "pytest", *(session.posargs or COVERED_BY))
