@@ -97,12 +97,19 @@ def plain(values: Sequence[bytes]) -> bytes:
 
 
 def page(
-    body: bytes, count: int, *, encoding: int = PLAIN, overrides: Mapping[int, Any] | None = None
+    body: bytes,
+    count: int,
+    *,
+    encoding: int = PLAIN,
+    levels: int = RLE,
+    stored: bytes | None = None,
+    overrides: Mapping[int, Any] | None = None,
 ) -> bytes:
-    """A data page of version 1: `body` has levels, then values."""
-    data = {1: count, 2: encoding, 3: RLE, 4: RLE}
-    header = {1: 0, 2: len(body), 3: len(body), 5: data}
-    return structure(header | dict(overrides or {})) + body
+    """A data page of version 1: `body` has levels, then values; `stored` is what a codec made of it."""
+    data = {1: count, 2: encoding, 3: levels, 4: levels}
+    stored = body if stored is None else stored
+    header = {1: 0, 2: len(body), 3: len(stored), 5: data}
+    return structure(header | dict(overrides or {})) + stored
 
 
 def page_v2(
@@ -147,6 +154,12 @@ def group(
     return {3: repetition, 4: name, 5: children, 6: converted}
 
 
+def flat_file(column: Mapping[int, Any], pages: Sequence[bytes], count: int, **more: Any) -> bytes:
+    """A file of one column in one row group. `more` are fields of its `Chunk`."""
+    chunk = Chunk([column[4]], column[1], pages, count, **more)
+    return parquet([column], [(count, [chunk])])
+
+
 @dataclass
 class Chunk:
     """A column of a row group: its data pages, and how many values they have."""
@@ -183,7 +196,8 @@ def parquet(
     overrides: Mapping[int, Any] | None = None,
 ) -> bytes:
     """A file of these row groups, each with its number of rows. `schema` may leave out its root."""
-    elements = [*schema] if 5 in schema[0] else [group("schema", len(schema)), *schema]
+    has_root = 1 not in schema[0]
+    elements = [*schema] if has_root else [group("schema", len(schema)), *schema]
     out = bytearray(b"PAR1")
     written = []
     for rows, chunks in groups:

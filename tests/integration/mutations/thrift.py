@@ -130,12 +130,11 @@ def footer_start(data: bytes | bytearray) -> int:
     return start
 
 
-NUM_ROWS = (3,)
+GROUP_ROWS = (4, 3)
 
 
 def footer_rows(data: bytes) -> int:
-    """The file's row count as the footer states it. Raises NotThrift where there is none."""
-    found = [slot for slot in Walk(data, footer_start(data)).slots if slot.path == NUM_ROWS]
-    if not found:
-        raise NotThrift("no row count")
-    return found[-1].value
+    """The rows of all row groups as the footer states them. Raises NotThrift where it cannot be followed."""
+    return sum(
+        slot.value for slot in Walk(data, footer_start(data)).slots if slot.path == GROUP_ROWS
+    )

@@ -113,7 +113,7 @@ fn take_some(path: &Path, options: &ScanOptions) -> Result<()> {
     let rows = dataset.num_rows();
     let indices: Vec<u64> =
         [0, rows / 3, rows / 2, rows.saturating_sub(1)].into_iter().filter(|&row| row < rows).collect();
-    let taken = dataset.take(&indices, None, options.strings)?;
+    let taken = dataset.take(&indices, options)?;
     assert_eq!(taken.num_rows(), indices.len(), "rows were lost without an error");
     Ok(())
 }

@@ -164,8 +164,9 @@ class Dataset:
         strings: "utf8" as the file declares, "view" points into pages, "dictionary" stores what
         repeats once per batch.
         max_page_bytes: larger pages raise LimitError before anything is allocated for them.
-        max_batch_bytes: a batch that takes more of the pages of one column, with the levels of
-        nested values, raises LimitError before it does.
+        max_batch_bytes: a batch that takes more for one column raises LimitError before it does:
+        of its pages and the levels of nested values, or for what is decoded from them, with the
+        text that a dictionary stands for, offsets, and the least that its rows take.
         seed, epoch: shuffle the row groups; the same pair gives the same order everywhere.
         shuffle_rows: rows held to be shuffled among each other, rounded up to whole batches.
         where: comparisons that all must hold, each (column, operator, value) with ==, !=, <, <=, >
@@ -186,10 +187,13 @@ class Dataset:
         *,
         columns: Sequence[str] | None = None,
         strings: Literal["utf8", "view", "dictionary"] = "utf8",
+        max_page_bytes: int = 268435456,
+        max_batch_bytes: int = 2147483648,
     ) -> Batch:
         """The rows with these numbers, counted from 0, in the order asked for, as one batch.
 
-        Only pages that hold them are decompressed. Raises ValueError for a row that is not there.
+        Only pages that hold them are decompressed. The limits are those of `scan`; rows that are
+        asked for several times count as often. Raises ValueError for a row that is not there.
         """
 
     def decompress(self, *, columns: Sequence[str] | None = None) -> int:
@@ -209,8 +213,9 @@ class Dataset:
 def open(source: str | PathLike[str]) -> Dataset:  # noqa: A001  as in the package
     """Read and check the footer, or take it from the cache where the file is unchanged.
 
-    Raises StoreError (an OSError) where the file cannot be read, CorruptFileError where it is not
-    sound Parquet.
+    Raises StoreError (an OSError) where the file cannot be read or is a directory, a pipe or a
+    device, CorruptFileError where it is not sound Parquet, and UnsupportedError where it is and
+    has what this reader does not read.
     """
 
 def memory() -> MemoryStats:

@@ -11,7 +11,7 @@ use arrow_array::{
     RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use arrow_select::concat::concat_batches;
-use firstbyte_core::{Dataset, ScanOptions, Strings};
+use firstbyte_core::{Dataset, ScanOptions};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{WriterProperties, WriterVersion};
@@ -85,7 +85,7 @@ fn rows_from_the_middle_are_the_same_rows() {
                 .collect();
             assert_eq!(concat_batches(&expected.schema(), &parts).unwrap(), expected, "{world}");
         }
-        let taken = dataset.take(&[2999, 5, 1099, 1100, 5], None, Strings::AsStored).unwrap();
+        let taken = dataset.take(&[2999, 5, 1099, 1100, 5], &ScanOptions::default()).unwrap();
         let rows: Vec<_> = [2999, 5, 1099, 1100, 5].map(|row| expected.slice(row, 1)).into();
         assert_eq!(taken, concat_batches(&expected.schema(), &rows).unwrap());
     }

@@ -14,7 +14,7 @@ use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, UInt64Array, new_nul
 use arrow_schema::{DataType, Field};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take;
-use firstbyte_core::{Dataset, Kind, ScanOptions, Strings};
+use firstbyte_core::{Dataset, Kind, ScanOptions};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{WriterProperties, WriterVersion};
 
@@ -138,7 +138,7 @@ fn rows_from_the_middle_are_the_same_rows() {
             let whole = concat_batches(&expected.schema(), &parts).unwrap();
             assert!(spelled_out(&whole) == spelled_out(&expected), "{version:?} {world}");
         }
-        let taken = dataset.take(&[2399, 5, 1099, 1100, 5, 97], None, Strings::AsStored).unwrap();
+        let taken = dataset.take(&[2399, 5, 1099, 1100, 5, 97], &ScanOptions::default()).unwrap();
         let rows: Vec<_> = [2399, 5, 1099, 1100, 5, 97].map(|row| expected.slice(row, 1)).into();
         let rows = concat_batches(&expected.schema(), &rows).unwrap();
         assert!(spelled_out(&taken) == spelled_out(&rows), "{version:?}");
@@ -164,7 +164,7 @@ fn large_pages_are_passed_over_for_their_rows() {
         let parts: Vec<_> = (0..7).map(|rank| scan(&dataset, &options(rank))).collect();
         assert!(concat_batches(&written.schema(), &parts).unwrap() == written, "{threads}");
     }
-    let taken = dataset.take(&[99_999, 0, 50_000], None, Strings::AsStored).unwrap();
+    let taken = dataset.take(&[99_999, 0, 50_000], &ScanOptions::default()).unwrap();
     assert_eq!(taken.slice(0, 1), written.slice(99_999, 1));
     assert_eq!(taken.slice(2, 1), written.slice(50_000, 1));
 }

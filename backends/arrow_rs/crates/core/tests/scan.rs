@@ -8,7 +8,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, FixedSizeBinaryArray, Int64Array, ListArray, RecordBatch, StringArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema};
-use firstbyte_core::{Comparison, Dataset, Kind, Operator, ScanOptions, Strings};
+use firstbyte_core::{Comparison, Dataset, Kind, Operator, ScanOptions};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -161,7 +161,7 @@ fn every_codec_gives_the_same_rows() {
             let batches: Vec<_> = dataset.scan(&options).unwrap().map(Result::unwrap).collect();
             assert_eq!(concat(&batches), expected, "{codec}");
         }
-        let taken = dataset.take(&[17_999, 3], None, Strings::AsStored).unwrap();
+        let taken = dataset.take(&[17_999, 3], &ScanOptions::default()).unwrap();
         assert_eq!(taken.slice(1, 1), expected.slice(3, 1), "{codec}");
     }
 }

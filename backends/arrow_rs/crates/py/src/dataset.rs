@@ -117,16 +117,21 @@ impl Dataset {
     /// The rows with these numbers, counted from 0 through the file, in the order asked for, as one batch.
     ///
     /// Raises ValueError for a row or column that does not exist.
-    #[pyo3(signature = (indices, *, columns=None, strings="utf8"))]
+    #[pyo3(signature = (indices, *, columns=None, strings="utf8", max_page_bytes=defaults::MAX_PAGE_BYTES,
+                        max_batch_bytes=defaults::MAX_BATCH_BYTES))]
     fn take(
         &self,
         py: Python<'_>,
         indices: Vec<u64>,
         columns: Option<Vec<String>>,
         strings: &str,
+        max_page_bytes: usize,
+        max_batch_bytes: u64,
     ) -> PyResult<Batch> {
         let strings = self::strings(strings).map_err(|error| raise(py, &error))?;
-        let taken = py.detach(|| self.0.take(&indices, columns.as_deref(), strings));
+        let options =
+            ScanOptions { columns, strings, max_page_bytes, max_batch_bytes, ..ScanOptions::default() };
+        let taken = py.detach(|| self.0.take(&indices, &options));
         taken.map(Batch).map_err(|error| raise(py, &error))
     }
 

@@ -20,13 +20,16 @@ pub fn get(stamp: Stamp) -> Option<Arc<Meta>> {
     Some(meta)
 }
 
-/// A file that was changed so lately could be changed again without a new modification time: clocks of file
+/// A file that was changed so lately could be changed again without new times: clocks of file
 /// systems tick every few milliseconds, some every two seconds.
 const SETTLED_NS: i128 = 2_000_000_000;
 
 fn is_settled(stamp: Stamp) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.is_ok_and(|now| i128::try_from(now.as_nanos()).is_ok_and(|now| now - stamp.modified_ns > SETTLED_NS))
+    now.is_ok_and(|now| {
+        i128::try_from(now.as_nanos())
+            .is_ok_and(|now| now - stamp.modified_ns.max(stamp.changed_ns) > SETTLED_NS)
+    })
 }
 
 /// Keep what was read of a file, and drop the oldest where there is no room.

@@ -8,7 +8,7 @@ use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels}
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::Result;
-use crate::format::footer;
+use crate::format::footer::{self, Footer};
 use crate::source::LocalFile;
 
 /// How text arrives.
@@ -28,15 +28,18 @@ pub enum Strings {
 pub struct Meta {
     pub parquet: Arc<ParquetMetaData>,
     pub schema: SchemaRef,
+    /// Leaves that cannot be read, in ascending order.
+    pub encrypted: Vec<usize>,
     levels: Vec<OnceLock<FieldLevels>>,
 }
 
 impl Meta {
     pub fn read(file: &LocalFile) -> Result<Self> {
-        let parquet = Arc::new(footer::read(file)?);
+        let Footer { metadata, encrypted } = footer::read(file)?;
+        let parquet = Arc::new(metadata);
         let schema = footer::arrow_schema(&parquet)?;
         let levels = schema.fields().iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { parquet, schema, levels })
+        Ok(Self { parquet, schema, encrypted, levels })
     }
 
     /// How to decode one top-level column.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_schema::{Fields, Schema, SchemaRef};
 
 use crate::dataset::metadata::{Meta, Strings, with_strings};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Kind, Place, Result};
 use crate::guard::guard;
 use crate::source::LocalFile;
 
@@ -51,7 +51,7 @@ impl Dataset {
     }
 
     pub fn num_rows(&self) -> u64 {
-        self.meta.parquet.file_metadata().num_rows().cast_unsigned()
+        self.row_group_rows().iter().sum()
     }
 
     pub(crate) fn file(&self) -> &LocalFile {
@@ -64,6 +64,15 @@ impl Dataset {
 
     pub(crate) fn place(&self) -> Place {
         Place { file: Some(self.path().to_owned()), ..Place::default() }
+    }
+
+    /// Refuse columns of which a part is encrypted.
+    pub(crate) fn check_readable(&self, roots: &[usize]) -> Result<()> {
+        let schema = self.meta.parquet.file_metadata().schema_descr();
+        let of_root = |leaf: &&usize| roots.contains(&schema.get_column_root_idx(**leaf));
+        let Some(&leaf) = self.meta.encrypted.iter().find(of_root) else { return Ok(()) };
+        let place = Place { column: Some(schema.column(leaf).path().string()), ..Place::default() };
+        Err(Error::new(Kind::Unsupported, "the column is encrypted").within(&place))
     }
 
     /// Positions of top-level columns, in file order. Unknown names are an error that lists what there is.

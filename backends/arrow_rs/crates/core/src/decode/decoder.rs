@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, Field, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::ColumnDescPtr;
@@ -23,7 +23,7 @@ use crate::interrupt::Interrupt;
 use crate::memory::pool::Pool;
 use crate::memory::size::in_memory;
 use crate::pages::boundary::Neighbours;
-use crate::pages::chunk::{Marker, fixed_width};
+use crate::pages::chunk::Marker;
 use crate::pages::context::ReadContext;
 use crate::pages::row_groups::Chunks;
 use crate::pages::visits::{selection, visits};
@@ -107,6 +107,7 @@ impl Decoder {
         neighbours: Option<Neighbours>,
     ) -> Result<Self> {
         let dataset = &recipe.dataset;
+        dataset.check_readable(&recipe.roots)?;
         let file = dataset.file().clone();
         let context = Arc::new(ReadContext::new(
             file,
@@ -135,13 +136,14 @@ impl Decoder {
                 marker: marker.clone(),
                 first_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
                 frees_dictionary: keeps_values,
+                copies_text: recipe.strings == Strings::AsStored,
             };
+            room(field, batch_rows, recipe.max_batch_bytes).map_err(|error| error.within(&place))?;
             let direct = direct::column(root, field.data_type(), pieces, &chunks, neighbours.clone());
             let made = guard(|| {
                 if let Some(column) = direct {
                     return Ok(Rows::Direct(column));
                 }
-                check_batch_fits(metadata, root, batch_rows, recipe.max_batch_bytes)?;
                 let checks_text = leaves(metadata, root).any(|leaf| text::is_unchecked(&leaf));
                 let levels = dataset.meta().levels(root, recipe.strings)?;
                 let rows = selection.clone();
@@ -190,27 +192,42 @@ fn leaves(metadata: &ParquetMetaData, root: usize) -> impl Iterator<Item = Colum
     (0..schema.num_columns()).filter(own).map(|leaf| schema.column(leaf))
 }
 
-/// Refuse values of a fixed width of which a batch could not hold its rows: arrow-rs reserves them all, and
-/// aborts where there is no such memory.
-fn check_batch_fits(
-    metadata: &ParquetMetaData,
-    root: usize,
-    batch_rows: usize,
-    max_batch_bytes: u64,
-) -> Result<()> {
-    let widest = leaves(metadata, root).filter_map(|leaf| fixed_width(&leaf)).max().unwrap_or(0);
-    if widest.saturating_mul(batch_rows as u64) > max_batch_bytes {
+/// Refuse batches that could not hold what their rows take at least: decoders reserve it on the word of the footer,
+/// and a process aborts where there is no such memory.
+fn room(field: &Field, batch_rows: usize, max_batch_bytes: u64) -> Result<()> {
+    let bits = least_bits(field.data_type());
+    if u128::from(bits) * batch_rows as u128 > u128::from(max_batch_bytes) * 8 {
         return Err(Error::limit(format!(
-            "{batch_rows} values of {widest} bytes take more than max_batch_bytes={max_batch_bytes}; \
-             smaller batches take less"
+            "{batch_rows} rows of {} take more than max_batch_bytes={max_batch_bytes}; smaller batches take less",
+            field.data_type()
         )));
     }
     Ok(())
 }
 
+/// What a row of the type takes at least.
+fn least_bits(data_type: &DataType) -> u64 {
+    match data_type {
+        DataType::Boolean => 1,
+        DataType::Utf8 | DataType::Binary | DataType::List(_) | DataType::Map(..) => 32,
+        DataType::LargeUtf8 | DataType::LargeBinary | DataType::LargeList(_) => 64,
+        DataType::Utf8View | DataType::BinaryView => 128,
+        DataType::Dictionary(key, _) => least_bits(key),
+        DataType::FixedSizeBinary(bytes) => u64::try_from(*bytes).unwrap_or(0).saturating_mul(8),
+        DataType::FixedSizeList(item, count) => {
+            least_bits(item.data_type()).saturating_mul(u64::try_from(*count).unwrap_or(0))
+        }
+        DataType::Struct(fields) => {
+            let bits = fields.iter().map(|field| least_bits(field.data_type()));
+            bits.fold(0, u64::saturating_add)
+        }
+        other => other.primitive_width().unwrap_or(0) as u64 * 8,
+    }
+}
+
 impl Column {
     fn next(&mut self, context: &ReadContext, rows: usize) -> Result<ArrayRef> {
-        self.marker.taken.store(0, Relaxed);
+        self.marker.begin_batch(rows);
         let source = &mut self.rows;
         let step = guard(|| match source {
             Rows::Direct(column) => column.next(rows).map(Some),

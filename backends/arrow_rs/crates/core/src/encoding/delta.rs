@@ -104,6 +104,48 @@ fn delta_header(reader: &mut Reader<'_>, count: usize) -> Result<Header> {
     })
 }
 
+/// Plain values for a stream of 32-bit deltas that arrow-rs would not skip over: it takes equal steps all at once, and
+/// their sum may be beyond 32 bits although every value is within. None for all other streams.
+pub fn as_plain(bytes: &[u8], count: usize) -> Result<Option<Vec<u8>>> {
+    if !has_far_steps(bytes, count)? {
+        return Ok(None);
+    }
+    let (values, _) = delta_values(bytes, count)?;
+    Ok(Some(values.into_iter().flat_map(i32::to_le_bytes).collect()))
+}
+
+fn has_far_steps(bytes: &[u8], count: usize) -> Result<bool> {
+    let short = || Error::corrupt("a delta stream ends early");
+    let mut reader = Reader::new(bytes);
+    let header = delta_header(&mut reader, count)?;
+    let (mut at, mut left) = (reader.position(), header.total.saturating_sub(1));
+    while left > 0 {
+        let mut reader = Reader::new(&bytes[at..]);
+        let step = reader.integer().map_err(|_| short())?;
+        at += reader.position();
+        let widths = bytes.get(at..at + header.miniblocks).ok_or_else(short)?;
+        at += header.miniblocks;
+        for &width in widths {
+            let taken = left.min(header.per_miniblock);
+            if taken == 0 {
+                break;
+            }
+            if width == 0
+                && i32::try_from(step.saturating_mul(i64::try_from(taken).unwrap_or(i64::MAX))).is_err()
+            {
+                return Ok(true);
+            }
+            at = at.saturating_add(usize::from(width) * header.per_miniblock / 8);
+            left -= taken;
+        }
+        if at > bytes.len() {
+            // Where the values end the decoder says so.
+            return Ok(false);
+        }
+    }
+    Ok(false)
+}
+
 /// All values of a stream of 32-bit deltas, and how many bytes it takes.
 fn delta_values(bytes: &[u8], count: usize) -> Result<(Vec<i32>, usize)> {
     let short = || Error::corrupt("a delta stream ends early");
@@ -166,6 +208,25 @@ mod tests {
     #[test]
     fn reads_a_delta_stream() {
         assert_eq!(delta_values(&LENGTHS, 3).unwrap(), (vec![5, 6, 7], 10));
+    }
+
+    #[test]
+    fn equal_steps_beyond_32_bits_are_made_plain() {
+        assert_eq!(as_plain(&LENGTHS, 3).unwrap(), None);
+        // 5 values from -2^31 on, in steps of 2^30: the last but one is within 32 bits, four steps are not.
+        let mut bytes = vec![0x80, 0x01, 0x04, 0x04];
+        for number in [-(1_i64 << 31), 1 << 30] {
+            let mut raw = (number << 1 ^ number >> 63) as u64;
+            while raw >= 0x80 {
+                bytes.push(raw as u8 | 0x80);
+                raw >>= 7;
+            }
+            bytes.push(raw as u8);
+        }
+        bytes.extend([0; 4]);
+        let plain = as_plain(&bytes, 4).unwrap().unwrap();
+        let expected = [-(1_i64 << 31), -(1 << 30), 0, 1 << 30].map(|value| (value as i32).to_le_bytes());
+        assert_eq!(plain, expected.concat());
     }
 
     #[test]

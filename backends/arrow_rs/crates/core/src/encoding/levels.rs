@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use parquet::basic::Encoding;
 
-use crate::encoding::hybrid::Runs;
+use crate::encoding::hybrid::{self, Runs};
 use crate::error::{Error, Result};
 use crate::format::page_header::Body;
 
@@ -23,57 +23,211 @@ pub const LENGTH_BYTES: usize = 4;
 struct Stream {
     bytes: Range<usize>,
     width: u32,
+    highest: u32,
 }
 
-/// Where the values of a data page begin.
-///
-/// Repetition levels that end early make arrow-rs skip rows for ever, so nested pages are refused unless both
-/// streams hold a level for every value.
-pub fn end(body: &Body, page: &Bytes, highest: Highest) -> Result<usize> {
-    let (values, streams, end) = find(body, page, highest)?;
-    if highest.repetition > 0 {
-        for Stream { bytes, width } in streams {
-            Runs::new(page.slice(bytes), width)?.skip(values as usize)?;
-        }
+impl Stream {
+    fn runs(&self, page: &Bytes) -> Result<Runs> {
+        Runs::new(page.slice(self.bytes.clone()), self.width)
     }
-    Ok(end)
 }
 
-fn find(body: &Body, page: &[u8], highest: Highest) -> Result<(u32, Vec<Stream>, usize)> {
+/// Levels are held against each other so many at a time.
+const PART: usize = 512;
+
+/// The levels of a data page, of which there are as many as it declares, none above its highest.
+pub struct Levels {
+    /// Where the values begin.
+    pub end: usize,
+    /// Rows that begin on the page, where that was counted.
+    pub rows: Option<u64>,
+    /// Values that are not null; of nested columns only where `nesting` was given.
+    pub present: usize,
+}
+
+/// Check the levels of a data page, and what its header says of them.
+///
+/// Levels above the highest, or too few, would become nulls, or make arrow-rs skip rows for ever. `nesting` has for
+/// each repetition level the definition level from which on a list goes on: what is below goes on with nothing.
+pub fn check(body: &Body, page: &Bytes, highest: Highest, nesting: Option<&[u32]>) -> Result<Levels> {
+    let Found { values, repetition, definition, end } = find(body, page, highest)?;
+    let stated = match *body {
+        Body::DataV2 { rows, nulls, .. } => Some((rows, nulls)),
+        _ => None,
+    };
+    let Some(repetition) = repetition else {
+        let present = match definition {
+            Some(levels) => {
+                let mut runs = levels.runs(page)?;
+                let present = runs.tally(values, levels.highest, levels.highest)?;
+                runs.check_end()?;
+                present
+            }
+            None => values,
+        };
+        if let Some((_, Some(nulls))) = stated
+            && nulls as usize != values - present
+        {
+            return Err(Error::corrupt(format!(
+                "{} nulls on a page whose header says {nulls}",
+                values - present
+            )));
+        }
+        return Ok(Levels { end, rows: Some(values as u64), present });
+    };
+    let (rows, present) = match (nesting, definition) {
+        (Some(nesting), Some(definition)) => {
+            let (rows, present) = hold_together(&repetition, &definition, page, values, nesting)?;
+            (Some(rows), present)
+        }
+        (_, definition) => {
+            // Whoever decodes them holds them together; only their number must be right by now.
+            if let Some(levels) = definition {
+                let mut runs = levels.runs(page)?;
+                runs.skip(values)?;
+                runs.check_end()?;
+            }
+            let mut runs = repetition.runs(page)?;
+            let rows = match stated {
+                Some(_) => Some(runs.tally(values, repetition.highest, 0)? as u64),
+                None => runs.skip(values).map(|()| None)?,
+            };
+            runs.check_end()?;
+            (rows, 0)
+        }
+    };
+    if let (Some((stated, _)), Some(rows)) = (stated, rows)
+        && u64::from(stated) != rows
+    {
+        return Err(Error::corrupt(format!("{rows} rows on a page whose header says {stated}")));
+    }
+    Ok(Levels { end, rows, present })
+}
+
+/// Returns how many rows begin, and how many values are not null.
+fn hold_together(
+    repetition: &Stream,
+    definition: &Stream,
+    page: &Bytes,
+    values: usize,
+    nesting: &[u32],
+) -> Result<(u64, usize)> {
+    let (mut repeats, mut defines) = (repetition.runs(page)?, definition.runs(page)?);
+    let (mut repeated, mut defined) = ([0; PART], [0; PART]);
+    let (mut rows, mut present, mut left) = (0, 0, values);
+    while left > 0 {
+        let count = left.min(PART);
+        repeats.read(&mut repeated[..count])?;
+        defines.read(&mut defined[..count])?;
+        for (&repeated, &defined) in repeated[..count].iter().zip(&defined[..count]) {
+            let least = nesting.get(repeated as usize).ok_or_else(|| above(repeated, repetition.highest))?;
+            if defined > definition.highest {
+                return Err(above(defined, definition.highest));
+            }
+            if defined < *least {
+                return Err(Error::corrupt("a list goes on with what is not an item"));
+            }
+            rows += u64::from(repeated == 0);
+            present += usize::from(defined == definition.highest);
+        }
+        left -= count;
+    }
+    repeats.check_end()?;
+    defines.check_end()?;
+    Ok((rows, present))
+}
+
+fn above(level: u32, highest: u32) -> Error {
+    Error::corrupt(format!("level {level}, above {highest}"))
+}
+
+/// What `find` finds of a page: streams of the levels that the column has.
+struct Found {
+    /// Nulls among them.
+    values: usize,
+    repetition: Option<Stream>,
+    definition: Option<Stream>,
+    end: usize,
+}
+
+fn find(body: &Body, page: &[u8], highest: Highest) -> Result<Found> {
     let mut at = 0;
-    let mut streams = Vec::new();
     let mut stream = |max: i16, before: usize, length: usize| {
         let bytes = at + before..(at + before).saturating_add(length);
         at = bytes.end;
         if at > page.len() {
             return Err(larger());
         }
-        if max > 0 {
-            streams.push(Stream { bytes, width: width(max) });
-        }
-        Ok(at)
+        let highest = u32::from(max.unsigned_abs());
+        Ok((max > 0).then(|| Stream { bytes, width: width(max), highest }))
     };
-    let values = match *body {
-        Body::Data { values, def_levels, rep_levels, .. } => {
+    let Highest { repetition, definition } = highest;
+    let (values, repetition, definition) = match *body {
+        Body::Data { values, .. } => {
+            // Both are in the hybrid encoding by now: see `of_today`.
             let mut next = 0;
-            for (max, levels) in [(highest.repetition, rep_levels), (highest.definition, def_levels)] {
-                next = match levels {
-                    _ if max == 0 => next,
-                    Encoding::RLE => stream(max, LENGTH_BYTES, declared(page, next)?)?,
-                    // Without a length of its own, and of a length that follows from the number of values.
-                    _ => stream(0, 0, (values as usize * width(max) as usize).div_ceil(8))?,
-                };
-            }
-            values
+            let mut sized = |max: i16| -> Result<Option<Stream>> {
+                if max == 0 {
+                    return Ok(None);
+                }
+                let length = declared(page, next)?;
+                let found = stream(max, LENGTH_BYTES, length)?;
+                next = next.saturating_add(LENGTH_BYTES).saturating_add(length);
+                Ok(found)
+            };
+            (values, sized(repetition)?, sized(definition)?)
         }
         Body::DataV2 { values, def_bytes, rep_bytes, .. } => {
-            stream(highest.repetition, 0, rep_bytes as usize)?;
-            stream(highest.definition, 0, def_bytes as usize)?;
-            values
+            (values, stream(repetition, 0, rep_bytes as usize)?, stream(definition, 0, def_bytes as usize)?)
         }
-        Body::Dictionary { .. } | Body::Other => 0,
+        Body::Dictionary { .. } | Body::Other => (0, None, None),
     };
-    Ok((values, streams, at))
+    Ok(Found { values: values as usize, repetition, definition, end: at })
+}
+
+/// A page whose levels, if it has any, are in the hybrid encoding, as all of today's are.
+pub fn of_today(body: &Body, page: Bytes, highest: Highest) -> Result<Bytes> {
+    let Body::Data { values, def_levels, rep_levels, .. } = *body else { return Ok(page) };
+    let levels = [(highest.repetition, rep_levels), (highest.definition, def_levels)];
+    if levels.iter().all(|&(max, encoding)| max == 0 || encoding == Encoding::RLE) {
+        return Ok(page);
+    }
+    let (mut at, mut written) = (0_usize, Vec::new());
+    for (max, encoding) in levels.into_iter().filter(|&(max, _)| max > 0) {
+        let length = stored_bytes(encoding, max, values as usize, &page, at)?;
+        let stored = page.get(at..at.saturating_add(length)).ok_or_else(larger)?;
+        at += length;
+        if encoding == Encoding::RLE {
+            written.extend_from_slice(stored);
+        } else {
+            let stream = hybrid::encode(&unpack(stored, width(max), values as usize), width(max));
+            let length = u32::try_from(stream.len()).map_err(|_| larger())?;
+            written.extend(length.to_le_bytes());
+            written.extend(stream);
+        }
+    }
+    written.extend_from_slice(&page[at..]);
+    Ok(written.into())
+}
+
+/// How many bytes the levels of a V1 page take that begin at `at`.
+pub fn stored_bytes(encoding: Encoding, max: i16, values: usize, page: &[u8], at: usize) -> Result<usize> {
+    match encoding {
+        Encoding::RLE => Ok(LENGTH_BYTES.saturating_add(declared(page, at)?)),
+        #[expect(deprecated, reason = "old files have such levels")]
+        Encoding::BIT_PACKED => Ok(values.saturating_mul(width(max) as usize).div_ceil(8)),
+        other => Err(Error::corrupt(format!("levels in {other}"))),
+    }
+}
+
+/// `count` levels back to back, the most significant bit first. They must be there.
+pub fn unpack(packed: &[u8], width: u32, count: usize) -> Vec<u32> {
+    let bit = |at: usize| u32::from(packed[at / 8] >> (7 - at % 8) & 1);
+    let level = |index: usize| {
+        let first = index * width as usize;
+        (first..first + width as usize).fold(0, |level, at| level << 1 | bit(at))
+    };
+    (0..count).map(level).collect()
 }
 
 /// The length that the stream of a V1 page declares which begins at `at`.
@@ -94,7 +248,6 @@ fn larger() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::hybrid;
 
     const NESTED: Highest = Highest { repetition: 1, definition: 3 };
 
@@ -112,20 +265,100 @@ mod tests {
         page.into()
     }
 
+    fn end(body: &Body, page: &Bytes, highest: Highest) -> Result<usize> {
+        check(body, page, highest, None).map(|levels| levels.end)
+    }
+
     #[test]
     fn values_begin_behind_both_streams() {
         let page = page(&[0, 1, 1, 0], &[3, 3, 0, 2]);
         assert_eq!(end(&v1(4), &page, NESTED).unwrap(), page.len());
         let flat = Highest { repetition: 0, definition: 1 };
-        assert_eq!(end(&v1(4), &page, flat).unwrap(), 4 + page[0] as usize, "one stream");
+        let one = page.slice(..4 + page[0] as usize);
+        assert_eq!(end(&v1(4), &one, flat).unwrap(), one.len(), "one stream");
     }
 
     #[test]
-    fn a_stream_that_ends_early_is_corrupt_where_rows_are_nested() {
+    fn a_stream_that_ends_early_is_corrupt() {
         let one_run = page(&[0; 4], &[3; 4]);
         assert!(end(&v1(5), &one_run, NESTED).is_err());
         assert!(end(&v1(4), &one_run, NESTED).is_ok());
         assert!(end(&v1(4), &page(&[0; 4], &[3; 3]), NESTED).is_err());
+        let flat = Highest { repetition: 0, definition: 1 };
+        let levels = |count: usize| {
+            let stream = hybrid::encode(&vec![1; count], 1);
+            Bytes::from([&(stream.len() as u32).to_le_bytes()[..], &stream].concat())
+        };
+        assert!(end(&v1(4), &levels(4), flat).is_ok());
+        assert!(end(&v1(4), &levels(3), flat).is_err());
+    }
+
+    #[test]
+    fn levels_above_the_highest_are_corrupt() {
+        let highest = Highest { repetition: 0, definition: 2 };
+        for (definition, sound) in [([1, 0, 2], true), ([3, 3, 3], false), ([0, 3, 0], false)] {
+            let stream = hybrid::encode(&definition, 2);
+            let page = Bytes::from([&(stream.len() as u32).to_le_bytes()[..], &stream].concat());
+            assert_eq!(end(&v1(3), &page, highest).is_ok(), sound, "{definition:?}");
+        }
+        // A repeated run of a single bit has a whole byte.
+        let page = Bytes::from_static(&[2, 0, 0, 0, 6, 2]);
+        assert!(end(&v1(3), &page, Highest { repetition: 0, definition: 1 }).is_err());
+    }
+
+    #[test]
+    fn levels_of_nested_values_are_held_together() {
+        let check = |repetition: &[u32], definition: &[u32]| {
+            let count = repetition.len() as u32;
+            check(&v1(count), &page(repetition, definition), NESTED, Some(&[0, 2])).map(|levels| levels.rows)
+        };
+        assert_eq!(check(&[0, 1, 0, 0], &[3, 2, 0, 1]).unwrap(), Some(3));
+        assert!(check(&[0, 1], &[3, 1]).is_err(), "a list goes on with no item");
+    }
+
+    #[test]
+    fn counts_of_a_header_are_held_against_the_levels() {
+        let v2 = |nulls, rows, levels: &[u8], highest: Highest| {
+            let (rep, def) =
+                if highest.repetition > 0 { (levels.len() / 2, levels.len() / 2) } else { (0, levels.len()) };
+            let body = Body::DataV2 {
+                values: 3,
+                nulls,
+                rows,
+                encoding: Encoding::PLAIN,
+                def_bytes: def as u32,
+                rep_bytes: rep as u32,
+                compressed: false,
+            };
+            end(&body, &Bytes::copy_from_slice(levels), highest)
+        };
+        let flat = Highest { repetition: 0, definition: 1 };
+        let levels = hybrid::encode(&[1, 0, 1], 1);
+        assert!(v2(Some(1), 3, &levels, flat).is_ok() && v2(None, 3, &levels, flat).is_ok());
+        assert!(v2(Some(0), 3, &levels, flat).is_err());
+        assert!(v2(Some(1), 3, &[], Highest { repetition: 0, definition: 0 }).is_err());
+        let lists = Highest { repetition: 1, definition: 1 };
+        let both = [hybrid::encode(&[0, 1, 0], 1), hybrid::encode(&[1, 1, 0], 1)].concat();
+        assert!(v2(Some(1), 2, &both, lists).is_ok());
+        assert!(v2(Some(1), 3, &both, lists).is_err());
+    }
+
+    #[test]
+    #[expect(deprecated, reason = "old files have such levels")]
+    fn levels_of_old_writers_become_those_of_today() {
+        let body = Body::Data {
+            values: 5,
+            encoding: Encoding::PLAIN,
+            def_levels: Encoding::BIT_PACKED,
+            rep_levels: Encoding::RLE,
+        };
+        let highest = Highest { repetition: 0, definition: 2 };
+        // 2, 1, 0, 2 and 1, two bits each.
+        let page = of_today(&body, Bytes::from_static(&[0b1001_0010, 0b0100_0000, 7]), highest).unwrap();
+        let stream = hybrid::encode(&[2, 1, 0, 2, 1], 2);
+        let expected = [&(stream.len() as u32).to_le_bytes()[..], &stream, &[7]].concat();
+        assert_eq!(page, expected);
+        assert!(of_today(&body, Bytes::from_static(&[0]), highest).is_err(), "they end early");
     }
 
     #[test]

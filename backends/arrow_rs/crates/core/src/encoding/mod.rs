@@ -7,6 +7,7 @@ pub mod decoder;
 pub mod delta;
 mod dictionary;
 pub mod hybrid;
+pub mod int96;
 pub mod levels;
 pub mod plain;
 pub mod table;
@@ -26,4 +27,10 @@ pub fn values_end_early() -> Error {
 
 pub fn unexpected(encoding: Encoding) -> Error {
     Error::corrupt(format!("a page with {encoding}, which the footer does not list"))
+}
+
+/// Whether levels can be in this encoding.
+#[expect(deprecated, reason = "old files have such levels")]
+pub fn is_of_levels(encoding: Encoding) -> bool {
+    matches!(encoding, Encoding::RLE | Encoding::BIT_PACKED)
 }

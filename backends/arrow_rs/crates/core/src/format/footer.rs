@@ -3,13 +3,13 @@
 use arrow_schema::SchemaRef;
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::file::metadata::{
-    ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader,
-    ParquetStatisticsPolicy, RowGroupMetaData,
+    ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
 };
 
 use crate::error::{Error, Kind, Place, Result};
 use crate::format::structures::FOOTER;
-use crate::format::thrift::{Reader, Step, Stop, kind};
+use crate::format::thrift::{Reader, Writer, kind};
+use crate::format::{schema, unreadable};
 use crate::memory::size::in_memory;
 use crate::source::LocalFile;
 
@@ -19,23 +19,34 @@ const TAIL_BYTES: u64 = 32 << 10;
 const TRAILER_BYTES: usize = 8;
 const MAGIC: &[u8] = b"PAR1";
 const ENCRYPTED_MAGIC: &[u8] = b"PARE";
-/// Nested types of real files are less than ten deep; decoders recurse.
-const MAX_SCHEMA_DEPTH: usize = 64;
 
-/// Read and check the footer, without its statistics, which are most of its bytes.
-pub fn read(file: &LocalFile) -> Result<ParquetMetaData> {
-    let (bytes, start) = read_bytes(file)?;
-    let policy = ParquetStatisticsPolicy::SkipAll;
-    let options = ParquetMetaDataOptions::new()
-        .with_column_stats_policy(policy.clone())
-        .with_encoding_stats_policy(policy.clone())
-        .with_size_stats_policy(policy);
-    let metadata = ParquetMetaDataReader::decode_metadata_with_options(&bytes, Some(&options))?;
-    check_layout(&metadata, start)?;
-    Ok(metadata)
+/// What a footer says.
+pub struct Footer {
+    /// Without statistics: see `statistics`.
+    pub metadata: ParquetMetaData,
+    /// Leaves that cannot be read, in ascending order.
+    pub encrypted: Vec<usize>,
 }
 
-/// The footer's bytes, whose lengths and types are known to be true, and where they start: all data lies before.
+/// Read and check the footer.
+pub fn read(file: &LocalFile) -> Result<Footer> {
+    let (bytes, start) = read_bytes(file)?;
+    let place = Place { offset: Some(start), ..Place::default() };
+    let read = || {
+        let encrypted = unreadable::encrypted_leaves(&bytes)?;
+        let decoded = ParquetMetaDataReader::decode_metadata(&canonical(&bytes)?);
+        let metadata = decoded.map_err(|error| match encrypted.first() {
+            Some(_) => Error::new(Kind::Unsupported, "the metadata of a column is encrypted"),
+            None => error.into(),
+        })?;
+        Ok(Footer { metadata, encrypted })
+    };
+    let footer = read().map_err(|error: Error| error.within(&place))?;
+    check_layout(&footer.metadata, start)?;
+    Ok(footer)
+}
+
+/// The footer's bytes, and where they start: all data lies before.
 pub fn read_bytes(file: &LocalFile) -> Result<(Vec<u8>, u64)> {
     let size = file.stamp().bytes;
     if size < (MAGIC.len() + TRAILER_BYTES) as u64 {
@@ -59,8 +70,6 @@ pub fn read_bytes(file: &LocalFile) -> Result<(Vec<u8>, u64)> {
     }
     tail.truncate(tail.len() - TRAILER_BYTES);
     let bytes = tail.split_off(tail.len() - in_memory(length));
-    check_structure(&bytes)
-        .map_err(|stop| Error::from(stop).within(&Place { offset: Some(start), ..Place::default() }))?;
     Ok((bytes, start))
 }
 
@@ -76,67 +85,28 @@ fn read_range(file: &LocalFile, start: u64, end: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Walk over the whole footer, so that every length and type in it is known to be true, and measure the schema.
-fn check_structure(bytes: &[u8]) -> Step<()> {
-    FOOTER.check(&mut Reader::new(bytes))?;
-    let mut reader = Reader::new(bytes);
-    let mut last = 0;
+/// The footer as the format has it: see `structures` and `schema`.
+fn canonical(footer: &[u8]) -> Result<Vec<u8>> {
+    let mut copy = Writer::default();
+    FOOTER.copy(&mut Reader::new(footer), &mut copy)?;
+    let mut reader = Reader::new(&copy.bytes);
+    let mut out = Writer::default();
+    let (mut last, mut copied) = (0, 0);
     while let Some(field) = reader.field(&mut last)? {
-        match field {
-            (2, kind::LIST) => check_schema(&mut reader)?,
-            (_, wire) => reader.skip(wire)?,
+        let start = reader.position();
+        reader.skip(field.1)?;
+        if field == (2, kind::LIST) {
+            out.bytes.extend_from_slice(&copy.bytes[copied..start]);
+            schema::rewrite(&mut Reader::new(&copy.bytes[start..]), &mut out)?;
+            copied = reader.position();
         }
     }
-    Ok(())
+    out.bytes.extend_from_slice(&copy.bytes[copied..]);
+    Ok(out.bytes)
 }
 
-/// The schema is a tree in depth-first order, each element with its number of children.
-fn check_schema(reader: &mut Reader<'_>) -> Step<()> {
-    let (element, count) = reader.list()?;
-    if element != kind::STRUCT {
-        return Err(Stop::Bad("a schema that is no list of structures"));
-    }
-    let mut open: Vec<u64> = Vec::new();
-    for index in 0..count {
-        let children = check_element(reader)?;
-        if let Some(siblings) = open.last_mut() {
-            *siblings -= 1;
-        } else if index > 0 {
-            return Err(Stop::Bad("a schema with more elements than its tree"));
-        }
-        open.push(children);
-        while open.last() == Some(&0) {
-            open.pop();
-        }
-        if open.len() > MAX_SCHEMA_DEPTH {
-            return Err(Stop::Bad("a schema nested too deep"));
-        }
-    }
-    if open.is_empty() { Ok(()) } else { Err(Stop::Bad("a schema with fewer elements than its tree")) }
-}
-
-/// One element's number of children.
-fn check_element(reader: &mut Reader<'_>) -> Step<u64> {
-    let mut children = 0;
-    let mut last = 0;
-    while let Some(field) = reader.field(&mut last)? {
-        match field {
-            // C strings carry names to other libraries.
-            (4, kind::BINARY) if reader.binary()?.contains(&0) => {
-                return Err(Stop::Bad("a column name with a NUL byte"));
-            }
-            (4, kind::BINARY) => {}
-            (5, kind::I32) => {
-                children =
-                    u64::try_from(reader.i32()?).map_err(|_| Stop::Bad("a negative number of children"))?;
-            }
-            (_, wire) => reader.skip(wire)?,
-        }
-    }
-    Ok(children)
-}
-
-/// Row counts that add up, and column chunks that lie between the magic and the footer.
+/// Row counts that can be added up, and column chunks that lie between the magic and the footer. How many rows the
+/// footer says that all have is not looked at: writers that append leave it as it was.
 fn check_layout(metadata: &ParquetMetaData, footer_start: u64) -> Result<()> {
     let mut rows = 0_i64;
     for (index, group) in metadata.row_groups().iter().enumerate() {
@@ -145,12 +115,7 @@ fn check_layout(metadata: &ParquetMetaData, footer_start: u64) -> Result<()> {
             .and_then(|count| rows.checked_add(count).ok_or_else(|| Error::corrupt("too many rows")))
             .map_err(|error| error.within(&place))?;
     }
-    let declared = metadata.file_metadata().num_rows();
-    if rows == declared {
-        Ok(())
-    } else {
-        Err(Error::corrupt(format!("row groups hold {rows} rows, the file says {declared}")))
-    }
+    Ok(())
 }
 
 fn check_group(group: &RowGroupMetaData, metadata: &ParquetMetaData, footer_start: u64) -> Result<i64> {
@@ -173,14 +138,13 @@ fn check_chunk(chunk: &ColumnChunkMetaData, rows: i64, footer_start: u64) -> Res
     if chunk.file_path().is_some_and(|path| !path.is_empty()) {
         return Err(Error::new(Kind::Unsupported, "a column chunk in another file"));
     }
-    let data = chunk.data_page_offset();
-    let start = chunk.dictionary_page_offset().unwrap_or(data);
+    let start = chunk_start(chunk);
     let size = chunk.compressed_size();
     let inside = u64::try_from(start).ok().zip(u64::try_from(size).ok()).and_then(|(start, size)| {
         Some(start >= MAGIC.len() as u64 && start.checked_add(size)? <= footer_start)
     });
-    // A row group without rows may have no pages; writers then leave the offset at zero.
-    let nothing = rows == 0 && size == 0;
+    // A row group without rows has no pages that anybody looks for; writers leave the offset at zero, or at any.
+    let nothing = rows == 0 && chunk.num_values() == 0;
     if inside != Some(true) && !nothing {
         return Err(Error::corrupt(format!(
             "a column chunk of {size} bytes at {start}, outside the file's data"
@@ -195,4 +159,10 @@ fn check_chunk(chunk: &ColumnChunkMetaData, rows: i64, footer_start: u64) -> Res
         return Err(Error::corrupt("a column chunk of negative size"));
     }
     Ok(())
+}
+
+/// Where the pages of a chunk begin: with its dictionary, where it has one. Some writers say 0 where it has none.
+pub fn chunk_start(chunk: &ColumnChunkMetaData) -> i64 {
+    let data = chunk.data_page_offset();
+    chunk.dictionary_page_offset().filter(|&offset| offset > 0).map_or(data, |offset| offset.min(data))
 }

@@ -2,6 +2,7 @@
 
 use parquet::basic::Encoding;
 
+use crate::encoding::is_dictionary;
 use crate::format::thrift::{Reader, Step, Stop, kind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,8 @@ pub enum Body {
     },
     DataV2 {
         values: u32,
-        nulls: u32,
+        /// None where the writer did not know.
+        nulls: Option<u32>,
         rows: u32,
         encoding: Encoding,
         def_bytes: u32,
@@ -39,6 +41,14 @@ pub enum Body {
 }
 
 impl Body {
+    /// Whether the values are indices into a dictionary.
+    pub fn refers(&self) -> bool {
+        match *self {
+            Self::Data { encoding, .. } | Self::DataV2 { encoding, .. } => is_dictionary(encoding),
+            Self::Dictionary { .. } | Self::Other => false,
+        }
+    }
+
     pub fn is_data(&self) -> bool {
         matches!(self, Self::Data { .. } | Self::DataV2 { .. })
     }
@@ -155,7 +165,8 @@ fn read_data_v2(reader: &mut Reader<'_>) -> Step<Body> {
     while let Some((id, wire)) = reader.field(&mut last)? {
         match (id, wire) {
             (1, kind::I32) => values = Some(count(reader)?),
-            (2, kind::I32) => nulls = Some(count(reader)?),
+            // Some writers state -1 for unknown.
+            (2, kind::I32) => nulls = Some(u32::try_from(reader.i32()?).ok()),
             (3, kind::I32) => rows = Some(count(reader)?),
             (4, kind::I32) => values_in = Some(encoding(reader)?),
             (5, kind::I32) => def_bytes = Some(count(reader)?),

@@ -9,6 +9,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
 use crate::error::Result;
 use crate::format::bounds::{Bound, Bounds, Notation};
+use crate::format::footer::chunk_start;
 use crate::format::thrift::{Reader, Step, Stop, kind};
 use crate::memory::size::in_memory;
 use crate::source::LocalFile;
@@ -39,8 +40,9 @@ pub fn spans(file: &LocalFile, chunk: &ColumnChunkMetaData, rows: u64) -> Result
     }
     let range = (chunk.offset_index_offset(), chunk.offset_index_length());
     let Some(bytes) = read(file, range)? else { return Ok(None) };
-    let (start, length) = chunk.byte_range();
-    Ok(read_spans(&bytes, rows).ok().filter(|spans| fit(spans, start, start + length)))
+    let start = chunk_start(chunk).cast_unsigned();
+    let end = start + chunk.compressed_size().cast_unsigned();
+    Ok(read_spans(&bytes, rows).ok().filter(|spans| fit(spans, start, end)))
 }
 
 /// The bytes of an index; None where there is none, or where it cannot be.

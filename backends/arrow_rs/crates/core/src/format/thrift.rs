@@ -59,6 +59,16 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// What is still to come.
+    pub fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// What was read since `start`.
+    pub fn since(&self, start: usize) -> &'a [u8] {
+        &self.bytes[start..self.at]
+    }
+
     fn left(&self) -> usize {
         self.bytes.len() - self.at
     }
@@ -145,6 +155,7 @@ impl<'a> Reader<'a> {
         read: impl Fn(&mut Self) -> Step<T>,
     ) -> Step<Vec<T>> {
         let (element, count) = self.list()?;
+        // Some writers give an empty list no type.
         if count > 0 && element != wanted {
             return Err(Stop::Bad("a list of another type than the format's"));
         }
@@ -224,6 +235,55 @@ impl<'a> Reader<'a> {
             }
             _ => Err(Stop::Bad("an unknown type")),
         }
+    }
+}
+
+/// Structures written as `Reader` reads them.
+#[derive(Default)]
+pub struct Writer {
+    pub bytes: Vec<u8>,
+}
+
+impl Writer {
+    pub fn varint(&mut self, mut value: u64) {
+        loop {
+            let [low, ..] = value.to_le_bytes();
+            value >>= 7;
+            if value == 0 {
+                return self.bytes.push(low & 0x7f);
+            }
+            self.bytes.push(low | 0x80);
+        }
+    }
+
+    pub fn integer(&mut self, value: i64) {
+        self.varint((value << 1 ^ value >> 63).cast_unsigned());
+    }
+
+    /// A field's head. `last` is the id of the one before.
+    pub fn field(&mut self, last: &mut i16, id: i16, wire: u8) {
+        match id.checked_sub(*last).and_then(|delta| u8::try_from(delta).ok()) {
+            Some(delta @ 1..=15) => self.bytes.push(delta << 4 | wire),
+            _ => {
+                self.bytes.push(wire);
+                self.integer(id.into());
+            }
+        }
+        *last = id;
+    }
+
+    pub fn list(&mut self, wire: u8, count: usize) {
+        match u8::try_from(count) {
+            Ok(count @ 0..15) => self.bytes.push(count << 4 | wire),
+            _ => {
+                self.bytes.push(0xf0 | wire);
+                self.varint(count as u64);
+            }
+        }
+    }
+
+    pub fn end(&mut self) {
+        self.bytes.push(0);
     }
 }
 

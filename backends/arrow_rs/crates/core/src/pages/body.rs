@@ -3,37 +3,39 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Encoding, Type};
 use parquet::column::page::Page;
 
-use crate::encoding::{delta, levels};
+use crate::encoding::levels::Levels;
+use crate::encoding::{delta, int96, levels};
 use crate::error::{Error, Result};
 use crate::format::page_header::Body;
 use crate::pages::chunk::Chunk;
 use crate::pages::context::Tools;
 use crate::pages::headers::{LocatedPage, READ_AHEAD_BYTES};
-use crate::pages::partial::PartialPage;
+use crate::pages::partial::{PartialPage, check_sum};
 
-/// The page, decompressed, as decoders take it.
-pub fn load(chunk: &Chunk, page: LocatedPage) -> Result<Page> {
+/// The page, decompressed, as decoders take it, and what its levels say, where it has values.
+pub fn load(chunk: &Chunk, page: LocatedPage) -> Result<(Page, Option<Levels>)> {
     chunk.marker.offset.store(page.start, Relaxed);
-    let buf = decompress(chunk, page)?;
-    check_values(chunk, &page.header.body, &buf)?;
-    Ok(match page.header.body {
-        Body::Data { values, encoding, def_levels, rep_levels } => Page::DataPage {
+    let buf = levels::of_today(&page.header.body, decompress(chunk, page)?, chunk.highest)?;
+    let (buf, levels, is_plain) = check_values(chunk, &page.header.body, buf)?;
+    let encoded = |encoding| if is_plain { Encoding::PLAIN } else { encoding };
+    let page = match page.header.body {
+        Body::Data { values, encoding, .. } => Page::DataPage {
             buf,
             num_values: values,
-            encoding,
-            def_level_encoding: def_levels,
-            rep_level_encoding: rep_levels,
+            encoding: encoded(encoding),
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
             statistics: None,
         },
         Body::DataV2 { values, nulls, rows, encoding, def_bytes, rep_bytes, compressed } => {
             Page::DataPageV2 {
                 buf,
                 num_values: values,
-                encoding,
-                num_nulls: nulls,
+                encoding: encoded(encoding),
+                num_nulls: nulls.unwrap_or(0),
                 num_rows: rows,
                 def_levels_byte_len: def_bytes,
                 rep_levels_byte_len: rep_bytes,
@@ -45,7 +47,8 @@ pub fn load(chunk: &Chunk, page: LocatedPage) -> Result<Page> {
             Page::DictionaryPage { buf, num_values: values, encoding, is_sorted: sorted }
         }
         Body::Other => return Err(Error::corrupt("a page of unknown type")),
-    })
+    };
+    Ok((page, levels))
 }
 
 fn decompress(chunk: &Chunk, page: LocatedPage) -> Result<Bytes> {
@@ -57,23 +60,17 @@ fn decompress(chunk: &Chunk, page: LocatedPage) -> Result<Bytes> {
         Body::DataV2 { def_bytes, rep_bytes, .. } => ((def_bytes + rep_bytes) as usize, chunk.codec),
         _ => (0, chunk.codec),
     };
-    if matches!(codec, Compression::ZSTD(_))
-        && plain_bytes == 0
-        && header.crc.is_none()
-        && header.compressed_bytes > READ_AHEAD_BYTES
+    if matches!(codec, Compression::ZSTD(_)) && plain_bytes == 0 && header.compressed_bytes > READ_AHEAD_BYTES
     {
         return Ok(PartialPage::new(context, page)?.finish()?.freeze());
     }
     let mut buffer = context.pool.take(header.uncompressed_bytes);
     let mut tools = context.tools();
     let Tools { window, codecs } = &mut *tools;
-    let packed = window.get(&context.file, &context.pool, start, header.compressed_bytes, 0, chunk.end)?;
+    let packed = window.get(&context.file, &context.pool, start, header.compressed_bytes, 0, chunk.limit)?;
     let packed = &packed[..header.compressed_bytes];
     if let Some(expected) = header.crc {
-        let found = crc32fast::hash(packed);
-        if found != expected {
-            return Err(Error::corrupt(format!("checksum {found:08x} of a page, expected {expected:08x}")));
-        }
+        check_sum(crc32fast::hash(packed), expected)?;
     }
     buffer.put(&packed[..plain_bytes]);
     // A page without values may have an empty body, which is no valid frame for some codecs.
@@ -83,17 +80,29 @@ fn decompress(chunk: &Chunk, page: LocatedPage) -> Result<Bytes> {
     Ok(buffer.freeze())
 }
 
-/// What decoders must not believe: the number of levels, and the lengths that delta encodings declare.
-fn check_values(chunk: &Chunk, body: &Body, page: &Bytes) -> Result<()> {
+/// What decoders must not believe: levels, their number, the lengths that delta encodings declare, dates. Returns the
+/// page, what its levels say, and whether its values were made plain.
+fn check_values(chunk: &Chunk, body: &Body, page: Bytes) -> Result<(Bytes, Option<Levels>, bool)> {
     let (Body::Data { values, encoding, .. } | Body::DataV2 { values, encoding, .. }) = *body else {
-        return Ok(());
+        if chunk.physical == Type::INT96 {
+            int96::check(&page)?;
+        }
+        return Ok((page, None, false));
     };
-    if !chunk.is_repeated() && !delta::is_delta(encoding) {
-        return Ok(());
+    let levels = levels::check(body, &page, chunk.highest, chunk.nesting.as_deref())?;
+    let end = levels.end;
+    if chunk.physical == Type::INT96 && encoding == Encoding::PLAIN {
+        int96::check(&page[end..])?;
     }
-    let begin = levels::end(body, page, chunk.highest)?;
-    if !delta::is_delta(encoding) {
-        return Ok(());
+    if delta::is_delta(encoding) {
+        let bytes = &page[end..];
+        delta::check(encoding, chunk.width, bytes, values as usize, chunk.context.max_page_bytes)?;
+        if chunk.physical == Type::INT32
+            && encoding == Encoding::DELTA_BINARY_PACKED
+            && let Some(plain) = delta::as_plain(bytes, values as usize)?
+        {
+            return Ok(([&page[..end], &plain].concat().into(), Some(levels), true));
+        }
     }
-    delta::check(encoding, chunk.width, &page[begin..], values as usize, chunk.context.max_page_bytes)
+    Ok((page, Some(levels), false))
 }

@@ -8,6 +8,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::schema::types::ColumnDescriptor;
 
 use crate::encoding::levels::Highest;
+use crate::format::footer::chunk_start;
 use crate::pages::context::ReadContext;
 
 /// Where a column's decoder is, for error messages, and what it has taken.
@@ -17,7 +18,23 @@ pub struct Marker {
     pub offset: AtomicU64,
     /// Bytes of the pages that the current batch takes, with the levels of nested values.
     pub taken: AtomicU64,
+    /// Bytes that were reserved for what is decoded of it.
+    pub decoded: AtomicU64,
+    /// Rows of the batch.
+    pub wanted: AtomicU64,
 }
+
+impl Marker {
+    /// A batch of so many rows is next.
+    pub fn begin_batch(&self, rows: usize) {
+        self.taken.store(0, Relaxed);
+        self.decoded.store(0, Relaxed);
+        self.wanted.store(rows as u64, Relaxed);
+    }
+}
+
+/// A dictionary's header takes no more.
+const MOST_FORGOTTEN_BYTES: u64 = 100;
 
 pub struct Chunk {
     pub context: Arc<ReadContext>,
@@ -27,12 +44,19 @@ pub struct Chunk {
     /// Bytes of each value, where the schema fixes them.
     pub width: Option<u64>,
     pub highest: Highest,
-    /// Offsets in the file.
+    /// Whether text behind a dictionary is copied by a decoder that does not ask for room.
+    pub counts_text: bool,
+    /// What the levels of nested values must keep to, where the decoder does not see to it itself.
+    pub nesting: Option<Arc<[u32]>>,
+    /// Offsets in the file. The last page may end a little behind `end`, but before `limit`: some writers forgot
+    /// the dictionary's header when they added up.
     pub start: u64,
     pub end: u64,
+    pub limit: u64,
     /// Values, nulls among them, that the footer promises.
     pub values: u64,
-    pub uncompressed_bytes: u64,
+    /// Rows of its row group.
+    pub rows: u64,
 }
 
 impl Chunk {
@@ -40,10 +64,15 @@ impl Chunk {
     pub fn new(
         context: Arc<ReadContext>,
         marker: Arc<Marker>,
-        group: usize,
+        (group, rows): (usize, u64),
         metadata: &ColumnChunkMetaData,
+        nesting: Option<Arc<[u32]>>,
+        counts_text: bool,
     ) -> Self {
-        let (start, length) = metadata.byte_range();
+        let (start, length) =
+            (chunk_start(metadata).cast_unsigned(), metadata.compressed_size().cast_unsigned());
+        let end = start.saturating_add(length);
+        let limit = end.saturating_add(MOST_FORGOTTEN_BYTES).min(context.file.stamp().bytes).max(end);
         marker.group.store(group, Relaxed);
         marker.offset.store(start, Relaxed);
         let column = metadata.column_descr();
@@ -54,10 +83,13 @@ impl Chunk {
             physical: metadata.column_type(),
             width: fixed_width(column),
             highest: Highest { repetition: column.max_rep_level(), definition: column.max_def_level() },
+            nesting,
+            counts_text,
             start,
-            end: start + length,
+            end,
+            limit,
             values: metadata.num_values().cast_unsigned(),
-            uncompressed_bytes: metadata.uncompressed_size().cast_unsigned(),
+            rows,
         }
     }
 

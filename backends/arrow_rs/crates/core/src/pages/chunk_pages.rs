@@ -24,6 +24,10 @@ pub struct ChunkPages {
     dictionary: Dictionary,
     /// Whether a dictionary that no page refers to any more is taken from the decoder.
     frees_dictionary: bool,
+    /// Of the dictionary's entries, where text behind it is counted.
+    lengths: Vec<u32>,
+    /// Rows that began on pages that came, as long as that is known of all.
+    rows: Option<u64>,
     /// Set where a page that is also needed by others is to be decompressed once.
     shared: Option<boundary::Span>,
 }
@@ -69,6 +73,8 @@ impl ChunkPages {
             first: first_rows.map_or(FirstRows::Past, FirstRows::Wanted),
             dictionary: Dictionary::Unseen,
             frees_dictionary,
+            lengths: Vec::new(),
+            rows: Some(0),
             shared: None,
         }
     }
@@ -87,7 +93,7 @@ impl ChunkPages {
             }
         }
         let ahead = self.headers.likely_bytes();
-        let Some(next) = self.headers.peek(&self.chunk, ahead)? else { return Ok(None) };
+        let Some(next) = self.headers.peek(&self.chunk, ahead)? else { return self.end() };
         if let Some(page) = self.dictionary_before(&next.header.body)? {
             return Ok(Some(page));
         }
@@ -95,6 +101,9 @@ impl ChunkPages {
         batch_bytes::charge(&self.chunk, &next.header)?;
         let page = self.load_shared(next)?;
         if page.is_dictionary_page() {
+            if self.chunk.counts_text {
+                self.lengths = batch_bytes::lengths(page.buffer());
+            }
             self.dictionary = Dictionary::Held(next);
             return Ok(Some(page));
         }
@@ -121,7 +130,11 @@ impl ChunkPages {
         match self.dictionary {
             Dictionary::Lacked(page) if is_dictionary(encoding) => {
                 self.dictionary = Dictionary::Held(page);
-                body::load(&self.chunk, page).map(Some)
+                let (page, ..) = body::load(&self.chunk, page)?;
+                if self.chunk.counts_text {
+                    self.lengths = batch_bytes::lengths(page.buffer());
+                }
+                Ok(Some(page))
             }
             Dictionary::Held(page) if self.frees_dictionary && !is_dictionary(encoding) => {
                 self.dictionary = Dictionary::Lacked(page);
@@ -137,21 +150,57 @@ impl ChunkPages {
     }
 
     /// The page, which is not decompressed again where a neighbour has done it.
-    fn load_shared(&self, page: LocatedPage) -> Result<Page> {
+    fn load_shared(&mut self, page: LocatedPage) -> Result<Page> {
         let rows = page.header.body.data_values() as usize;
         let early = match self.first {
             FirstRows::Delivered(rows) => rows,
             _ => 0,
         };
         let Some(boundary) = self.shared.as_ref().and_then(|span| span.shares(rows, early)) else {
-            return body::load(&self.chunk, page);
+            let (loaded, levels) = body::load(&self.chunk, page)?;
+            if let Some(levels) = levels {
+                self.count_rows(levels.rows)?;
+                if self.chunk.counts_text && page.header.body.refers() {
+                    let values = loaded.buffer().slice(levels.end..);
+                    batch_bytes::charge_text(
+                        &self.chunk,
+                        (&values, levels.present),
+                        levels.rows,
+                        &self.lengths,
+                    )?;
+                }
+            }
+            return Ok(loaded);
         };
+        // Only columns without nesting share pages: their rows are their values.
         if let Some(page) = boundary.take(page.start) {
             return Ok(page);
         }
-        let loaded = body::load(&self.chunk, page)?;
+        let (loaded, _) = body::load(&self.chunk, page)?;
         boundary.leave(page.start, &loaded);
         Ok(loaded)
+    }
+
+    /// Rows of nested values are held against the row group's, so that none go into the next one's place.
+    fn count_rows(&mut self, rows: Option<u64>) -> Result<()> {
+        self.rows = self.rows.zip(rows).map(|(before, rows)| before + rows);
+        match self.rows {
+            Some(rows) if self.chunk.is_repeated() && rows > self.chunk.rows => Err(Error::corrupt(format!(
+                "a column chunk of more rows than the {} of its row group",
+                self.chunk.rows
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&self) -> Result<Option<Page>> {
+        match self.rows {
+            Some(rows) if self.chunk.is_repeated() && rows < self.chunk.rows => Err(Error::corrupt(format!(
+                "a column chunk of {rows} rows in a row group of {}",
+                self.chunk.rows
+            ))),
+            _ => Ok(None),
+        }
     }
 
     /// What the next page is, for one who skips rows: what was taken until now is not kept for the batch.
@@ -210,6 +259,11 @@ impl ChunkPages {
         }
         if let Some(page) = self.headers.peek(&self.chunk, PEEK_BYTES)? {
             self.headers.pass(page);
+            match page.header.body {
+                Body::DataV2 { rows, .. } => self.count_rows(Some(rows.into()))?,
+                Body::Data { .. } => self.count_rows(None)?,
+                _ => {}
+            }
             if matches!(page.header.body, Body::Dictionary { .. }) {
                 self.dictionary = Dictionary::Lacked(page);
             }

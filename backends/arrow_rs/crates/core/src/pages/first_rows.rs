@@ -5,7 +5,7 @@
 //! much as they need; a dictionary, which often is a megabyte by itself, is looked at as far as they refer to
 //! it, and they come as plain values. Then all pages are read as always, the first without these rows; of a page
 //! of lists whoever reads it passes over them. What is decompressed twice is a block or two per column, once
-//! per scan.
+//! per scan. A checksum is of a whole page: it is checked when that is read, before any row of a second batch.
 
 use bytes::Bytes;
 use parquet::basic::{Encoding, Type};
@@ -67,9 +67,7 @@ pub fn of_chunk(chunk: &Chunk, headers: &mut Headers, rows: usize) -> Result<Opt
     let able = chunk.is_zstd() && layout.is_supported();
     let Some(first) = headers.peek(chunk, FIRST_READ_BYTES)?.filter(|_| able) else { return Ok(None) };
     match first.header.body {
-        Body::Dictionary { encoding: Encoding::PLAIN | Encoding::PLAIN_DICTIONARY, .. }
-            if first.header.crc.is_none() =>
-        {
+        Body::Dictionary { encoding: Encoding::PLAIN | Encoding::PLAIN_DICTIONARY, .. } => {
             match headers.peek_behind(chunk, first, FIRST_READ_BYTES)? {
                 Some(data) if can_cut(&data.header, rows, true) => {
                     cut(&chunk.context, layout, data, rows, Some(first))
@@ -84,15 +82,13 @@ pub fn of_chunk(chunk: &Chunk, headers: &mut Headers, rows: usize) -> Result<Opt
 
 /// Whether a data page has more rows than wanted, and is of a kind that can be taken apart here.
 fn can_cut(header: &PageHeader, rows: usize, has_dictionary: bool) -> bool {
-    let Body::Data { values, encoding, def_levels, rep_levels } = header.body else { return false };
+    let Body::Data { values, encoding, .. } = header.body else { return false };
     let known = match encoding {
         Encoding::PLAIN => !has_dictionary,
         other => is_dictionary(other) && has_dictionary,
     };
-    // A checksum can only be checked on the whole page.
-    let levels = [def_levels, rep_levels].iter().all(|&levels| levels == Encoding::RLE);
     let values = values as usize;
-    known && values > rows && values <= MOST_VALUES && header.crc.is_none() && levels
+    known && values > rows && values <= MOST_VALUES
 }
 
 /// The levels of the first rows of a page.
@@ -108,12 +104,13 @@ struct Head {
 }
 
 impl Head {
-    /// `values` are those of the page, nulls among them. None where no further row begins on it, or the rows
-    /// have too many entries.
-    fn read(page: &mut PartialPage, highest: Highest, values: usize, rows: usize) -> Result<Option<Self>> {
+    /// Of a page with this body. None where no further row begins on it, or the rows have too many entries.
+    fn read(page: &mut PartialPage, highest: Highest, body: &Body, rows: usize) -> Result<Option<Self>> {
         let mut head = Self { entries: rows, present: rows, ..Self::default() };
+        let Body::Data { values, def_levels, rep_levels, .. } = *body else { return Ok(None) };
+        let values = values as usize;
         if highest.repetition > 0 {
-            let encoded = head.next_levels(page)?;
+            let encoded = head.next_levels(page, (highest.repetition, rep_levels), values)?;
             match row_starts::entries_before(encoded.clone(), values, rows)? {
                 Some(entries) if entries <= MOST_ENTRIES => head.entries = entries,
                 _ => return Ok(None),
@@ -123,18 +120,37 @@ impl Head {
         }
         if highest.definition > 0 {
             let width = width(highest.definition);
-            let definition = numbers(head.next_levels(page)?, width, head.entries)?;
+            let encoded = head.next_levels(page, (highest.definition, def_levels), values)?;
+            let definition = numbers(encoded, width, head.entries)?;
+            if definition.iter().any(|&level| level > u32::from(highest.definition.unsigned_abs())) {
+                return Err(Error::corrupt("a level above the highest"));
+            }
             head.present = count(&definition, highest.definition);
             head.push(&definition, width);
         }
         Ok(Some(head))
     }
 
-    fn next_levels(&mut self, page: &mut PartialPage) -> Result<Bytes> {
-        let start = self.from.saturating_add(levels::LENGTH_BYTES);
-        let size = levels::declared(page.reach(start)?, self.from)?;
-        self.from = start.saturating_add(size);
-        Ok(Bytes::copy_from_slice(&page.reach(self.from)?[start..self.from]))
+    /// The next stream of levels, in the hybrid encoding.
+    fn next_levels(
+        &mut self,
+        page: &mut PartialPage,
+        (max, encoding): (i16, Encoding),
+        values: usize,
+    ) -> Result<Bytes> {
+        let start = self.from;
+        let length = if encoding == Encoding::RLE {
+            page.reach(start.saturating_add(levels::LENGTH_BYTES))?;
+            levels::stored_bytes(encoding, max, values, page.bytes(), start)?
+        } else {
+            levels::stored_bytes(encoding, max, values, &[], 0)?
+        };
+        self.from = start.saturating_add(length);
+        let stored = &page.reach(self.from)?[start..self.from];
+        if encoding == Encoding::RLE {
+            return Ok(Bytes::copy_from_slice(&stored[levels::LENGTH_BYTES..]));
+        }
+        Ok(hybrid::encode(&levels::unpack(stored, width(max), values), width(max)).into())
     }
 
     fn push(&mut self, levels: &[u32], width: u32) {
@@ -154,9 +170,8 @@ fn cut(
     rows: usize,
     dictionary: Option<LocatedPage>,
 ) -> Result<Option<Page>> {
-    let values = data.header.body.data_values() as usize;
     let mut page = PartialPage::new(context, data)?;
-    let Some(head) = Head::read(&mut page, layout.highest, values, rows)? else { return Ok(None) };
+    let Some(head) = Head::read(&mut page, layout.highest, &data.header.body, rows)? else { return Ok(None) };
     let Some(dictionary) = dictionary else {
         let to = reach_values(&mut page, layout, head.from, head.present)?;
         return Ok(Some(data_page(head.levels, &page.bytes()[head.from..to], head.entries, Encoding::PLAIN)));

@@ -47,13 +47,21 @@ pub struct Headers {
     values_left: u64,
     /// Bytes of the page looked at last, header included: the next is likely to be as large.
     page_bytes: usize,
+    /// Bytes of the dictionary's header, which the chunk's size may lack.
+    forgotten: u64,
     /// The pages as the index lists them, where some are to be stepped over without a look.
     map: Option<PageMap>,
 }
 
 impl Headers {
     pub fn new(chunk: &Chunk, map: Option<PageMap>) -> Self {
-        Self { next: Next::At(chunk.start), values_left: chunk.values, page_bytes: FIRST_READ_BYTES, map }
+        Self {
+            next: Next::At(chunk.start),
+            values_left: chunk.values,
+            page_bytes: FIRST_READ_BYTES,
+            forgotten: 0,
+            map,
+        }
     }
 
     /// How much to read together with the header of a page that is wanted.
@@ -70,7 +78,9 @@ impl Headers {
                 Next::At(start) => start,
             };
             chunk.context.check()?;
-            if start == chunk.end {
+            // What follows the last value of a column that does not repeat can hold no row.
+            let is_done = self.values_left == 0 && (!chunk.is_repeated() || chunk.values == 0);
+            if start >= chunk.end || is_done {
                 if self.values_left > 0 {
                     return Err(Error::corrupt(format!(
                         "the column chunk ends {} values early",
@@ -84,6 +94,9 @@ impl Headers {
             let ahead = listed.map_or(ahead, |span| in_memory(span.bytes).min(READ_AHEAD_BYTES));
             let (header, length) = read(chunk, start, ahead)?;
             let page = LocatedPage { header, start: start + length as u64 };
+            if start == chunk.start && matches!(header.body, Body::Dictionary { .. }) {
+                self.forgotten = (length as u64).min(chunk.limit - chunk.end);
+            }
             self.admit(chunk, page)?;
             if let Some(map) = &mut self.map {
                 // No column with a map repeats: each value is a row.
@@ -139,7 +152,7 @@ impl Headers {
     /// Refuse a page before a byte is allocated for it.
     fn admit(&self, chunk: &Chunk, LocatedPage { header, start }: LocatedPage) -> Result<()> {
         let max_page_bytes = chunk.context.max_page_bytes;
-        let left = chunk.end - start;
+        let left = (chunk.end + self.forgotten).saturating_sub(start);
         if header.compressed_bytes as u64 > left {
             return Err(Error::corrupt(format!(
                 "a page of {} bytes in a column chunk that has {left} left",
@@ -152,12 +165,6 @@ impl Headers {
                 header.uncompressed_bytes
             )));
         }
-        if header.uncompressed_bytes as u64 > chunk.uncompressed_bytes {
-            return Err(Error::corrupt(format!(
-                "a page of {} bytes in a column chunk of {}",
-                header.uncompressed_bytes, chunk.uncompressed_bytes
-            )));
-        }
         let values = match header.body {
             Body::Data { values, .. } => values,
             Body::DataV2 { values, nulls, rows, def_bytes, rep_bytes, .. } => {
@@ -165,7 +172,10 @@ impl Headers {
                 if levels > header.uncompressed_bytes.min(header.compressed_bytes) as u64 {
                     return Err(Error::corrupt("a page's levels are larger than the page"));
                 }
-                if nulls > values || rows > values || (!chunk.is_repeated() && rows != values) {
+                if nulls.is_some_and(|nulls| nulls > values)
+                    || rows > values
+                    || (!chunk.is_repeated() && rows != values)
+                {
                     return Err(Error::corrupt("a page's counts contradict each other"));
                 }
                 values
@@ -195,12 +205,12 @@ impl Headers {
 
 /// The header at `start`, and its length.
 fn read(chunk: &Chunk, start: u64, ahead: usize) -> Result<(PageHeader, usize)> {
-    let left = in_memory(chunk.end - start);
+    let left = usize::try_from(chunk.limit - start).unwrap_or(usize::MAX);
     let mut need = left.min(64);
     loop {
         let context = &chunk.context;
         let mut tools = context.tools();
-        let bytes = tools.window.get(&context.file, &context.pool, start, need, ahead, chunk.end)?;
+        let bytes = tools.window.get(&context.file, &context.pool, start, need, ahead, chunk.limit)?;
         match PageHeader::parse(bytes) {
             Ok(found) => return Ok(found),
             Err(Stop::More) if bytes.len() < left && bytes.len() < MAX_HEADER_BYTES => {

@@ -1,6 +1,6 @@
 //! From column chunks to decompressed pages.
 
-mod batch_bytes;
+pub mod batch_bytes;
 mod body;
 pub mod boundary;
 pub mod chunk;

@@ -18,6 +18,8 @@ pub struct PartialPage<'a> {
     /// Where in the file the compressed bytes that come next are, and where they end.
     at: u64,
     end: u64,
+    /// The checksum that the page should have, and what the bytes up to `at` give, for a page that is finished.
+    checksum: Option<(u32, crc32fast::Hasher)>,
 }
 
 impl<'a> PartialPage<'a> {
@@ -29,6 +31,7 @@ impl<'a> PartialPage<'a> {
             done: 0,
             at: page.start,
             end: page.end(),
+            checksum: page.header.crc.map(|crc| (crc, crc32fast::Hasher::new())),
         })
     }
 
@@ -56,6 +59,9 @@ impl<'a> PartialPage<'a> {
         if self.context.with_zstd(|zstd, _| Ok(zstd.next_input_bytes()))? > 0 {
             return Err(Error::corrupt("the compressed bytes of a page end early"));
         }
+        if let Some((expected, found)) = self.checksum {
+            check_sum(found.finalize(), expected)?;
+        }
         Ok(self.page)
     }
 
@@ -73,7 +79,7 @@ impl<'a> PartialPage<'a> {
     /// Decompress the blocks that the next read brings, until `target` bytes are done.
     fn step(&mut self, target: usize) -> Result<()> {
         self.context.check()?;
-        let Self { context, page, done, at, end } = self;
+        let Self { context, page, done, at, end, checksum } = self;
         context.with_zstd(|zstd, window| {
             let need = zstd.next_input_bytes();
             if need == 0 && *at < *end && *done < page.length() {
@@ -87,8 +93,20 @@ impl<'a> PartialPage<'a> {
             let bytes = &bytes[..bytes.len().min(in_memory(*end - *at))];
             // SAFETY: since `begin` the context was used for this page alone, whose memory does not move
             // and which nothing else writes to.
-            *at += unsafe { zstd.advance(bytes, page, done, target) }? as u64;
+            let used = unsafe { zstd.advance(bytes, page, done, target) }?;
+            if let Some((_, found)) = checksum {
+                found.update(&bytes[..used]);
+            }
+            *at += used as u64;
             Ok(())
         })
     }
+}
+
+/// Hold the checksum of a page's compressed bytes against what its header says.
+pub fn check_sum(found: u32, expected: u32) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::corrupt(format!("checksum {found:08x} of a page, expected {expected:08x}")))
 }

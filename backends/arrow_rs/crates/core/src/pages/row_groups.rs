@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use parquet::arrow::arrow_reader::RowGroups;
-use parquet::basic::Type;
+use parquet::basic::{Repetition, Type as Physical};
 use parquet::column::page::{PageIterator, PageReader};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::schema::types::Type;
 
 use crate::error::Result;
 use crate::format::page_index;
@@ -25,11 +26,16 @@ pub struct Chunks {
     /// Rows of the first page of the first chunk: see `ChunkPages::new`.
     pub first_rows: Option<usize>,
     pub frees_dictionary: bool,
+    /// Whether decoders that do not ask for room copy text from dictionaries.
+    pub copies_text: bool,
 }
 
 impl Chunks {
-    pub fn leaf(&self, leaf: usize, frees_dictionary: bool) -> LeafChunks {
+    /// `nesting` asks for levels to be held against it.
+    pub fn leaf(&self, leaf: usize, frees_dictionary: bool, nesting: Option<Arc<[u32]>>) -> LeafChunks {
         LeafChunks {
+            nesting,
+            counts_text: false,
             metadata: self.metadata.clone(),
             visits: self.visits.clone(),
             next: 0,
@@ -50,8 +56,12 @@ impl RowGroups for Chunks {
     fn column_chunks(&self, leaf: usize) -> parquet::errors::Result<Box<dyn PageIterator>> {
         let column = self.metadata.file_metadata().schema_descr().column(leaf);
         // Decoders of other types take one dictionary only.
-        let frees_dictionary = column.physical_type() == Type::BYTE_ARRAY;
-        let mut chunks = self.leaf(leaf, frees_dictionary);
+        let frees_dictionary = column.physical_type() == Physical::BYTE_ARRAY;
+        let nesting = (column.max_rep_level() > 0).then(|| {
+            nesting(self.metadata.file_metadata().schema_descr().root_schema(), leaf).unwrap_or_default()
+        });
+        let mut chunks = self.leaf(leaf, frees_dictionary, nesting.map(Arc::from));
+        chunks.counts_text = self.copies_text && column.physical_type() == Physical::BYTE_ARRAY;
         // Nor do they know what of a page of lists they had before.
         chunks.first_rows = chunks.first_rows.filter(|_| column.max_rep_level() == 0);
         Ok(Box::new(chunks))
@@ -66,8 +76,41 @@ impl RowGroups for Chunks {
     }
 }
 
+/// For each repetition level of a leaf the definition level from which on an element of that list is there.
+fn nesting(root: &Type, leaf: usize) -> Option<Vec<u32>> {
+    fn within(group: &Type, leaves: &mut usize, definition: u32, levels: &mut Vec<u32>) -> bool {
+        for field in group.get_fields() {
+            let (definition, is_repeated) = match field.get_basic_info().repetition() {
+                Repetition::REQUIRED => (definition, false),
+                Repetition::OPTIONAL => (definition + 1, false),
+                Repetition::REPEATED => (definition + 1, true),
+            };
+            if is_repeated {
+                levels.push(definition);
+            }
+            if field.is_primitive() {
+                if *leaves == 0 {
+                    return true;
+                }
+                *leaves -= 1;
+            } else if within(field, leaves, definition, levels) {
+                return true;
+            }
+            if is_repeated {
+                levels.pop();
+            }
+        }
+        false
+    }
+    let mut levels = vec![0];
+    let mut leaves = leaf;
+    within(root, &mut leaves, 0, &mut levels).then_some(levels)
+}
+
 /// The chunks of one leaf column, one row group after another.
 pub struct LeafChunks {
+    nesting: Option<Arc<[u32]>>,
+    counts_text: bool,
     metadata: Arc<ParquetMetaData>,
     visits: Arc<[Visit]>,
     next: usize,
@@ -96,7 +139,14 @@ impl LeafChunks {
             page_index::spans(&self.context.file, metadata, visit.rows)?
         };
         Ok(ChunkPages::new(
-            Chunk::new(self.context.clone(), self.marker.clone(), visit.group, metadata),
+            Chunk::new(
+                self.context.clone(),
+                self.marker.clone(),
+                (visit.group, visit.rows),
+                metadata,
+                self.nesting.clone(),
+                self.counts_text,
+            ),
             self.first_rows.take(),
             self.frees_dictionary,
             spans.map(PageMap::new),
@@ -114,3 +164,23 @@ impl Iterator for LeafChunks {
 }
 
 impl PageIterator for LeafChunks {}
+
+#[cfg(test)]
+mod tests {
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+
+    #[test]
+    fn elements_of_lists_are_there_from_a_level_on() {
+        let root = parse_message_type(
+            "message m { required int32 a; optional group l (LIST) { repeated group list { optional group element \
+             { optional group k (LIST) { repeated group list { required int32 element; } } optional int32 b; } } } }",
+        )
+        .unwrap();
+        assert_eq!(nesting(&root, 0), Some(vec![0]));
+        assert_eq!(nesting(&root, 1), Some(vec![0, 2, 5]));
+        assert_eq!(nesting(&root, 2), Some(vec![0, 2]));
+        assert_eq!(nesting(&root, 3), None);
+    }
+}

@@ -31,6 +31,7 @@ impl Dataset {
         figure: impl Fn(Chunk) -> Result<u64>,
     ) -> Result<Vec<u64>> {
         let roots = self.roots(columns)?;
+        self.check_readable(&roots)?;
         let parquet = &self.meta().parquet;
         let schema = parquet.file_metadata().schema_descr();
         // There are no batches.
@@ -42,7 +43,9 @@ impl Dataset {
             let mut sum = 0;
             for (leaf, metadata) in group.columns().iter().enumerate() {
                 if roots.binary_search(&schema.get_column_root_idx(leaf)).is_ok() {
-                    let chunk = Chunk::new(context.clone(), Arc::default(), index, metadata);
+                    let rows = group.num_rows().cast_unsigned();
+                    let chunk =
+                        Chunk::new(context.clone(), Arc::default(), (index, rows), metadata, None, false);
                     let found = guard(|| figure(chunk));
                     sum += found.map_err(|error| error.within(&self.place()))?;
                 }

@@ -110,6 +110,7 @@ impl Scan {
             // Threads of our own are none that the caller could be asked in.
             interrupt: options.interrupt.clone().filter(|_| options.threads == 0),
         };
+        dataset.check_readable(&recipe.roots)?;
         let source = if options.threads == 0 {
             Source::Direct(Box::new(Decoder::new(
                 &recipe,

@@ -1,21 +1,23 @@
 //! A local file read by position: no shared cursor, so that any number of readers can use one descriptor.
 
-use std::fs::File;
+use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use parquet::file::reader::{ChunkReader, Length};
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Kind, Place, Result};
 
 /// What must be unchanged for metadata that was read earlier to still be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     pub bytes: u64,
     pub modified_ns: i128,
+    /// When anything of it changed last, which no program can set.
+    pub changed_ns: i128,
     pub inode: u64,
     pub device: u64,
 }
@@ -30,14 +32,17 @@ pub struct LocalFile {
 impl LocalFile {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path: PathBuf = path.into();
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
+        // Without waiting for whoever writes to it, where it is a pipe.
+        let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path);
+        let opened = opened.and_then(|file| Ok((file.metadata()?, file)));
         let (meta, file) = opened.map_err(|error| Error::io(&error).within(&place(&path)))?;
         if !meta.is_file() {
-            return Err(Error::usage("not a regular file").within(&place(&path)));
+            return Err(not_a_file(meta.file_type()).within(&place(&path)));
         }
         let stamp = Stamp {
             bytes: meta.len(),
-            modified_ns: i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec()),
+            modified_ns: nanoseconds(meta.mtime(), meta.mtime_nsec()),
+            changed_ns: nanoseconds(meta.ctime(), meta.ctime_nsec()),
             inode: meta.ino(),
             device: meta.dev(),
         };
@@ -69,6 +74,24 @@ impl LocalFile {
         };
         error.within(&Place { offset: Some(offset), ..place(&self.path) })
     }
+}
+
+fn nanoseconds(seconds: i64, rest: i64) -> i128 {
+    i128::from(seconds) * 1_000_000_000 + i128::from(rest)
+}
+
+/// Only regular files can be read by position.
+fn not_a_file(kind: FileType) -> Error {
+    let (what, number) = if kind.is_dir() {
+        ("a directory", libc::EISDIR)
+    } else if kind.is_fifo() {
+        ("a pipe", libc::ESPIPE)
+    } else if kind.is_socket() {
+        ("a socket", libc::ESPIPE)
+    } else {
+        ("a device", libc::ESPIPE)
+    };
+    Error::new(Kind::Io(Some(number)), format!("not a regular file but {what}"))
 }
 
 fn place(path: &Path) -> Place {

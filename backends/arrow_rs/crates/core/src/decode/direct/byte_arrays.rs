@@ -17,6 +17,7 @@ use crate::encoding::table;
 use crate::encoding::values_end_early;
 use crate::error::{Error, Result};
 use crate::memory::pool::size_class;
+use crate::pages::batch_bytes::Room;
 
 /// Values up to this size are copied as if they had it: most words of a language are, and a copy of known
 /// size takes two instructions.
@@ -43,13 +44,14 @@ struct Batch<T: ByteArrayType> {
     values: Vec<u8>,
     /// What the values of the batch before took.
     last_bytes: usize,
+    room: Room,
 }
 
-impl<T: ByteArrayType> Default for ByteArrays<T> {
-    fn default() -> Self {
+impl<T: ByteArrayType> ByteArrays<T> {
+    pub fn new(room: Room) -> Self {
         Self {
             dictionary: Dictionary { page: Bytes::new(), starts: Vec::new(), values: PhantomData },
-            batch: Batch { offsets: Vec::new(), values: Vec::new(), last_bytes: 0 },
+            batch: Batch { offsets: Vec::new(), values: Vec::new(), last_bytes: 0, room },
         }
     }
 }
@@ -102,7 +104,7 @@ fn append(values: &mut Vec<u8>, from: &[u8], at: usize, size: usize) {
 impl<T: ByteArrayType> Batch<T> {
     /// Room for `count` more values.
     fn reserve_ends(&mut self, count: usize) -> Result<()> {
-        reserve(&mut self.offsets, count + 1)?;
+        reserve(&mut self.offsets, count + 1, &self.room)?;
         if self.offsets.is_empty() {
             self.offsets.push(T::Offset::default());
         }
@@ -112,6 +114,7 @@ impl<T: ByteArrayType> Batch<T> {
     /// Room for values up to `end`, at the start of a batch for as many as the one before had: then a batch
     /// that spans pages need not move, and the next finds memory of its size.
     fn reserve_values(&mut self, end: usize) -> Result<()> {
+        self.room.take(end - self.values.len(), 1)?;
         let wanted = end.saturating_add(SHORT_BYTES);
         if wanted <= self.values.capacity() {
             return Ok(());
@@ -247,6 +250,7 @@ impl<T: ByteArrayType> ArraySink for ByteArrays<T> {
         if let Some(nulls) = &nulls {
             let mut ends = offsets.into_iter();
             let mut end = ends.next().unwrap_or_default();
+            batch.room.take(nulls.len() + 1, size_of::<T::Offset>())?;
             let mut spaced = Vec::with_capacity(nulls.len() + 1);
             spaced.push(end);
             for valid in nulls {
@@ -277,13 +281,29 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
+    #[test]
+    fn what_a_dictionary_stands_for_is_bounded() {
+        let marker = Arc::default();
+        let sink = ByteArrays::<Utf8Type>::new(Room::new(Arc::clone(&marker), 1_000));
+        let mut strings = Decoded::new(sink);
+        strings.set_dictionary(plain([&[b'x'; 100][..]]), 1).unwrap();
+        let mut read = |count: usize| {
+            let runs = [vec![1], crate::encoding::hybrid::encode(&vec![0; count], 1)].concat();
+            strings.begin_page(Encoding::RLE_DICTIONARY, runs.into()).unwrap();
+            strings.read(count)
+        };
+        read(9).unwrap();
+        assert_eq!(read(9).unwrap_err().kind, Kind::Limit);
+        assert!(marker.decoded.load(std::sync::atomic::Ordering::Relaxed) > 1_000);
+    }
+
     fn plain<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Bytes {
         let with_length = |value: &'a [u8]| [&(value.len() as u32).to_le_bytes(), value].concat();
         values.into_iter().flat_map(with_length).collect::<Vec<_>>().into()
     }
 
     fn decoded<T: ByteArrayType>() -> Decoded<ByteArrays<T>> {
-        Decoded::new(ByteArrays::default())
+        Decoded::new(ByteArrays::new(Room::new(Arc::default(), u64::MAX)))
     }
 
     /// The values of a page with these, and of a page that refers to a dictionary with these.

@@ -18,6 +18,7 @@ use super::values::{ArraySink, no_entry, reserve, spaced};
 use crate::encoding::decoder::{ByteArraySink, Open, Sink};
 use crate::encoding::table;
 use crate::error::{Error, Result};
+use crate::pages::batch_bytes::Room;
 
 pub struct Dictionaries<K: ArrowDictionaryKeyType> {
     strings: ByteArrays<Utf8Type>,
@@ -26,11 +27,18 @@ pub struct Dictionaries<K: ArrowDictionaryKeyType> {
     /// The keys of the batch, unless its values are in `strings`.
     keys: Vec<K::Native>,
     is_spelled_out: bool,
+    room: Room,
 }
 
-impl<K: ArrowDictionaryKeyType> Default for Dictionaries<K> {
-    fn default() -> Self {
-        Self { strings: ByteArrays::default(), entries: None, keys: Vec::new(), is_spelled_out: false }
+impl<K: ArrowDictionaryKeyType> Dictionaries<K> {
+    pub fn new(room: Room) -> Self {
+        Self {
+            strings: ByteArrays::new(room.clone()),
+            entries: None,
+            keys: Vec::new(),
+            is_spelled_out: false,
+            room,
+        }
     }
 }
 
@@ -73,7 +81,11 @@ impl<K: ArrowDictionaryKeyType> Sink for Dictionaries<K> {
     }
 
     fn reserve_entries(&mut self, count: usize) -> Result<()> {
-        if self.is_spelled_out { self.strings.reserve_entries(count) } else { reserve(&mut self.keys, count) }
+        if self.is_spelled_out {
+            self.strings.reserve_entries(count)
+        } else {
+            reserve(&mut self.keys, count, &self.room)
+        }
     }
 
     fn append_entries(&mut self, indices: &[u32]) -> Result<()> {
@@ -109,7 +121,7 @@ impl<K: ArrowDictionaryKeyType> ArraySink for Dictionaries<K> {
             return dictionary::<K>(self.strings.finish(nulls)?.as_string());
         }
         let (keys, entries) = (std::mem::take(&mut self.keys), self.entries()?);
-        array::<K>(spaced(keys, nulls.as_ref())?, nulls, entries)
+        array::<K>(spaced(keys, nulls.as_ref(), &self.room)?, nulls, entries)
     }
 }
 

@@ -20,7 +20,7 @@ use arrow_array::types::{
     LargeBinaryType, LargeUtf8Type, UInt32Type, UInt64Type, Utf8Type,
 };
 use arrow_schema::DataType;
-use parquet::basic::{Encoding, Repetition, Type};
+use parquet::basic::{Repetition, Type};
 use parquet::schema::types::{self as schema, ColumnDescriptor};
 
 use self::byte_arrays::ByteArrays;
@@ -32,7 +32,9 @@ use self::list_entries::Meaning;
 use self::lists::Lists;
 use self::numbers::Numbers;
 use self::values::{ArraySink, Decoded, Values};
+use crate::encoding::is_of_levels;
 use crate::encoding::levels::Highest;
+use crate::pages::batch_bytes::Room;
 use crate::pages::boundary::Neighbours;
 use crate::pages::row_groups::Chunks;
 use crate::pages::visits::stretches;
@@ -53,14 +55,15 @@ pub fn column(
     let descriptor = schema.column(leaf);
     // The footer lists the encoding of levels among those of values.
     let values = |data_type| {
-        let values = values(descriptor.physical_type(), data_type)?;
-        let known = |encoding| encoding == Encoding::RLE || values.can_decode(encoding);
+        let room = Room::new(chunks.marker.clone(), chunks.context.max_batch_bytes);
+        let values = values(descriptor.physical_type(), data_type, room)?;
+        let known = |encoding| is_of_levels(encoding) || values.can_decode(encoding);
         let listed =
             |piece: &Piece| chunks.metadata.row_group(piece.group).column(leaf).encodings().all(known);
         pieces.iter().all(listed).then_some(values)
     };
     let highest = Highest { repetition: descriptor.max_rep_level(), definition: descriptor.max_def_level() };
-    let pages = || (chunks.leaf(leaf, true), stretches(&chunks.visits));
+    let pages = || (chunks.leaf(leaf, true, None), stretches(&chunks.visits));
     match data_type {
         DataType::List(item) | DataType::LargeList(item) => {
             let meaning = list_levels(&descriptor, schema.get_column_root(leaf))?;
@@ -112,22 +115,22 @@ fn repetition(part: &schema::Type) -> Repetition {
 }
 
 /// The type's sink. Which encoding its pages have is found with each of them.
-fn values(physical: Type, data_type: &DataType) -> Option<Box<dyn Values>> {
+fn values(physical: Type, data_type: &DataType, room: Room) -> Option<Box<dyn Values>> {
     Some(match (physical, data_type) {
-        (Type::INT32, DataType::Int32) => into(Numbers::<Int32Type>::default()),
-        (Type::INT32, DataType::UInt32) => into(Numbers::<UInt32Type>::default()),
-        (Type::INT32, DataType::Date32) => into(Numbers::<Date32Type>::default()),
-        (Type::FLOAT, DataType::Float32) => into(Numbers::<Float32Type>::default()),
-        (Type::INT64, DataType::Int64) => into(Numbers::<Int64Type>::default()),
-        (Type::INT64, DataType::UInt64) => into(Numbers::<UInt64Type>::default()),
-        (Type::DOUBLE, DataType::Float64) => into(Numbers::<Float64Type>::default()),
-        (Type::BYTE_ARRAY, DataType::Utf8) => into(ByteArrays::<Utf8Type>::default()),
-        (Type::BYTE_ARRAY, DataType::LargeUtf8) => into(ByteArrays::<LargeUtf8Type>::default()),
-        (Type::BYTE_ARRAY, DataType::Binary) => into(ByteArrays::<BinaryType>::default()),
-        (Type::BYTE_ARRAY, DataType::LargeBinary) => into(ByteArrays::<LargeBinaryType>::default()),
+        (Type::INT32, DataType::Int32) => into(Numbers::<Int32Type>::new(room)),
+        (Type::INT32, DataType::UInt32) => into(Numbers::<UInt32Type>::new(room)),
+        (Type::INT32, DataType::Date32) => into(Numbers::<Date32Type>::new(room)),
+        (Type::FLOAT, DataType::Float32) => into(Numbers::<Float32Type>::new(room)),
+        (Type::INT64, DataType::Int64) => into(Numbers::<Int64Type>::new(room)),
+        (Type::INT64, DataType::UInt64) => into(Numbers::<UInt64Type>::new(room)),
+        (Type::DOUBLE, DataType::Float64) => into(Numbers::<Float64Type>::new(room)),
+        (Type::BYTE_ARRAY, DataType::Utf8) => into(ByteArrays::<Utf8Type>::new(room)),
+        (Type::BYTE_ARRAY, DataType::LargeUtf8) => into(ByteArrays::<LargeUtf8Type>::new(room)),
+        (Type::BYTE_ARRAY, DataType::Binary) => into(ByteArrays::<BinaryType>::new(room)),
+        (Type::BYTE_ARRAY, DataType::LargeBinary) => into(ByteArrays::<LargeBinaryType>::new(room)),
         (Type::BYTE_ARRAY, DataType::Dictionary(key, value)) if **value == DataType::Utf8 => match **key {
-            DataType::Int8 => into(Dictionaries::<Int8Type>::default()),
-            DataType::Int16 => into(Dictionaries::<Int16Type>::default()),
+            DataType::Int8 => into(Dictionaries::<Int8Type>::new(room)),
+            DataType::Int16 => into(Dictionaries::<Int16Type>::new(room)),
             // Large dictionaries are arrow-rs's, which keeps no page of them.
             _ => return None,
         },

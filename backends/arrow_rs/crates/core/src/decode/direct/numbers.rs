@@ -11,6 +11,7 @@ use super::values::{ArraySink, no_entry, reserve, spaced};
 use crate::encoding::decoder::{Number, NumberSink, Open, Sink};
 use crate::encoding::table;
 use crate::error::{Error, Result};
+use crate::pages::batch_bytes::Room;
 
 macro_rules! number {
     ($($native:ty),*) => {
@@ -30,11 +31,12 @@ pub struct Numbers<T: ArrowPrimitiveType> {
     /// Plain values, as they are in the dictionary page.
     dictionary: Bytes,
     values: Vec<T::Native>,
+    room: Room,
 }
 
-impl<T: ArrowPrimitiveType> Default for Numbers<T> {
-    fn default() -> Self {
-        Self { dictionary: Bytes::new(), values: Vec::new() }
+impl<T: ArrowPrimitiveType> Numbers<T> {
+    pub fn new(room: Room) -> Self {
+        Self { dictionary: Bytes::new(), values: Vec::new(), room }
     }
 }
 
@@ -53,7 +55,7 @@ impl<T: ArrowPrimitiveType<Native: Number>> Sink for Numbers<T> {
     }
 
     fn reserve_entries(&mut self, count: usize) -> Result<()> {
-        reserve(&mut self.values, count)
+        reserve(&mut self.values, count, &self.room)
     }
 
     fn append_entries(&mut self, indices: &[u32]) -> Result<()> {
@@ -70,7 +72,7 @@ impl<T: ArrowPrimitiveType<Native: Number>> NumberSink for Numbers<T> {
     type Number = T::Native;
 
     fn append(&mut self, numbers: impl ExactSizeIterator<Item = T::Native>) -> Result<()> {
-        reserve(&mut self.values, numbers.len())?;
+        reserve(&mut self.values, numbers.len(), &self.room)?;
         self.values.extend(numbers);
         Ok(())
     }
@@ -78,7 +80,7 @@ impl<T: ArrowPrimitiveType<Native: Number>> NumberSink for Numbers<T> {
 
 impl<T: ArrowPrimitiveType<Native: Number>> ArraySink for Numbers<T> {
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        let values = spaced(std::mem::take(&mut self.values), nulls.as_ref())?;
+        let values = spaced(std::mem::take(&mut self.values), nulls.as_ref(), &self.room)?;
         Ok(Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::from(values), nulls)))
     }
 }

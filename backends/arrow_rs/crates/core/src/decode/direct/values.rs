@@ -10,6 +10,7 @@ use parquet::basic::Encoding;
 use crate::encoding::decoder::{Decoder, Sink};
 use crate::encoding::{unexpected, values_end_early};
 use crate::error::{Error, Result};
+use crate::pages::batch_bytes::Room;
 
 /// The values of a leaf column, whatever their type and encodings.
 pub trait Values: Send {
@@ -99,7 +100,8 @@ pub fn no_memory(_: TryReserveError) -> Error {
 
 /// Room for `count` more values: as many as asked for, but never so few that a batch of many small pages
 /// would move with each of them.
-pub fn reserve<T>(values: &mut Vec<T>, count: usize) -> Result<()> {
+pub fn reserve<T>(values: &mut Vec<T>, count: usize, room: &Room) -> Result<()> {
+    room.take(count, size_of::<T>())?;
     if count > values.capacity() - values.len() {
         values.try_reserve_exact(count.max(values.len() / 8)).map_err(no_memory)?;
     }
@@ -107,8 +109,9 @@ pub fn reserve<T>(values: &mut Vec<T>, count: usize) -> Result<()> {
 }
 
 /// The values with a gap for each null.
-pub fn spaced<T: Copy + Default>(values: Vec<T>, nulls: Option<&NullBuffer>) -> Result<Vec<T>> {
+pub fn spaced<T: Copy + Default>(values: Vec<T>, nulls: Option<&NullBuffer>, room: &Room) -> Result<Vec<T>> {
     let Some(nulls) = nulls else { return Ok(values) };
+    room.take(nulls.len(), size_of::<T>())?;
     let mut present = values.into_iter();
     let spaced = nulls.iter().map(|valid| if valid { present.next() } else { Some(T::default()) });
     spaced.collect::<Option<_>>().ok_or_else(values_end_early)

@@ -19,6 +19,8 @@ pub struct Runs {
     at: usize,
     width: u32,
     run: Run,
+    /// Numbers that the current run claims and that its bytes do not hold.
+    missing: usize,
 }
 
 /// What is left of a run.
@@ -32,12 +34,16 @@ fn short() -> Error {
     Error::corrupt("levels or dictionary indices end early")
 }
 
+fn above(number: u32, highest: u32) -> Error {
+    Error::corrupt(format!("level {number}, above {highest}"))
+}
+
 impl Runs {
     pub fn new(bytes: Bytes, width: u32) -> Result<Self> {
         if width > 32 {
             return Err(Error::corrupt(format!("dictionary indices of {width} bits")));
         }
-        Ok(Self { bytes, at: 0, width, run: Run::Repeated { value: 0, left: 0 } })
+        Ok(Self { bytes, at: 0, width, run: Run::Repeated { value: 0, left: 0 }, missing: 0 })
     }
 
     /// Fill `out` with the next numbers.
@@ -110,6 +116,62 @@ impl Runs {
         Ok(())
     }
 
+    /// Fails where the last run, now that all numbers were taken, was cut short and claims more than fill up eight.
+    pub fn check_end(&self) -> Result<()> {
+        let (Run::Repeated { left, .. } | Run::Packed { left, .. }) = self.run;
+        if self.missing > 0 && left.saturating_add(self.missing) >= 8 {
+            return Err(Error::corrupt("a run of levels claims more than there are"));
+        }
+        Ok(())
+    }
+
+    /// How many of the next `count` numbers are `sought`; none may be above `highest`.
+    pub fn tally(&mut self, mut count: usize, highest: u32, sought: u32) -> Result<usize> {
+        let mut found = 0;
+        while count > 0 {
+            let (run, now) = self.some(count)?;
+            found += match run {
+                Run::Repeated { value, .. } if value > highest => return Err(above(value, highest)),
+                Run::Repeated { value, .. } => {
+                    if value == sought {
+                        now
+                    } else {
+                        0
+                    }
+                }
+                Run::Packed { start, end, next, .. } if self.width == 1 => {
+                    let set = UnalignedBitChunk::new(&self.bytes[start..end], next, now).count_ones();
+                    if sought == 1 { set } else { now - set }
+                }
+                Run::Packed { start, end, next, .. } => {
+                    self.tally_packed(&(start..end), next, now, highest, sought)?
+                }
+            };
+            count -= now;
+        }
+        Ok(found)
+    }
+
+    fn tally_packed(
+        &self,
+        packed: &std::ops::Range<usize>,
+        first: usize,
+        count: usize,
+        highest: u32,
+        sought: u32,
+    ) -> Result<usize> {
+        let (mut numbers, mut found) = ([0; PART], 0);
+        for at in (0..count).step_by(PART) {
+            let part = &mut numbers[..PART.min(count - at)];
+            unpack(&self.bytes[packed.clone()], first + at, self.width, part);
+            if let Some(&number) = part.iter().find(|&&number| number > highest) {
+                return Err(above(number, highest));
+            }
+            found += part.iter().filter(|&&number| number == sought).count();
+        }
+        Ok(found)
+    }
+
     /// Add the next `count` levels, of which 1 is a value and 0 is null. Returns the number of values.
     pub fn read_validity(&mut self, mut count: usize, validity: &mut Validity) -> Result<usize> {
         let mut present = 0;
@@ -146,6 +208,7 @@ impl Runs {
         let header = reader.varint().map_err(|_| short())?;
         self.at += reader.position();
         let count = in_memory(header >> 1);
+        self.missing = 0;
         if header & 1 == 0 {
             let size = self.width.div_ceil(8) as usize;
             let repeated = self.bytes.get(self.at..self.at + size).ok_or_else(short)?;
@@ -160,7 +223,9 @@ impl Runs {
         let claimed = count.saturating_mul(self.width as usize);
         let (start, end) = (self.at, self.at.saturating_add(claimed).min(self.bytes.len()));
         self.at = end;
-        Ok(Run::Packed { start, end, next: 0, left: (end - start) * 8 / self.width as usize })
+        let left = (end - start) * 8 / self.width as usize;
+        self.missing = count.saturating_mul(8).saturating_sub(left);
+        Ok(Run::Packed { start, end, next: 0, left })
     }
 }
 
@@ -312,6 +377,34 @@ mod tests {
         let mut validity = Validity::default();
         assert_eq!(validity.repeat(true, 100) + validity.copy(&[0xff; 4], 3, 20), 120);
         assert!(validity.finish().is_none());
+    }
+
+    #[test]
+    fn a_run_that_is_cut_claims_no_more_than_fill_up_eight() {
+        // 12 numbers of one bit: two bytes claimed, as they should be, or four.
+        for (header, sound) in [(5, true), (9, false)] {
+            for bytes in [vec![header, 0xff, 0x0f], vec![header, 0xff, 0x0f, 0, 0]] {
+                let is_cut = bytes.len() == 3;
+                let mut runs = Runs::new(bytes.into(), 1).unwrap();
+                assert_eq!(runs.tally(12, 1, 1).unwrap(), 12);
+                assert_eq!(runs.check_end().is_ok(), sound || !is_cut, "{header}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_tallied() {
+        for width in 1..=4 {
+            let (numbers, bytes) = runs(width);
+            let highest = u32::MAX >> (32 - width);
+            for sought in [0, 1, highest] {
+                let expected = numbers.iter().filter(|&&number| number == sought).count();
+                let tally =
+                    |highest| Runs::new(bytes.clone().into(), width)?.tally(numbers.len(), highest, sought);
+                assert_eq!(tally(highest).unwrap(), expected, "{width} {sought}");
+                assert!(width == 1 || tally(highest - 1).is_err());
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,213 @@
+"""Limits hold whatever a file claims; what is no file is refused; files replaced in place are noticed."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from crafted import (
+    BYTE_ARRAY,
+    INT32,
+    OPTIONAL,
+    PLAIN_DICTIONARY,
+    REPEATED,
+    UTF8,
+    Chunk,
+    Long,
+    dictionary_page,
+    flat_file,
+    group,
+    leaf,
+    page,
+    parquet,
+    plain,
+    runs,
+    sized,
+)
+
+firstbyte_arrow = pytest.importorskip("firstbyte_arrow")
+
+MIB = 1 << 20
+ROWS = 1 << 20
+LIST = 3
+WORD = dictionary_page(plain([b"x" * 256]), 1)
+"""One entry, that a run of indices repeats for nothing."""
+
+
+def indices(count: int) -> bytes:
+    return b"\x01" + runs((0, count))
+
+
+def coded_text() -> bytes:
+    body = sized(runs((1, ROWS))) + indices(ROWS)
+    pages = [page(body, ROWS, encoding=PLAIN_DICTIONARY)]
+    column = leaf("c", BYTE_ARRAY, OPTIONAL, converted=UTF8)
+    return flat_file(column, pages, ROWS, dictionary=WORD)
+
+
+def nulls_only() -> bytes:
+    """Offsets of four bytes a row, from a run of levels."""
+    column = leaf("c", BYTE_ARRAY, OPTIONAL, converted=UTF8)
+    return flat_file(column, [page(sized(runs((0, ROWS))), ROWS)], ROWS)
+
+
+def list_of_text() -> bytes:
+    """One list of a million items."""
+    schema = [
+        group("schema", 1),
+        group("c", 1, OPTIONAL, LIST),
+        group("list", 1, REPEATED),
+        leaf("element", BYTE_ARRAY, OPTIONAL, converted=UTF8),
+    ]
+    levels = sized(runs((0, 1), (1, ROWS - 1))) + sized(runs((3, ROWS), width=2))
+    body = page(levels + indices(ROWS), ROWS, encoding=PLAIN_DICTIONARY)
+    path = ["c", "list", "element"]
+    return parquet(schema, [(1, [Chunk(path, BYTE_ARRAY, [body], ROWS, dictionary=WORD)])])
+
+
+def records_of_text() -> bytes:
+    schema = [
+        group("schema", 1),
+        group("c", 1, OPTIONAL),
+        leaf("x", BYTE_ARRAY, OPTIONAL, converted=UTF8),
+    ]
+    body = page(sized(runs((2, ROWS), width=2)) + indices(ROWS), ROWS, encoding=PLAIN_DICTIONARY)
+    return parquet(schema, [(ROWS, [Chunk(["c", "x"], BYTE_ARRAY, [body], ROWS, dictionary=WORD)])])
+
+
+CLAIMS = {
+    "text behind a dictionary": coded_text(),
+    "offsets of nulls": nulls_only(),
+    "a list of text": list_of_text(),
+    "records of text": records_of_text(),
+}
+
+# The peak is the process's own, so that one file does not hide behind another.
+CHILD = """
+import json, sys
+import firstbyte_arrow
+dataset = firstbyte_arrow.open(sys.argv[1])
+options = json.loads(sys.argv[2])
+firstbyte_arrow.reset_peak()
+before = firstbyte_arrow.memory().live_bytes
+try:
+    if options.pop("take", False):
+        dataset.take(range(dataset.num_rows), **options)
+    else:
+        for batch in dataset.scan(**options):
+            pass
+    end = "rows"
+except firstbyte_arrow.ParquetError as error:
+    end = type(error).__name__
+print(json.dumps([end, firstbyte_arrow.memory().peak_bytes - before]))
+"""
+
+
+def read_apart(path: Path, **options: Any) -> tuple[str, int]:
+    """How reading ends in a process of its own, and the most bytes it held."""
+    command = [sys.executable, "-c", CHILD, str(path), json.dumps(options)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    end, peak = json.loads(done.stdout)
+    return end, peak
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize("take", [False, True])
+def test_a_few_bytes_cannot_stand_for_more_than_a_batch_may_take(
+    claim: str, take: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "claim.parquet"
+    path.write_bytes(CLAIMS[claim])
+    assert path.stat().st_size < 1_000
+    options = {"take": True} if take else {"batch_size": ROWS}
+    end, peak = read_apart(path, max_batch_bytes=MIB, **options)
+    assert end == "LimitError"
+    # What the caller asks for by number is the caller's.
+    assert peak < 8 * MIB + (16 * ROWS if take else 0)
+
+
+@pytest.mark.parametrize("claim", [key for key in CLAIMS if key != "a list of text"])
+def test_smaller_batches_of_the_same_files_are_read(claim: str, tmp_path: Path) -> None:
+    path = tmp_path / "claim.parquet"
+    path.write_bytes(CLAIMS[claim])
+    end, _ = read_apart(path, max_batch_bytes=MIB, batch_size=1_000)
+    assert end == "rows"
+
+
+def test_rows_that_a_footer_claims_are_not_reserved(tmp_path: Path) -> None:
+    rows = 2 + (1 << 33)
+    schema = [leaf("c", INT32, OPTIONAL), leaf("d", BYTE_ARRAY, OPTIONAL)]
+    chunks = [
+        Chunk([name], kind, [page(sized(runs((0, 2))), 2)], 2, overrides={5: Long(rows)})
+        for name, kind in (("c", INT32), ("d", BYTE_ARRAY))
+    ]
+    path = tmp_path / "claim.parquet"
+    path.write_bytes(parquet(schema, [(rows, chunks)]))
+    for columns in (["c"], ["d"], None):
+        for strings in ("utf8", "view", "dictionary"):
+            end, peak = read_apart(path, batch_size=rows, columns=columns, strings=strings)
+            assert (end, peak < MIB) == ("LimitError", True), (columns, strings)
+
+
+def test_rows_that_are_asked_for_again_and_again_count_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "few.parquet"
+    pq.write_table(pa.table({"c": ["x" * 1_000, "y"]}), path)
+    dataset = firstbyte_arrow.open(path)
+    assert dataset.take([1] * 700 + [0], max_batch_bytes=9_000).num_rows == 701
+    with pytest.raises(firstbyte_arrow.LimitError, match="max_batch_bytes=9000"):
+        dataset.take([0] * 10, max_batch_bytes=9_000)
+
+
+OPEN = "import sys, firstbyte_arrow\nfirstbyte_arrow.open(sys.argv[1])"
+
+
+@pytest.mark.parametrize("kind", ["a directory", "a pipe", "a device", "a socket"])
+def test_what_is_no_regular_file_is_refused_at_once(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd"
+    with socket.socket(socket.AF_UNIX) as server:
+        match kind:
+            case "a directory":
+                path.mkdir()
+            case "a pipe":
+                os.mkfifo(path)
+            case "a device":
+                path = Path("/dev/zero")
+            case _:
+                os.chdir(tmp_path)
+                server.bind("odd")
+        # In a process of its own: what waits for a writer also ignores Ctrl-C.
+        command = [sys.executable, "-c", OPEN, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "StoreError" in done.stderr.splitlines()[-1]
+    assert str(path) in done.stderr.splitlines()[-1]
+
+
+def test_a_file_replaced_in_place_with_the_same_size_and_time(tmp_path: Path) -> None:
+    """Its change time tells, which no program can set."""
+    path = tmp_path / "shard.parquet"
+
+    def write(name: str) -> None:
+        pq.write_table(pa.table({name: [1, 2]}), path)
+
+    write("first")
+    old = 10**18
+    os.utime(path, ns=(old, old))
+    sizes = [path.stat().st_size]
+    stamp = firstbyte_arrow.open(path)
+    assert stamp.schema.names == ["first"]
+    write("other")
+    os.utime(path, ns=(old, old))
+    sizes.append(path.stat().st_size)
+    assert sizes[0] == sizes[1]
+    assert path.stat().st_mtime_ns == old
+    assert firstbyte_arrow.open(path).schema.names == ["other"]
