@@ -44,11 +44,16 @@ pub trait NumberSink: Sink {
 
 /// Takes byte arrays.
 pub trait ByteArraySink: Sink {
-    /// Values of these sizes that lie in `page`, where `start` says for the size of each, once all are known.
-    fn append(
+    /// Values that lie in `page`. They are copied once all are known: `start` then gives, for the size of each, where
+    /// it starts.
+    ///
+    /// # Safety
+    ///
+    /// What `start` gives is where the values lie, as text is checked value by value before it is copied.
+    unsafe fn append<'a>(
         &mut self,
-        page: &[u8],
-        sizes: impl ExactSizeIterator<Item = Result<usize>>,
+        page: &'a [u8],
+        values: impl ExactSizeIterator<Item = Result<&'a [u8]>>,
         start: impl FnMut(usize) -> usize,
     ) -> Result<()>;
 }

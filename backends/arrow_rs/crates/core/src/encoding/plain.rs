@@ -71,16 +71,18 @@ impl<S: ByteArraySink> Decoder<S> for ByteArrays {
     fn read(&mut self, count: usize, sink: &mut S) -> Result<()> {
         let Self { page, at } = self;
         let mut next = *at;
-        let sizes = (0..count).map(|_| {
-            let size = value_at(page, *at)?.len();
-            *at += LENGTH_BYTES + size;
-            Ok(size)
+        let values = (0..count).map(|_| {
+            let value = value_at(page, *at)?;
+            *at += LENGTH_BYTES + value.len();
+            Ok(value)
         });
-        sink.append(page, sizes, |size| {
+        let start = |size| {
             let start = next + LENGTH_BYTES;
             next = start + size;
             start
-        })
+        };
+        // SAFETY: each value lies behind its length, which lies behind the value before.
+        unsafe { sink.append(page, values, start) }
     }
 
     fn skip(&mut self, count: usize) -> Result<()> {

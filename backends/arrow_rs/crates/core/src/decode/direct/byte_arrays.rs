@@ -67,9 +67,9 @@ fn is_text<T: ByteArrayType>() -> bool {
     matches!(T::DATA_TYPE, DataType::Utf8 | DataType::LargeUtf8)
 }
 
-/// Whether a value that begins with this byte, and is a part of valid text, begins in the middle of a character.
-fn continues_character(byte: u8) -> bool {
-    byte & 0xc0 == 0x80
+/// Whether a value, which is a part of valid text, begins in the middle of a character.
+fn splits_character(value: &[u8]) -> bool {
+    value.first().is_some_and(|byte| byte & 0xc0 == 0x80)
 }
 
 fn not_text() -> Error {
@@ -77,7 +77,7 @@ fn not_text() -> Error {
 }
 
 /// Several strings are checked at once: vector instructions take whole blocks. Together with
-/// `continues_character` of each that says the same of each of them.
+/// `splits_character` of each that says the same of each of them.
 fn check_text(strings: &[u8]) -> Result<()> {
     simdutf8::basic::from_utf8(strings).map(drop).map_err(|_| not_text())
 }
@@ -144,7 +144,7 @@ impl<T: ByteArrayType> Dictionary<T> {
         for _ in 0..count {
             let value = value_at(&page, at - LENGTH_BYTES)?;
             if is_text::<T>() {
-                if value.first().copied().is_some_and(continues_character) {
+                if splits_character(value) {
                     return Err(not_text());
                 }
                 if text.len() + value.len() > CHECKED_BYTES {
@@ -209,30 +209,29 @@ impl<T: ByteArrayType> Sink for ByteArrays<T> {
 }
 
 impl<T: ByteArrayType> ByteArraySink for ByteArrays<T> {
-    fn append(
+    unsafe fn append<'a>(
         &mut self,
-        page: &[u8],
-        sizes: impl ExactSizeIterator<Item = Result<usize>>,
+        page: &'a [u8],
+        values: impl ExactSizeIterator<Item = Result<&'a [u8]>>,
         mut start: impl FnMut(usize) -> usize,
     ) -> Result<()> {
         let batch = &mut self.batch;
-        batch.reserve_ends(sizes.len())?;
+        batch.reserve_ends(values.len())?;
         let (first, first_byte) = (batch.offsets.len(), batch.values.len());
         let mut end = first_byte;
-        for size in sizes {
-            end += size?;
+        for value in values {
+            let value = value?;
+            if is_text::<T>() && splits_character(value) {
+                return Err(not_text());
+            }
+            end += value.len();
             batch.push_end(end)?;
         }
         batch.reserve_values(end)?;
         let mut before = first_byte;
         for end in &batch.offsets[first..] {
             let end = end.as_usize();
-            let size = end - before;
-            let at = start(size);
-            if is_text::<T>() && size > 0 && continues_character(page[at]) {
-                return Err(not_text());
-            }
-            append(&mut batch.values, page, at, size);
+            append(&mut batch.values, page, start(end - before), end - before);
             before = end;
         }
         if is_text::<T>() {

@@ -104,14 +104,15 @@ impl<K: ArrowDictionaryKeyType> Sink for Dictionaries<K> {
 }
 
 impl<K: ArrowDictionaryKeyType> ByteArraySink for Dictionaries<K> {
-    fn append(
+    unsafe fn append<'a>(
         &mut self,
-        page: &[u8],
-        sizes: impl ExactSizeIterator<Item = Result<usize>>,
+        page: &'a [u8],
+        values: impl ExactSizeIterator<Item = Result<&'a [u8]>>,
         start: impl FnMut(usize) -> usize,
     ) -> Result<()> {
         self.spell_out()?;
-        self.strings.append(page, sizes, start)
+        // SAFETY: the caller's promise.
+        unsafe { self.strings.append(page, values, start) }
     }
 }
 
