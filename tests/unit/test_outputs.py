@@ -115,12 +115,12 @@ def test_commands_offer_every_output(tmp_path: Path) -> None:
         assert found.exit_code == 0 or isinstance(found.exception, HarnessError), name
         assert not tells(strip_drawings(found.output)), name
     offered = {flag for one in report.command.params for flag in one.opts}
-    assert {f"--{name}" for name in OUTPUTS.summaries()} - offered == {"--html"}
+    assert {f"--{name.replace('_', '-')}" for name in OUTPUTS.summaries()} - offered == {"--html"}
     assert {"--output", "-o"} <= offered
     from firstbyte.commands import gate
 
     offered = {flag for one in gate.command.params for flag in one.opts}
-    assert {f"--{name}" for name in GATE_OUTPUTS.summaries()} <= offered
+    assert {f"--{name.replace('_', '-')}" for name in GATE_OUTPUTS.summaries()} <= offered
 
 
 def test_a_file_is_all_that_an_output_needs(
@@ -129,14 +129,14 @@ def test_a_file_is_all_that_an_output_needs(
     package = tmp_path / "shouts"
     package.mkdir()
     (package / "__init__.py").write_text("")
-    (package / "loud.py").write_text(
+    (package / "very_loud.py").write_text(
         '"""All in capitals.\n\nAnd more."""\ndef render(given):\n    return given.upper()\n'
     )
     (package / "_helper.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
     outputs: Outputs[str] = Outputs("shouts")
-    assert outputs.summaries() == {"loud": "All in capitals."}
-    assert "shouts.loud" not in sys.modules, "listed without being imported"
+    assert outputs.summaries() == {"very_loud": "All in capitals."}
+    assert "shouts.very_loud" not in sys.modules, "listed without being imported"
 
     @click.command()
     @output_options(outputs)
@@ -146,10 +146,10 @@ def test_a_file_is_all_that_an_output_needs(
 
     assert "Also write: All in capitals." in CliRunner().invoke(command, ["--help"]).output
     target = tmp_path / "new" / "loud.txt"
-    assert CliRunner().invoke(command, ["--loud", str(target)]).exit_code == 0
+    assert CliRunner().invoke(command, ["--very-loud", str(target)]).exit_code == 0
     assert target.read_text() == "A FIGURE"
-    with pytest.raises(UnknownNameError, match="no output 'lod'; did you mean 'loud'"):
-        outputs.load("lod")
+    with pytest.raises(UnknownNameError, match="no output 'very_lod'; did you mean 'very_loud'"):
+        outputs.load("very_lod")
 
 
 def test_an_output_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ _PREFIX = "output_"
 def output_options(
     outputs: Outputs[Any], *, main: str = "", main_help: str = ""
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add an option `--NAME FILE` for every output, handed over as `files`, by name.
+    """Add an option `--NAME FILE` (with dashes) for every output, handed over as `files`, by name.
 
     The output `main` has the options `--output` and `-o` instead, with a help of its own.
     """
@@ -35,7 +35,7 @@ def output_options(
 
         made: Callable[..., Any] = wrapper
         for name, summary in reversed(outputs.summaries().items()):
-            flags = ("--output", "-o") if name == main else (f"--{name}",)
+            flags = ("--output", "-o") if name == main else (f"--{name.replace('_', '-')}",)
             text = main_help if name == main else f"Also write: {summary}"
             made = click.option(*flags, f"{_PREFIX}{name}", type=FILE, help=text)(made)
         return made
