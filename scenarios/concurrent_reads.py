@@ -25,6 +25,7 @@ from firstbyte.model import Param
 from firstbyte.worker import pagecache
 from firstbyte.worker.instruments.allocators import AFTERMATH, Ledgers, aftermath
 from firstbyte.worker.instruments.proc_memory import BASE, own_rss_anon_bytes
+from firstbyte.worker.settling import settle
 from firstbyte.worker.verify import shard_digests
 
 ORDER = 30
@@ -255,6 +256,7 @@ def _reader_process(
 ) -> None:
     try:
         backend = create_backend()
+        settle()
         pipe.send(("ready", own_rss_anon_bytes()))
         pipe.recv()
         pipe.send(("result", task(backend, shard, batch_rows)))

@@ -55,6 +55,7 @@ def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> R
             processes=15 if thorough else 3,
             per_process=1,
             warmup_processes=int(thorough or params["cache"] == "warm"),
+            cold=True,
         )
     if thorough:
         return Repetitions(processes=3, per_process=15)

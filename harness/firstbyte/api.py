@@ -132,6 +132,9 @@ class Repetitions:
     per_process: int
     warmup_processes: int = 0
     """Processes run first and thrown away, where the cold start itself is what is timed."""
+    cold: bool = False
+    """Whether the start of the process is part of what is timed. Elsewhere a worker waits before its first
+    span until what the import left running stands still."""
 
 
 @dataclass(frozen=True, slots=True)

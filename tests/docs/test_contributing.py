@@ -97,7 +97,6 @@ def test_a_scenario_that_names_the_instrument_has_its_figures(
     assert set(by_instrument) == {"clock", "followed_page_faults"}
     faults = by_instrument["followed_page_faults"]
     assert faults.keys() == {"minor_faults_count", "major_faults_count"}
-    assert faults["minor_faults_count"] > 0
 
 
 def test_the_output_says_what_did_not_end_well(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ from firstbyte.worker.turns import Turns
 
 BATCH_ROWS = 1024
 PREPARE_TIMEOUT_SECONDS = 3600.0
+RESTLESS = (
+    "the process never stood still before its first span: its times hold what its import left"
+)
 
 Launcher = Callable[[Order, Environment], Outcome]
 
@@ -56,6 +59,8 @@ class Engine:
         began = time.monotonic()
         outcomes = self._processes(planned, variables or {})
         status, reason = judge(outcomes, self.manifests[planned.cell.corpus])
+        if status is Status.OK and any(_is_restless(outcome) for outcome in outcomes):
+            reason = RESTLESS
         samples: tuple[Sample, ...] = ()
         try:
             samples = fit(_samples(planned, outcomes))
@@ -121,6 +126,7 @@ class Engine:
             shard_rows=tuple(shard.rows for shard in manifest.shards),
             text_column=manifest.text_column,
             batch_rows=BATCH_ROWS,
+            settles=not planned.cold,
             prepared_directory=str(self._prepared_folder(planned)),
         )
 
@@ -151,6 +157,10 @@ class Engine:
 
     def _prepared_folder(self, planned: Planned) -> Path:
         return prepared.folder(self.prepared_root, planned, self.manifests[planned.cell.corpus])
+
+
+def _is_restless(outcome: Outcome) -> bool:
+    return outcome.settled is not None and not outcome.settled.quiet
 
 
 def _samples(planned: Planned, outcomes: Sequence[Outcome]) -> Iterator[Sample]:

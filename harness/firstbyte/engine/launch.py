@@ -36,6 +36,7 @@ from firstbyte.worker.protocol import (
     Prepared,
     ProtocolError,
     Sampled,
+    Settled,
     Versions,
     decode,
 )
@@ -61,6 +62,8 @@ class Outcome:
     first_values: list[FirstValue] = field(default_factory=list)
     digests: list[Digested] = field(default_factory=list)
     """What was read of shards; of one more than once where several readers read it."""
+    settled: Settled | None = None
+    """The wait before the first span; None where there was none."""
     versions: Mapping[str, str] = field(default_factory=dict)
     prepared: tuple[str, ...] = ()
     stderr_tail: str = ""
@@ -239,6 +242,8 @@ class _Watch:
             case Sampled():
                 series = {name: list(points) for name, points in event.series.items()}
                 outcome.samples.append(Sample(self._figures(event), series))
+            case Settled():
+                outcome.settled = event
             case Counted():
                 outcome.rows.append(event)
             case FirstValue():

@@ -51,6 +51,8 @@ class Planned:
     instrument: InstrumentInfo
     warmup_processes: int
     skipped: str = ""
+    cold: bool = False
+    """Whether the start of the process is part of what is timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,4 +206,5 @@ def _planned(
         scenario.instrument(instrument),
         repetitions.warmup_processes,
         skipped,
+        repetitions.cold,
     )

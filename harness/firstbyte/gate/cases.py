@@ -122,7 +122,7 @@ def _params(
 
 
 def _case(planned: Planned) -> Case:
-    cold = planned.warmup_processes > 0
+    cold = planned.cold
     cell = planned.cell
     grows = (
         cell.instrument in INSTRUMENTS[MetricKind.GROWTH]

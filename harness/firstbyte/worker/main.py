@@ -37,6 +37,7 @@ from firstbyte.worker import protocol  # noqa: E402
 from firstbyte.worker.instruments.proc_memory import read_status  # noqa: E402
 from firstbyte.worker.loading import create_backend  # noqa: E402
 from firstbyte.worker.order import DIGEST, MEASURE, Order  # noqa: E402
+from firstbyte.worker.settling import settle  # noqa: E402
 from firstbyte.worker.turns import TurnTaker  # noqa: E402
 from firstbyte.worker.verify import shard_digests  # noqa: E402
 
@@ -87,6 +88,7 @@ class WorkerBench:
         self._sender = sender
         self._probe = probe
         self._turns = TurnTaker(order.turns) if order.turns else None
+        self._settles = order.settles
         self._observing_others = False
         self._figures: dict[str, float] = {}
         self._span_ns = (0, 0)
@@ -94,6 +96,10 @@ class WorkerBench:
     @contextmanager
     def span(self) -> Iterator[dict[str, float]]:
         self._figures = {}
+        if self._settles:
+            self._settles = False
+            stillness = settle()
+            self._sender.send(protocol.Settled(stillness.waited_ns, stillness.quiet))
         if self._turns:
             self._turns.await_turn()
         begin_ns = time.monotonic_ns()

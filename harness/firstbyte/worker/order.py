@@ -37,6 +37,8 @@ class Order:
     text_column: str
     batch_rows: int
     prepared_directory: str
+    settles: bool = True
+    """Whether the worker waits before its first span until the process stands still."""
     final_process: bool = True
     spawned_ns: int = 0
     """CLOCK_MONOTONIC of the parent just before it started the process; 0 for a worker run by hand."""

@@ -35,6 +35,19 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """The wait before the first span is over."""
+
+    waited_ns: int
+    quiet: bool
+
+    def __post_init__(self) -> None:
+        _whole("waited_ns", self.waited_ns)
+        if type(self.quiet) is not bool:
+            _refuse(f"quiet is {_shown(self.quiet)}, not true or false")
+
+
+@dataclass(frozen=True, slots=True)
 class Sampled:
     """One sample, with the stamps of CLOCK_MONOTONIC around its span."""
 
@@ -152,6 +165,7 @@ KINDS_OF_FAILURE = ("unsupported", "refused", "memory", "error")
 
 Event = (
     Started
+    | Settled
     | Sampled
     | Counted
     | FirstValue
@@ -164,6 +178,7 @@ Event = (
 )
 _EVENTS: Mapping[str, type[Event]] = {
     "started": Started,
+    "settled": Settled,
     "sample": Sampled,
     "rows": Counted,
     "first_value": FirstValue,

@@ -321,6 +321,32 @@ def changed_last_value(batch: Any) -> Any:
     return pyarrow.record_batch([*batch.columns[:-1], other], names=batch.schema.names)
 
 
+class Restless(SoundBackend):
+    """Its import leaves a thread at work that never ends."""
+
+    def __init__(self) -> None:
+        threading.Thread(target=spin, args=(float("inf"),), daemon=True).start()
+
+
+class Spinning(SoundBackend):
+    """Its import leaves a thread at work for a while: nobody may open a shard before that has ended."""
+
+    def __init__(self) -> None:
+        self._spinner = threading.Thread(target=spin, args=(0.2,), daemon=True)
+        self._spinner.start()
+
+    def open(self, shard: Path, **options: Any) -> SoundReader:
+        if self._spinner.is_alive():
+            raise ValueError("opened while the import was still at work")
+        return super().open(shard, **options)
+
+
+def spin(seconds: float) -> None:
+    """Work for so many seconds of this thread's processor time."""
+    while time.thread_time() < seconds:
+        pass
+
+
 def with_reader(reader: type[SoundReader]) -> type[SoundBackend]:
     return type("FaultyBackend", (SoundBackend,), {"reader": reader})
 
@@ -364,6 +390,8 @@ FAULTS: dict[str, Any] = {
     "no_batches": with_reader(NoBatchesReader),
     "wrong_together": WrongTogether,
     "waits": Waits,
+    "restless": Restless,
+    "spinning": Spinning,
 }
 
 
