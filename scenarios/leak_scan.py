@@ -51,7 +51,7 @@ GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
     Metric("rss_anon_growth_bytes", "RssAnon after the last scan less after the first third"),
     replace(PEAK, headline=True),
-    Metric(SCANS, "repeated scans in the process", better="higher"),
+    Metric(SCANS, "repeated scans in the process", better=""),
     *AFTERMATH,
     Metric(LEFT_THREADS, "threads left behind by a scan"),
     Metric(LEFT_DESCRIPTORS, "open files left behind by a scan"),

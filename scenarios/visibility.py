@@ -26,9 +26,11 @@ CERTIFIES = "heap"
 INSTRUMENTS = (CERTIFIES,)
 GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
-    Metric("taken_rss_anon_bytes", "RssAnon gained while batches were held", headline=True),
-    Metric("leaked_heap_bytes", "what memray saw of it", better="higher", headline=True),
-    Metric("held_glibc_live_bytes", "what glibc's statistics saw of it", better="higher"),
+    Metric(
+        "taken_rss_anon_bytes", "RssAnon gained while batches were held", better="", headline=True
+    ),
+    Metric("leaked_heap_bytes", "what memray saw of it", better="", headline=True),
+    Metric("held_glibc_live_bytes", "what glibc's statistics saw of it", better=""),
 )
 
 FILL_BYTES = 16 << 20

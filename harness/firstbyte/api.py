@@ -146,6 +146,9 @@ class Metric:
     better: str = "lower"
     """`lower`, `higher`, or empty for a figure that ranks nobody."""
     headline: bool = False
+    calibration: bool = False
+    """True for a figure of the instrument or the machine and not of the backend: it is marked so, and
+    ranks nobody. All figures of a scenario that certifies an instrument are."""
     needs_certificate: bool = False
     """True for a figure that says nothing about a backend, and is withheld, unless a scenario certifies
     the instrument for it (`CertifyingScenario`)."""
@@ -157,6 +160,13 @@ class Metric:
     floor_of: tuple[str, str] | None = None
     """(scenario, metric) that this figure is the floor of: what it would take if nothing but the work that
     no reader can spare were done."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a figure of the instrument that ranks backends."""
+        if self.calibration and self.better:
+            raise ValueError(
+                f"metric {self.name}: a calibration ranks nobody: better must be empty"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,10 +158,10 @@ def test_drawings_are_well_formed_and_carry_no_comment(drawn: dict[str, list[Dra
 
 def test_each_kind_of_data_gets_its_drawing(drawn: dict[str, list[Drawing]]) -> None:
     titles = {scenario: [d.title for d in several] for scenario, several in drawn.items()}
-    assert "first byte, by part: start=cold" in titles["time_to_first_byte"]
+    assert "first byte, by part: start=cold, cache=warm" in titles["time_to_first_byte"]
     assert "peak RssAnon, by part" in titles["full_scan"]
     assert "RssAnon after every repetition" in titles["leak_scan"]
-    assert "rows per second by readers" in titles["concurrent_reads"]
+    assert "rows per second by readers, mode=threads" in titles["concurrent_reads"]
 
 
 def test_what_only_an_instrument_declares_is_not_drawn_by_readers() -> None:
@@ -173,7 +173,7 @@ def test_what_only_an_instrument_declares_is_not_drawn_by_readers() -> None:
     asked = known.scenarios["concurrent_reads"]
     asked.metrics = (*asked.own_metrics, Metric("cpu_ns", "of the instrument"))  # type: ignore[misc]
     titles = [one.title for one in drawings(view(found, known=known), asked.name, "gettext")]
-    assert "rows per second by readers" in titles
+    assert "rows per second by readers, mode=threads" in titles
     assert "cpu by readers" not in titles
 
 

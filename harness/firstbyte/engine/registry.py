@@ -15,7 +15,7 @@ import ast
 import importlib.util
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
@@ -210,16 +210,22 @@ class ScenarioInfo(PluginFile):
     @property
     def own_metrics(self) -> tuple[Metric, ...]:
         """What its file declares."""
-        return self.module.METRICS
+        return self._of_whom(self.module.METRICS)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Its own figures, then those of its instruments; where both have one, its own stands."""
         found = {metric.name: metric for metric in self.own_metrics}
         for name in self.module.INSTRUMENTS:
-            for metric in self.instrument(name).metrics:
+            for metric in self._of_whom(self.instrument(name).metrics):
                 found.setdefault(metric.name, metric)
         return tuple(found.values())
+
+    def _of_whom(self, metrics: Iterable[Metric]) -> tuple[Metric, ...]:
+        """The metrics; those of a scenario that certifies its instrument tell of that instrument."""
+        if not self.certifies:
+            return tuple(metrics)
+        return tuple(replace(metric, better="", calibration=True) for metric in metrics)
 
 
 @dataclass(frozen=True)

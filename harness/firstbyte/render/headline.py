@@ -21,8 +21,7 @@ from dataclasses import dataclass, replace
 from firstbyte.api import Metric
 from firstbyte.errors import HarnessError, UnknownNameError
 from firstbyte.model import params_text
-from firstbyte.render.tables import NOT_RUN, Column, RunView, TableFigure
-from firstbyte.units import title
+from firstbyte.render.tables import NOT_RUN, Column, RunView, TableFigure, heading
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,7 @@ def _wanted(value: str) -> Wanted:
 def _everything(view: RunView) -> Sequence[Wanted]:
     return [
         Wanted(
-            ", ".join([title(metric.name), *view.varying(scenario, params)]),
+            ", ".join([heading(metric), *view.constant(scenario), *view.varying(scenario, params)]),
             scenario,
             metric.name,
             params,

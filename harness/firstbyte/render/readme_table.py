@@ -72,13 +72,23 @@ def markdown(found: Headline, view: RunView) -> str:
             f" The last columns are ratios to {_escape(found.baseline)}: how many times better;"
             " below 1 is worse."
         )
-    lines += ["", legend]
+    lines += ["", legend + _settings(found)]
     lines += [f"- {_problem(problem)}" for problem in _relevant(found, view)]
     lines += ["", "How it was obtained:", ""]
     for label, text in provenance.how_obtained(view.shown):
         if not label.startswith("corpus ") or label == f"corpus {found.corpus}":
             lines.append(f"- {_escape(label)}: {_escape(text)}")
     return "\n".join(lines)
+
+
+def _settings(found: Headline) -> str:
+    """The parameters of every column that has some: a heading is chosen by its author."""
+    texts = [
+        f"{text}: {column.params.replace(',', ' ')}"
+        for text, column in zip(found.headings, found.columns, strict=True)
+        if column.params
+    ]
+    return f" Measured at: {_escape('; '.join(texts))}." if texts else ""
 
 
 def _relevant(found: Headline, view: RunView) -> list[Problem]:

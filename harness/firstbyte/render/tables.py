@@ -33,14 +33,13 @@ class Column:
     params: str
     varying: tuple[str, ...]
     """Only the parameters that differ within the scenario, as `name=value`."""
+    constant: tuple[str, ...]
+    """The others: tables say them once, in their title."""
     instrument: str | None
     unit: Unit
+    title: str
     better: str
     help: str
-
-    @property
-    def title(self) -> str:
-        return title(self.metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,11 @@ class Table:
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The parameters, as `name=value`, at which all of it was measured."""
+        return self.columns[0].constant if self.columns else ()
 
 
 @dataclass
@@ -204,11 +208,18 @@ class RunView:
         """`backend:variant`, and `@environment` where the run has more than one."""
         return str(cell.subject_here if len(self._environments) > 1 else cell.subject)
 
+    def constant(self, scenario: str) -> tuple[str, ...]:
+        """The parameters, as `name=value`, that are the same all over the scenario: said once."""
+        settings = [text.split(",") for text in self.settings(scenario)]
+        every = settings[0] if settings else []
+        return tuple(
+            part for part in every if part and all(part in setting for setting in settings)
+        )
+
     def varying(self, scenario: str, params: str) -> tuple[str, ...]:
         """The `name=value` parts of `params` that are not the same all over the scenario."""
-        settings = [set(text.split(",")) for text in self.settings(scenario)]
-        common = set.intersection(*settings) if settings else set()
-        return tuple(part for part in params.split(",") if part and part not in common)
+        constant = self.constant(scenario)
+        return tuple(part for part in params.split(",") if part and part not in constant)
 
     def instrument(self, scenario: str, metric: str) -> str | None:
         """The instrument from which the metric is reported, or would be were it not withheld.
@@ -245,8 +256,10 @@ class RunView:
                     metric.name,
                     params,
                     self.varying(scenario, params),
+                    self.constant(scenario),
                     instrument,
                     unit,
+                    heading(metric),
                     metric.better,
                     metric.help,
                 )
@@ -276,7 +289,7 @@ class RunView:
                 scenario,
                 corpus,
                 [(metric, params) for params in self.settings_of(scenario, metric)],
-                title(metric.name),
+                heading(metric),
             )
             for metric in chosen
         ]
@@ -376,6 +389,11 @@ class RunView:
         variants = [variant.name for variant in known.variants] if known else []
         place = variants.index(cell.variant) if cell.variant in variants else len(variants)
         return (cell.backend, place, cell.variant, cell.environment)
+
+
+def heading(metric: Metric) -> str:
+    """What a figure is called, and whether it tells of the instrument and not of the backend."""
+    return f"{title(metric.name)} (calibration)" if metric.calibration else title(metric.name)
 
 
 def _finish(found: Iterable[TableFigure], unit: Unit, better: str) -> list[TableFigure]:

@@ -13,7 +13,7 @@ from firstbyte.analysis import frames
 from firstbyte.api import Metric
 from firstbyte.model import Cell, Param
 from firstbyte.render.html import plots
-from firstbyte.render.tables import WITHHELD, RunView
+from firstbyte.render.tables import WITHHELD, RunView, heading
 from firstbyte.units import title, unit_for
 
 _TOLERANCE = 0.01
@@ -73,7 +73,7 @@ def _scaling(view: RunView, scenario: str, corpus: str) -> Iterator[Drawing | No
                 axis,
                 _axis(metric, unit.symbol),
             ),
-            f"{title(metric.name)} by {axis}",
+            _titled(view, scenario, f"{heading(metric)} by {axis}"),
             f"{_caption(metric)} "
             + (
                 "Each point is a ratio of medians."
@@ -148,7 +148,7 @@ def _samples(view: RunView, scenario: str, corpus: str) -> Iterator[Drawing | No
                 unit,
                 _axis(metric, unit.symbol),
             ),
-            f"{title(metric.name)}, every sample",
+            _titled(view, scenario, f"{heading(metric)}, every sample"),
             f"{_caption(metric)} Each dot is one sample; the bar is the median, written at the"
             " right with the number of samples.",
             _missing(view, scenario, corpus, metric),
@@ -209,7 +209,9 @@ def _stack(
             unit,
             _axis(metric, unit.symbol),
         ),
-        f"{title(metric.name)}, by part" + (f": {setting}" if setting else ""),
+        _titled(
+            view, scenario, f"{heading(metric)}, by part" + (f": {setting}" if setting else "")
+        ),
         "The parts of the sample whose total is the median (the lower one of two), so that they"
         " add up to a total that was measured.",
         tuple(missing),
@@ -256,7 +258,11 @@ def _series(view: RunView, scenario: str, corpus: str) -> Iterator[Drawing | Non
                     "repetition",
                     unit.symbol or title(name),
                 ),
-                f"{title(name)} after every repetition" + (f": {setting}" if setting else ""),
+                _titled(
+                    view,
+                    scenario,
+                    f"{title(name)} after every repetition" + (f": {setting}" if setting else ""),
+                ),
                 "Raw series, one line per process. Each panel has a scale of its own that spans at"
                 " least 5% of the level.",
             )
@@ -331,9 +337,14 @@ def _of(frame: pd.DataFrame, subject: Cell) -> pd.DataFrame:
     ]
 
 
+def _titled(view: RunView, scenario: str, text: str) -> str:
+    """The text, and at which parameters all of the scenario was measured."""
+    return ", ".join((text, *view.constant(scenario)))
+
+
 def _axis(metric: Metric, symbol: str) -> str:
     better = {"lower": ", lower is better", "higher": ", higher is better"}.get(metric.better, "")
-    return f"{title(metric.name)} ({symbol}){better}" if symbol else f"{title(metric.name)}{better}"
+    return f"{heading(metric)} ({symbol}){better}" if symbol else f"{heading(metric)}{better}"
 
 
 def _caption(metric: Metric) -> str:

@@ -40,6 +40,8 @@ class Section:
 
     name: str
     doc: list[str]
+    settings: tuple[str, ...]
+    """The parameters, as `name=value`, that are the same all over it."""
     parts: list[CorpusPart]
     problems: list[Problem]
 
@@ -119,7 +121,11 @@ def _section(view: RunView, scenario: str) -> Section:
         for corpus in view.corpora(scenario)
     ]
     return Section(
-        scenario, paragraphs, parts, view.problems(lambda cell: cell.scenario == scenario)
+        scenario,
+        paragraphs,
+        view.constant(scenario),
+        parts,
+        view.problems(lambda cell: cell.scenario == scenario),
     )
 
 

@@ -44,7 +44,8 @@ def draw(board: Scoreboard) -> Group:
     for contest in board.contests:
         groups.setdefault((contest.column.scenario, contest.corpus), []).append(contest)
     for (scenario, corpus), contests in groups.items():
-        parts.extend(_heading(f"{scenario}, corpus {corpus}"))
+        settings = contests[0].column.constant
+        parts.extend(_heading(", ".join((scenario, f"corpus {corpus}", *settings))))
         parts.append(_contest_grid(board.subject, contests))
         parts.extend(_without((c.column, entry) for c in contests for entry in c.without))
     for over in board.floors:

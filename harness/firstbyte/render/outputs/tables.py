@@ -92,9 +92,9 @@ class Wide:
 
 def grid(table: Table, columns: Sequence[int]) -> Grid:
     """The chosen columns of a table as rich draws them: best marked, failures in their place."""
-    caption = f"{table.caption}, " if table.caption else ""
+    named = ", ".join(filter(None, (table.caption, f"corpus {table.corpus}", *table.settings)))
     drawn = Grid(
-        title=Text(f"{caption}corpus {table.corpus}", style="bold"),
+        title=Text(named, style="bold"),
         title_justify="left",
         box=None,
         pad_edge=False,
