@@ -51,10 +51,11 @@ pub mod internals {
     pub use crate::decode::direct::values::{Decoded, Values};
     pub use crate::encoding::delta::check as check_delta;
     pub use crate::encoding::hybrid::{Runs, Validity, encode as encode_hybrid};
-    pub use crate::encoding::levels::{Highest, end as values_begin};
+    pub use crate::encoding::levels::{Highest, check as check_levels};
     pub use crate::format::footer::read as read_footer;
     pub use crate::format::page_header::{Body, PageHeader};
     pub use crate::format::thrift::Stop;
+    pub use crate::pages::batch_bytes::Room;
     pub use crate::random::Random;
 }
 

@@ -6,8 +6,8 @@ use arrow_array::types::Utf8Type;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use firstbyte_core::internals::{
-    Body, ByteArrays, Decoded, Highest, Random, Runs, Validity, Values, check_delta, encode_hybrid,
-    values_begin,
+    Body, ByteArrays, Decoded, Highest, Random, Room, Runs, Validity, Values, check_delta, check_levels,
+    encode_hybrid,
 };
 use parquet::basic::Encoding;
 
@@ -63,7 +63,7 @@ pub fn levels(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("levels");
     group.throughput(Throughput::Elements(VALUES as u64));
     group.bench_function("end", |bench| {
-        bench.iter(|| values_begin(black_box(&body), &page, highest).unwrap());
+        bench.iter(|| check_levels(black_box(&body), &page, highest, None).unwrap());
     });
     group.finish();
 }
@@ -116,7 +116,7 @@ pub fn strings(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("strings");
     group.throughput(Throughput::Elements(VALUES as u64));
     for (encoding, page) in [(Encoding::PLAIN, page), (Encoding::RLE_DICTIONARY, indices)] {
-        let mut values = Decoded::new(ByteArrays::<Utf8Type>::default());
+        let mut values = Decoded::new(ByteArrays::<Utf8Type>::new(Room::default()));
         values.set_dictionary(dictionary.clone(), ENTRIES).unwrap();
         group.bench_function(encoding.to_string(), |bench| {
             bench.iter(|| {
@@ -127,7 +127,7 @@ pub fn strings(criterion: &mut Criterion) {
         });
     }
     group.bench_function("dictionary page", |bench| {
-        let mut values = Decoded::new(ByteArrays::<Utf8Type>::default());
+        let mut values = Decoded::new(ByteArrays::<Utf8Type>::new(Room::default()));
         bench.iter(|| values.set_dictionary(dictionary.clone(), ENTRIES).unwrap());
     });
     group.finish();

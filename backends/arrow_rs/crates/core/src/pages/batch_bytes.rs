@@ -31,6 +31,13 @@ impl Room {
     }
 }
 
+/// As much as anybody asks for.
+impl Default for Room {
+    fn default() -> Self {
+        Self::new(Arc::default(), u64::MAX)
+    }
+}
+
 fn exceeded(limit: u64) -> Error {
     Error::limit(format!("a batch takes more than max_batch_bytes={limit}; smaller batches take less"))
 }

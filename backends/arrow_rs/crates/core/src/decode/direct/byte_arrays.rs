@@ -302,7 +302,7 @@ mod tests {
     }
 
     fn decoded<T: ByteArrayType>() -> Decoded<ByteArrays<T>> {
-        Decoded::new(ByteArrays::new(Room::new(Arc::default(), u64::MAX)))
+        Decoded::new(ByteArrays::new(Room::default()))
     }
 
     /// The values of a page with these, and of a page that refers to a dictionary with these.
