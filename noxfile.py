@@ -71,8 +71,11 @@ class Environment:
             return
         stamp.unlink(missing_ok=True)
         uv = shutil.which("uv")
+        # As pip does: an import that finds no bytecode compiles its sources in every worker.
         installer = (
-            [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+            [uv, "pip", "install", "--compile-bytecode", "--python", python]
+            if uv
+            else [python, "-m", "pip", "install"]
         )
         self._session.run(*installer, "--quiet", *what, external=True)
         stamp.parent.mkdir(exist_ok=True)

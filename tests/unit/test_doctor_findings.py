@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import shutil
+import sys
 from collections import namedtuple
 from pathlib import Path
 
@@ -31,6 +33,19 @@ def test_cores(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "sched_getaffinity", lambda pid, n=cores: set(range(n)))
         finding = doctor._cores()
         assert (finding.state, finding.limits) == (str(cores), limits)
+
+
+def test_bytecode(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "sample.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(doctor, "SAMPLE_LIBRARY", "sample")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert doctor._bytecode().limits
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    assert not doctor._bytecode().limits
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    py_compile.compile(str(tmp_path / "sample.py"))
+    assert doctor._bytecode() == Finding("bytecode", "compiled")
 
 
 def put(folder: Path, name: str, text: str) -> None:

@@ -5,8 +5,10 @@ A check is a function without arguments; its docstring's first line is what it l
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from firstbyte.worker import pagecache
 
 CPU = Path("/sys/devices/system/cpu")
 BUSY_PRESSURE_PERCENT = 10.0
+SAMPLE_LIBRARY = "numpy"
+"""What is installed in any case: an installer compiles all libraries or none."""
 FREE_BYTES_WANTED = 5 * 10**9
 
 
@@ -206,6 +210,26 @@ def _disk() -> Finding:
     )
 
 
+def _bytecode() -> Finding:
+    """compiled bytecode of the libraries"""
+    spec = importlib.util.find_spec(SAMPLE_LIBRARY)
+    compiled = (
+        spec is not None
+        and spec.origin is not None
+        and (Path(importlib.util.cache_from_source(spec.origin)).exists())
+    )
+    if compiled:
+        return Finding("bytecode", "compiled")
+    if not sys.dont_write_bytecode:
+        return Finding("bytecode", "not compiled yet: the first import of a library writes it")
+    return Finding(
+        "bytecode",
+        "neither compiled nor written",
+        "python3 -m compileall of the site-packages, or unset PYTHONDONTWRITEBYTECODE: every worker "
+        "compiles what it imports, and import times and memory hold that",
+    )
+
+
 def _rust() -> Finding:
     """Rust toolchain"""
     if shutil.which("cargo"):
@@ -227,6 +251,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     _huge_pages,
     _memory_limit,
     _disk,
+    _bytecode,
     _rust,
 )
 

@@ -104,7 +104,8 @@ class Environments:
         else:
             _run([uv, "venv", "--quiet", f"--python={sys.executable}", str(folder)], environ)
             # As pip leaves it: files of its own, compiled.
-            install = [uv, "pip", "install", "--quiet", f"--python={python}"]
+            # As pip does: an import that finds no bytecode compiles its sources in every worker.
+            install = [uv, "pip", "install", "--quiet", "--compile-bytecode", f"--python={python}"]
             install += ["--link-mode=copy", "--compile-bytecode"]
         constraints = folder / _CONSTRAINTS
         constraints.write_text("\n".join(recipe.constraints) + "\n", encoding="utf-8")
