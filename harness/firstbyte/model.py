@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the stored records; its history stands beside the loader in `firstbyte.engine.store`."""
 
 Param = str | int | float | bool
@@ -225,6 +225,9 @@ class Run:
     """Lines that table and report show at their top, such as a corpus that could not be fetched."""
     finished: str = ""
     plan_fingerprint: str = ""
+    planned_cells: int | None = None
+    """How many records it has when it is complete; None where that was not decided beforehand, as in a
+    leak check, or was not kept."""
     schema: int = SCHEMA_VERSION
 
     @property

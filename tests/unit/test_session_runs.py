@@ -92,6 +92,7 @@ def test_a_run_says_where_and_of_what_it_is(asked: list[str], tmp_path: Path) ->
     assert run.corpora["x"]["rows"] == 3
     assert run.corpora["x"]["columns"] == {"text": "string", "number": "int64"}
     assert run.plan_fingerprint
+    assert run.planned_cells == len(session.open_session(Axes(corpora=("x",))).plan.cells)
     assert run.finished == ""
 
 
@@ -128,6 +129,10 @@ def test_what_has_a_record_is_not_measured_again(
     assert len(again.done) == done
     rest = list(session.measure(workshop, again, nothing))
     assert len(rest) == 4 - done
+    again.records.pop()
+    again.seal()
+    assert not store.load_run(opened.folder.path).finished, "one cell short"
+    again.records.append(rest[-1] if rest else store.load(opened.folder.path)[1][-1])
     again.seal()
     run, records = store.load(opened.folder.path)
     assert run.finished
@@ -150,7 +155,7 @@ def test_nothing_to_resume(asked: list[str], tmp_path: Path) -> None:
     other = session.open_session(Axes(corpora=("y",)))
     with pytest.raises(HarnessError, match="no unfinished run of these cells"):
         session.resume_run(other, tmp_path, pytest.fail)
-    opened.seal()
+    opened.folder.write_run(replace(opened.run, finished="then", planned_cells=None))
     with pytest.raises(HarnessError, match="run the command without --resume"):
         session.resume_run(workshop, tmp_path, pytest.fail)
 

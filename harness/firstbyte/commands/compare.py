@@ -77,6 +77,9 @@ def command(
         _print_rows(console, rows)
     else:
         console.print("no cell is OK in both runs")
+    for one in (first, second):
+        if one.lacking:
+            console.print(f"run {one.run.run_id} has {one.extent}", highlight=False)
     for line in [*dict.fromkeys([*first.withheld, *second.withheld]), *_uncompared(uncompared)]:
         console.print(Text(line), soft_wrap=True)
 

@@ -59,6 +59,11 @@ def command(
     reports = _made(reports or places.reports())
     start = partial(session.resume_run, warn=warn) if resume else session.start_run
     run = start(workshop, results)
+    if resume:
+        notices.progress(
+            f"going on with run {run.run.run_id}: {len(run.done)} of {run.run.planned_cells} cells"
+            " are done"
+        )
     measure(workshop, run, estimates)
     run.seal()
     _print_results(reports, workshop, run)

@@ -78,8 +78,9 @@ class OpenRun:
         self.records.append(record)
 
     def seal(self) -> None:
-        """Write the Parquet file and mark the run as finished."""
-        self.run = replace(self.run, finished=_now().isoformat(timespec="seconds"))
+        """Write the Parquet file, and mark the run as finished if all that was planned is there."""
+        if self.run.planned_cells in (None, len(self.done)):
+            self.run = replace(self.run, finished=_now().isoformat(timespec="seconds"))
         self.folder.seal(self.run)
 
 
@@ -108,6 +109,7 @@ def start_run(session: Session, results: Path) -> OpenRun:
         corpora={spec: _about(manifest) for spec, manifest in session.manifests.items()},
         notes=session.notes,
         plan_fingerprint=session.plan.fingerprint,
+        planned_cells=len(session.plan.cells) or None,
     )
     return OpenRun(RunFolder.create(results, run), run, [])
 
@@ -126,6 +128,8 @@ def resume_run(session: Session, results: Path, warn: Warn) -> OpenRun:
     folder = RunFolder(path)
     folder.cut_torn_line()
     run, records = load(path)
+    # The plan is the same one: a run of an earlier version, which does not say it, learns it here.
+    run = replace(run, planned_cells=len(session.plan.cells))
     if run.versions != environment.versions():
         changed = sorted(set(run.versions.items()) ^ set(environment.versions().items()))
         raise HarnessError(

@@ -7,6 +7,7 @@ Every version that was ever written is read. `run.json` and each record state th
 history:
 
 1. the first.
+2. a run says how many cells were planned, so that one which lost records is known.
 """
 
 from __future__ import annotations
@@ -14,17 +15,28 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from firstbyte.contracts import Document
+from firstbyte.contracts import Document, Raw
 from firstbyte.errors import StoreError
 from firstbyte.model import SCHEMA_VERSION, Cell, CellKey, Record, Run
 from firstbyte.whole import write_whole
 
-RUN = Document(Run, SCHEMA_VERSION, StoreError)
-RECORD = Document(Record, SCHEMA_VERSION, StoreError)
+
+def upgrade_run_1_to_2(run: Raw) -> Raw:
+    """How many cells were planned is not known."""
+    return {**run, "planned_cells": None}
+
+
+def upgrade_record_1_to_2(record: Raw) -> Raw:
+    """Nothing has changed."""
+    return record
+
+
+RUN = Document(Run, SCHEMA_VERSION, StoreError, {1: upgrade_run_1_to_2})
+RECORD = Document(Record, SCHEMA_VERSION, StoreError, {1: upgrade_record_1_to_2})
 
 Warn = Callable[[str], None]
 """Takes one line about a run that nobody asked for and that cannot be read."""
@@ -109,14 +121,32 @@ class Duration:
     duration_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of a record, which cell it is of."""
+
+    cell: Cell
+
+
 def load(path: Path) -> tuple[Run, list[Record]]:
-    """A run and its records. Raises StoreError that names the file, the line and the reason."""
+    """A run and its records, as `load_run` and `read_records` give them. Raises StoreError."""
     return load_run(path), list(read_records(path))
 
 
 def load_run(path: Path) -> Run:
-    """A run without its records. Raises StoreError that names the file and the reason."""
-    return RUN.read(path / RUN_FILE)
+    """A run without its records; one that has fewer than were planned is not finished, whatever it says.
+
+    Raises StoreError that names the file and the reason.
+    """
+    run = RUN.read(path / RUN_FILE)
+    if run.finished and run.planned_cells is not None and _cells(path) < run.planned_cells:
+        return replace(run, finished="")
+    return run
+
+
+def _cells(path: Path) -> int:
+    """How many cells have a record in that folder."""
+    return len({RECORD.glance(line, at, Measured).cell.key for line, at in _lines(path)})
 
 
 def read_records(path: Path) -> Iterator[Record]:

@@ -21,7 +21,7 @@ def how_obtained(shown: ShownRun) -> list[tuple[str, str]]:
             known.append(version)
     lines = [
         ("command", run.command),
-        ("run", f"{run.run_id}, profile {run.profile}"),
+        ("run", f"{run.run_id}, profile {run.profile}{_extent(shown)}"),
         ("started", run.started),
         ("finished", run.finished or "not finished"),
         ("git", flat(run.git) or "not a git checkout"),
@@ -34,6 +34,10 @@ def how_obtained(shown: ShownRun) -> list[tuple[str, str]]:
     ]
     lines.extend((f"corpus {name}", brief(manifest)) for name, manifest in run.corpora.items())
     return lines
+
+
+def _extent(shown: ShownRun) -> str:
+    return "" if shown.run.planned_cells is None else f", {shown.extent}"
 
 
 def brief(values: Mapping[str, Any]) -> str:

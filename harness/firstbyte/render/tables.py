@@ -129,6 +129,12 @@ class RunView:
     def records(self) -> tuple[ShownRecord, ...]:
         return self.shown.records
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be known before any figure is read."""
+        lost = f"this run has {self.shown.extent}: it was stopped, or records were lost"
+        return (*((lost,) if self.shown.lacking else ()), *self.run.notes)
+
     def scenarios(self) -> list[str]:
         """The scenarios of the run, in the order of its records."""
         return list(dict.fromkeys(record.cell.scenario for record in self.records))

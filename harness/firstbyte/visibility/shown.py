@@ -76,6 +76,19 @@ class ShownRun:
 
     run: Run
     records: tuple[ShownRecord, ...]
+    cells: int
+    """How many cells of the whole run have a record."""
+
+    @property
+    def extent(self) -> str:
+        """`13 of 168 cells`: what the whole run has of what was planned, as far as that is known."""
+        planned = self.run.planned_cells
+        return f"{self.cells} cells" if planned is None else f"{self.cells} of {planned} cells"
+
+    @property
+    def lacking(self) -> bool:
+        """Whether cells that were planned have no record."""
+        return self.run.planned_cells is not None and self.cells < self.run.planned_cells
 
     def only(self, keep: Callable[[Cell], bool]) -> ShownRun:
         """The part whose cells are kept; what is withheld stays so, and what is certified as well."""
@@ -101,7 +114,8 @@ def load(folder: Path, catalogue: Catalogue) -> ShownRun:
     run, records = store.load(folder)
     kept = {record.cell.key: record for record in records}.values()
     made = certificates(kept, catalogue)
-    return ShownRun(inert_fields(run), tuple(_shown(record, made, catalogue) for record in kept))
+    records_shown = tuple(_shown(record, made, catalogue) for record in kept)
+    return ShownRun(inert_fields(run), records_shown, len(records_shown))
 
 
 def _shown(

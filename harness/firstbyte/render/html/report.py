@@ -91,6 +91,8 @@ def render(
         subjects=_subjects(view),
         sections=sections,
         counts=view.counts(),
+        extent=view.shown.extent if view.shown.lacking else f"{len(view.records)} cells",
+        notes=view.notes,
         problems=view.problems(),
         host=provenance.rows(run.host),
         git=provenance.rows(run.git),

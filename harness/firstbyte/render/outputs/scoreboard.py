@@ -31,7 +31,8 @@ def render(given: Request) -> Group:
     every = dict.fromkeys(record.cell.backend for record in view.records)
     names = [given.against] if given.against else sorted(every)
     return Group(
-        *(draw(scoreboard(view, name, threads=given.threads, cores=cores)) for name in names)
+        *(Text(f"Note: {note}", style="bold yellow") for note in view.notes),
+        *(draw(scoreboard(view, name, threads=given.threads, cores=cores)) for name in names),
     )
 
 

@@ -30,7 +30,7 @@ _HEADING_WIDTH = 14
 def render(given: Request) -> Group:
     view = given.view
     parts: list[RenderableType] = [
-        Text(f"Note: {note}", style="bold yellow") for note in view.run.notes
+        Text(f"Note: {note}", style="bold yellow") for note in view.notes
     ]
     for scenario in view.scenarios():
         parts.extend(_scenario(view, scenario))
@@ -167,4 +167,5 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> Grid:
 
 def _counts(view: RunView) -> str:
     counts = view.counts()
-    return ", ".join(f"{number} {status}" for status, number in counts.items()) or "none"
+    text = ", ".join(f"{number} {status}" for status, number in counts.items()) or "none"
+    return f"{view.shown.extent}, {text}" if view.shown.lacking else text
