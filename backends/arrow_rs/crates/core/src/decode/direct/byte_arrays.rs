@@ -128,6 +128,19 @@ impl<T: ByteArrayType> Batch<T> {
         self.offsets.push(end.ok_or_else(|| Error::limit("the strings of a batch take more than 2 GiB"))?);
         Ok(())
     }
+
+    /// Copy values of `from`, whose ends are the offsets from place `first` on. `start` gives, for the size of each,
+    /// where it starts.
+    fn copy(&mut self, from: &[u8], first: usize, mut start: impl FnMut(usize) -> usize) -> Result<()> {
+        let mut before = self.values.len();
+        self.reserve_values(self.offsets.last().map_or(before, |end| end.as_usize()))?;
+        for end in &self.offsets[first..] {
+            let end = end.as_usize();
+            append(&mut self.values, from, start(end - before), end - before);
+            before = end;
+        }
+        Ok(())
+    }
 }
 
 impl<T: ByteArrayType> Dictionary<T> {
@@ -213,7 +226,7 @@ impl<T: ByteArrayType> ByteArraySink for ByteArrays<T> {
         &mut self,
         page: &'a [u8],
         values: impl ExactSizeIterator<Item = Result<&'a [u8]>>,
-        mut start: impl FnMut(usize) -> usize,
+        start: impl FnMut(usize) -> usize,
     ) -> Result<()> {
         let batch = &mut self.batch;
         batch.reserve_ends(values.len())?;
@@ -227,13 +240,7 @@ impl<T: ByteArrayType> ByteArraySink for ByteArrays<T> {
             end += value.len();
             batch.push_end(end)?;
         }
-        batch.reserve_values(end)?;
-        let mut before = first_byte;
-        for end in &batch.offsets[first..] {
-            let end = end.as_usize();
-            append(&mut batch.values, page, start(end - before), end - before);
-            before = end;
-        }
+        batch.copy(page, first, start)?;
         if is_text::<T>() {
             check_text(&batch.values[first_byte..])?;
         }
