@@ -8,16 +8,14 @@ from statistics import stdev
 
 from conftest import ROOT
 
-from firstbyte.selfcheck.gate.certificate import Condition, GateCertificate, load_certificate
+from firstbyte.selfcheck.gate.certificate import DOCUMENT, Condition, GateCertificate
 from firstbyte.selfcheck.gate.table import changes_text
 
 STORED = ROOT / "results" / "published" / "selfcheck-gate.json"
 
 
 def stored() -> GateCertificate:
-    found = load_certificate(STORED)
-    assert found is not None
-    return found
+    return DOCUMENT.read(STORED)
 
 
 def noise(one: Condition) -> str:

@@ -24,17 +24,18 @@ from firstbyte.errors import HarnessError
 from firstbyte.gate.paired import PairedRule
 from firstbyte.gate.policy import Policy
 from firstbyte.gate.result import NOT_SELF_CHECKED
+from firstbyte.selfcheck import keeping
 from firstbyte.selfcheck.gate import check as module
 from firstbyte.selfcheck.gate import planted
 from firstbyte.selfcheck.gate.busy import busy_cores
 from firstbyte.selfcheck.gate.certificate import (
+    DOCUMENT,
     Condition,
     GateCertificate,
     MetricPower,
     PlantedResult,
     certificate_path,
-    in_words,
-    load_certificate,
+    of_host,
 )
 from firstbyte.selfcheck.gate.check import SelfCheck, Tried
 from firstbyte.selfcheck.gate.planted import Fault, PlantedBackend
@@ -71,15 +72,16 @@ def test_a_certificate_survives_the_disk_and_is_shown_for_its_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIRSTBYTE_RESULTS", str(tmp_path))
+    monkeypatch.setattr(keeping, "checkout", lambda: None)
     path = certificate_path()
-    assert in_words() == NOT_SELF_CHECKED
+    assert of_host(host()) == NOT_SELF_CHECKED
     CERTIFICATE.save(path)
-    assert load_certificate(path) == CERTIFICATE
-    text = in_words()
+    assert DOCUMENT.read(path) == CERTIFICATE
+    text = of_host(host())
     assert "as it is: 0 false alarms in 20,000 simulated gates of 43 metrics" in text
     assert "+5% found in at least 91.0%" in text, "the worst metric counts"
     replace(CERTIFICATE, host={**host(), "machine": "pdp11"}).save(path)
-    assert "of another host" in in_words()
+    assert "of another host" in of_host(host())
     for damaged in (
         {"powers": []},
         {"schema": 3, "powers": []},
@@ -87,8 +89,8 @@ def test_a_certificate_survives_the_disk_and_is_shown_for_its_host(
     ):
         path.write_text(json.dumps(damaged))
         with pytest.raises(HarnessError, match=r"cannot read .*gate\.json: .*; remove it and run"):
-            load_certificate(path)
-        said = in_words()
+            DOCUMENT.read(path)
+        said = of_host(host())
         assert said.startswith(f"{NOT_SELF_CHECKED} (cannot read {path}: ")
         assert "\n" not in said
 

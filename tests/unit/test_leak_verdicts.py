@@ -15,6 +15,7 @@ from firstbyte.leaks.investigation import Investigation
 from firstbyte.leaks.rules import LeakClass, LeakVerdict
 from firstbyte.leaks.stacks import LeakingStack
 from firstbyte.render.html.report import render
+from firstbyte.selfcheck import keeping
 from firstbyte.selfcheck import of_host as selfchecks
 from firstbyte.selfcheck.memory import certificate as selfcheck
 
@@ -75,6 +76,7 @@ def test_the_report_shows_verdicts_and_self_checks(
 
 def test_self_checks_are_of_the_runs_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FIRSTBYTE_RESULTS", str(tmp_path))
+    monkeypatch.setattr(keeping, "checkout", lambda: None)
     made = selfcheck.MemoryCertificate(
         made="2026-06-01T10:00:00+00:00",
         host=host(),
@@ -89,7 +91,7 @@ def test_self_checks_are_of_the_runs_host(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert missing.startswith("memory not self-checked on this host")
     assert gate.startswith("gate: not self-checked")
     selfcheck.save(made)
-    assert selfcheck.load() == made
+    assert selfcheck.DOCUMENT.read(selfcheck.certificate_path()) == made
     assert (
         "20 of 20 planted leaks found, 0 false LEAK in 200 others"
         in (selfchecks.of_host(host())[0])

@@ -143,6 +143,7 @@ def command(
             click.echo(f"INCONCLUSIVE, accepted: {error}")
             return
     else:
+        from firstbyte.engine.fingerprint import host
         from firstbyte.gate.sides import WORKING_TREE
         from firstbyte.gate.workshop import GateRequest, paired_gate
         from firstbyte.selfcheck.gate import certificate
@@ -154,7 +155,7 @@ def command(
             say=say,
             budget_seconds=parse_seconds(budget) if budget else None,
         ) as gate:
-            gate.certificate = certificate.in_words()
+            gate.certificate = certificate.of_host(host())
             result = gate.run()
     _report(result, files)
     if accept_inconclusive and result.outcome is GateOutcome.INCONCLUSIVE:

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firstbyte import places
 from firstbyte.contracts import Document
-from firstbyte.engine.fingerprint import differences, host
 from firstbyte.errors import HarnessError
 from firstbyte.gate.result import NOT_SELF_CHECKED
+from firstbyte.selfcheck import keeping
 from firstbyte.whole import write_whole
 
+NAME = "gate"
 SCHEMA = 3
 """Version of the file. What 1 and 2 lack cannot be made up: such a host is checked again."""
 MOST_ALARMS = 0.001
@@ -141,28 +141,18 @@ DOCUMENT = Document(
 )
 
 
-def load_certificate(path: Path) -> GateCertificate | None:
-    """The stored certificate, or None where there is none. Raises HarnessError for a damaged one."""
-    return DOCUMENT.read(path) if path.exists() else None
-
-
 def certificate_path() -> Path:
     """Where the gate's certificate of this host is kept."""
-    return places.results() / "selfcheck" / "gate.json"
+    return keeping.path_of(NAME)
 
 
-def in_words(of: Mapping[str, Any] | None = None) -> str:
-    """The line for a gate's result: what the self-check on a host said, or that there is none.
+def of_host(host: Mapping[str, Any]) -> str:
+    """The line for a gate's result: what the self-check on that host said, or that there is none.
 
-    The host is this one unless `of` names another. One that cannot be read is said to be so: nobody
-    asked for it, and hours of measuring must not end with it.
+    One that cannot be read is said to be so: nobody asked for it, and hours of measuring must not end
+    with it.
     """
-    try:
-        certificate = load_certificate(certificate_path())
-    except HarnessError as error:
-        return f"{NOT_SELF_CHECKED} ({error})"
-    if certificate is None:
-        return NOT_SELF_CHECKED
-    if differing := differences(certificate.host, host() if of is None else of):
-        return f"{NOT_SELF_CHECKED} (there is one of another host: {'; '.join(differing)})"
-    return certificate.summary
+    found = keeping.find(NAME, DOCUMENT, host)
+    if found.certificate:
+        return found.certificate.summary
+    return f"{NOT_SELF_CHECKED} ({found.instead})" if found.instead else NOT_SELF_CHECKED

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from firstbyte import places
 from firstbyte.contracts import Document
 from firstbyte.errors import HarnessError
 from firstbyte.leaks.rules import LeakClass
+from firstbyte.selfcheck import keeping
 from firstbyte.selfcheck.memory.planted import (
     PEAK_TOLERANCE_BYTES,
     PEAK_TOLERANCE_SHARE,
@@ -20,6 +20,7 @@ from firstbyte.selfcheck.memory.planted import (
 )
 from firstbyte.whole import write_whole
 
+NAME = "memory"
 SCHEMA = 2
 """Version of the file. What 1 lacks cannot be made up: such a host is checked again."""
 
@@ -136,6 +137,8 @@ class MemoryCertificate:
         )
 
 
+NOT_SELF_CHECKED = "memory not self-checked on this host: run `firstbyte selfcheck`"
+
 DOCUMENT = Document(
     MemoryCertificate, SCHEMA, HarnessError, remedy="remove it and run `firstbyte selfcheck memory`"
 )
@@ -143,7 +146,7 @@ DOCUMENT = Document(
 
 def certificate_path() -> Path:
     """Where the memory certificate of this host is kept."""
-    return places.results() / "selfcheck" / "memory.json"
+    return keeping.path_of(NAME)
 
 
 def save(made: MemoryCertificate) -> Path:
@@ -153,16 +156,16 @@ def save(made: MemoryCertificate) -> Path:
     return path
 
 
-def load() -> MemoryCertificate | None:
-    """The certificate of this host, or None. Raises HarnessError if the file is damaged."""
-    path = certificate_path()
-    return DOCUMENT.read(path) if path.exists() else None
+def of_host(host: Mapping[str, Any]) -> str:
+    """One line for the head of a report: what the self-check on that host said, or what to run."""
+    found = keeping.find(NAME, DOCUMENT, host)
+    if found.certificate:
+        return in_words(found.certificate)
+    return f"{NOT_SELF_CHECKED} ({found.instead})" if found.instead else NOT_SELF_CHECKED
 
 
-def in_words(made: MemoryCertificate | None) -> str:
-    """One line for the head of a report."""
-    if made is None:
-        return "memory not self-checked on this host: run `firstbyte selfcheck`"
+def in_words(made: MemoryCertificate) -> str:
+    """What it found, in one line."""
     found, planted = made.leaks
     right, cases = made.classes
     wrong, others = made.wrong_leaks
