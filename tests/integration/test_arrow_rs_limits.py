@@ -158,6 +158,20 @@ def test_rows_that_a_footer_claims_are_not_reserved(tmp_path: Path) -> None:
             assert (end, peak < MIB) == ("LimitError", True), (columns, strings)
 
 
+def test_a_page_is_no_larger_than_its_chunk_says_to_be(tmp_path: Path) -> None:
+    """Where the chunk's size can be true: otherwise `max_page_bytes` alone bounds it."""
+    data = page(bytes(8), 2, overrides={2: 200 << 20})
+    for size, kind in ((0, "rows"), (len(data), "rows"), (len(data) + 1, "corrupt")):
+        path = tmp_path / f"{size}.parquet"
+        path.write_bytes(flat_file(leaf("c", INT32), [data], 2, overrides={6: Long(size)}))
+        before = firstbyte_arrow.memory().live_bytes
+        firstbyte_arrow.reset_peak()
+        with pytest.raises(firstbyte_arrow.CorruptFileError):
+            list(firstbyte_arrow.open(path).scan())
+        peak = firstbyte_arrow.memory().peak_bytes - before
+        assert (peak < MIB) == (kind == "corrupt"), size
+
+
 def test_rows_that_are_asked_for_again_and_again_count_each_time(tmp_path: Path) -> None:
     path = tmp_path / "few.parquet"
     pq.write_table(pa.table({"c": ["x" * 1_000, "y"]}), path)

@@ -160,7 +160,8 @@ def _where(dataset: Any, draw: random.Random) -> None:
 def _take(dataset: Any, draw: random.Random) -> None:
     rows = min(dataset.num_rows, 2**62)
     indices = [draw.randrange(rows) for _ in range(5)]
-    batch = dataset.take(indices)
+    limits = {name: LIMITS[name] for name in ("max_page_bytes", "max_batch_bytes")}
+    batch = dataset.take(indices, **limits)
     check_batch(batch, 5)
 
 

@@ -57,6 +57,8 @@ pub struct Chunk {
     pub values: u64,
     /// Rows of its row group.
     pub rows: u64,
+    /// What no page can exceed. Some writers say 0, or what the pages take in the file: then nothing is known.
+    pub uncompressed_bytes: Option<u64>,
 }
 
 impl Chunk {
@@ -90,6 +92,8 @@ impl Chunk {
             limit,
             values: metadata.num_values().cast_unsigned(),
             rows,
+            uncompressed_bytes: Some(metadata.uncompressed_size().cast_unsigned())
+                .filter(|&size| size > length),
         }
     }
 

@@ -165,6 +165,12 @@ impl Headers {
                 header.uncompressed_bytes
             )));
         }
+        if let Some(most) = chunk.uncompressed_bytes.filter(|&most| header.uncompressed_bytes as u64 > most) {
+            return Err(Error::corrupt(format!(
+                "a page of {} bytes in a column chunk of {most}",
+                header.uncompressed_bytes
+            )));
+        }
         let values = match header.body {
             Body::Data { values, .. } => values,
             Body::DataV2 { values, nulls, rows, def_bytes, rep_bytes, .. } => {
