@@ -39,7 +39,7 @@ METRICS = (
         "memory_floor_bytes",
         "pages in hand and a batch, of the shard with most",
         better="",
-        floor_of=("full_scan", "peak_rss_anon_above_base_bytes"),
+        floor_of=("full_scan", "peak_rss_above_base_bytes"),
     ),
 )
 

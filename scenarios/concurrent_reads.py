@@ -3,8 +3,8 @@
 Readers are created and their processes have imported the library before a barrier starts them
 together. With more readers than shards, shards are taken again from the first. Wall time runs from
 the barrier to the end of the last reader; the wait for a batch is that of every single `next`.
-Processes are compared by the sum of their RssAnon; memory that the kernel shares between them is in
-RssFile and not counted. Allocators are asked where readers are threads.
+Processes are compared by the sum of their private and shared memory, in which a page that several of
+them have counts once; pages of files are not counted. Allocators are asked where readers are threads.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from firstbyte.api import EXTREMES, Backend, Bench, Metric, Repetitions, Shard, 
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 from firstbyte.worker.instruments.allocators import AFTERMATH, Ledgers, aftermath
-from firstbyte.worker.instruments.proc_memory import BASE, own_rss_anon_bytes
+from firstbyte.worker.instruments.proc_memory import BASE_ANON, BASE_SHMEM, PEAK_ABOVE_BASE
 from firstbyte.worker.settling import settle
+from firstbyte.worker.status import Resident, own_status
 from firstbyte.worker.verify import shard_digests
 
 ORDER = 30
@@ -44,7 +45,7 @@ METRICS = (
     Metric("wait_p99_ns", "99th percentile of the wait for a batch, over all readers"),
     Metric(
         "memory_per_reader_bytes",
-        "peak RssAnon above the base, by number of readers",
+        "peak memory above the base, by number of readers",
         headline=True,
     ),
     *AFTERMATH,
@@ -110,10 +111,9 @@ def run(bench: Bench) -> None:
 
 
 def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
-    if "peak_rss_anon_above_base_bytes" not in values:
+    if PEAK_ABOVE_BASE.name not in values:
         return {}
-    above_base_bytes = values["peak_rss_anon_above_base_bytes"]
-    return {"memory_per_reader_bytes": above_base_bytes / int(params["readers"])}
+    return {"memory_per_reader_bytes": values[PEAK_ABOVE_BASE.name] / int(params["readers"])}
 
 
 def _figures(bench: Bench, crew: _Crew, passes: list[Pass], began_ns: int) -> dict[str, float]:
@@ -153,7 +153,7 @@ class _Crew(Protocol):
     """
 
     base: dict[str, float]
-    """RssAnon of the readers before they read, where they are not this process."""
+    """Memory of the readers before they read, where they are not this process."""
 
     def __init__(self, bench: Bench, shards: list[int], task: Task) -> None: ...
 
@@ -210,7 +210,11 @@ class _Processes:
             theirs.close()
             self._pipes.append(ours)
             self._processes.append(process)
-        self.base = {BASE.name: float(sum(self._answers("ready")))}
+        ready: list[Resident] = self._answers("ready")
+        self.base = {
+            BASE_ANON.name: float(sum(one.anon for one in ready)),
+            BASE_SHMEM.name: float(sum(one.shmem for one in ready)),
+        }
         bench.observe([process.pid for process in self._processes if process.pid])
 
     def go(self) -> list[Any]:
@@ -257,7 +261,7 @@ def _reader_process(
     try:
         backend = create_backend()
         settle()
-        pipe.send(("ready", own_rss_anon_bytes()))
+        pipe.send(("ready", own_status()))
         pipe.recv()
         pipe.send(("result", task(backend, shard, batch_rows)))
         pipe.recv()

@@ -25,7 +25,8 @@ GRID: Mapping[str, tuple[Param, ...]] = {}
 METRICS = (
     Metric("import_ns", "import of the backend's library", headline=True),
     Metric("import_rss_anon_bytes", "RssAnon gained by the import", headline=True),
-    Metric("import_rss_file_bytes", "RssFile (with shared memory) gained by the import"),
+    Metric("import_rss_shmem_bytes", "RssShmem (shared memory) gained by the import"),
+    Metric("import_rss_file_bytes", "RssFile gained by the import"),
 )
 
 

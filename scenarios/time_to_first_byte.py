@@ -37,6 +37,7 @@ METRICS = (
     Metric("first_batch_ns", "first batch out of the reader"),
     Metric("first_record_ns", "first record of that batch as a Python object"),
     Metric("import_rss_anon_bytes", "RssAnon gained by the import (cold only)"),
+    Metric("import_rss_shmem_bytes", "RssShmem gained by the import (cold only)"),
     Metric("import_rss_file_bytes", "RssFile gained by the import (cold only)"),
     Metric("harness_ns", "the harness's own start-up work, left out of the total", better=""),
     Metric("resident_ratio", "part of the shard in the page cache before it was opened", better=""),

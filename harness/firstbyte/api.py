@@ -247,7 +247,7 @@ class Bench(Protocol):
     """True in the last process of the cell: digests need to be made only once."""
     startup: Mapping[str, float]
     """`spawn_ns`, `harness_ns` and `import_ns` of this process, and what the import gained:
-    `import_rss_anon_bytes` and `import_rss_file_bytes`."""
+    `import_rss_anon_bytes`, `import_rss_shmem_bytes` and `import_rss_file_bytes`."""
 
     create_backend: Callable[[], Backend]
     """Makes another instance of the same backend and variant; can be sent to a reader process."""

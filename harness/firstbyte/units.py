@@ -100,5 +100,7 @@ def _words(metric: str, suffix: str = "") -> str:
     return (
         words.replace("rss anon", "RssAnon")
         .replace("rss file", "RssFile")
+        .replace("rss shmem", "RssShmem")
+        .replace("rss", "memory")
         .replace("vm hwm", "VmHWM")
     )

@@ -12,13 +12,13 @@ from firstbyte.plugins import PACKAGE
 
 _WATCH = """
 import os, sys, time
-from firstbyte.worker.instruments.proc_memory import read_status
+from firstbyte.worker.status import read_status
 status = os.open(f"/proc/{sys.argv[1]}/status", os.O_RDONLY)
 os.set_blocking(0, False)
 top = 0
 print("ready", flush=True)
 while sys.stdin.buffer.read(1) is None:
-    top = max(top, read_status(status)[0])
+    top = max(top, read_status(status).anon)
     time.sleep(0.001)
 print(top, flush=True)
 """

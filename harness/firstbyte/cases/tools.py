@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Callable, Iterable
 
-from firstbyte.worker.instruments.proc_memory import read_status
+from firstbyte.worker.status import own_status
 
 SETTLE_SECONDS = 0.3
 
 
 def rss_anon_bytes() -> float:
     """RssAnon of this process now."""
-    return float(_status()[0])
+    return float(own_status().anon)
 
 
 def rss_file_bytes() -> float:
-    """RssFile, with shared memory, of this process now."""
-    return float(_status()[1])
+    """RssFile of this process now."""
+    return float(own_status().file)
 
 
 def settled_rss_anon_bytes() -> float:
@@ -42,11 +41,3 @@ def highest(batches: Iterable[object], reading: Callable[[], float]) -> float:
     for _ in batches:
         top = max(top, reading())
     return top
-
-
-def _status() -> tuple[int, int, int]:
-    descriptor = os.open("/proc/self/status", os.O_RDONLY)
-    try:
-        return read_status(descriptor)
-    finally:
-        os.close(descriptor)

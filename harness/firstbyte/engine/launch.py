@@ -23,7 +23,6 @@ from typing import Any
 from firstbyte.api import Observer
 from firstbyte.model import Environment, Limits, Sample, Status
 from firstbyte.plugins import PACKAGE
-from firstbyte.worker.instruments.proc_memory import read_status
 from firstbyte.worker.order import Order
 from firstbyte.worker.protocol import (
     Counted,
@@ -40,6 +39,7 @@ from firstbyte.worker.protocol import (
     Versions,
     decode,
 )
+from firstbyte.worker.status import read_status
 
 GUARD_SECONDS = 0.05
 """How often the memory limit is looked at where the instrument itself does not poll."""
@@ -201,15 +201,15 @@ class _Watch:
         return f"no end after {self._limits.timeout_s:g} s"
 
     def _over_memory(self) -> bool:
-        anon = 0
+        held = 0
         for status in (self._own_status, *self._other_statuses):
             with contextlib.suppress(ProcessLookupError):
-                anon = max(anon, read_status(status)[0])
-        if anon <= self._limits.memory_bytes:
+                held = max(held, read_status(status).held)
+        if held <= self._limits.memory_bytes:
             return False
         self._failed = (
             Status.OUT_OF_MEMORY,
-            f"RssAnon {anon / 1e6:,.0f} MB is over the limit of "
+            f"private and shared memory of {held / 1e6:,.0f} MB is over the limit of "
             f"{self._limits.memory_bytes / 1e6:,.0f} MB",
         )
         return True

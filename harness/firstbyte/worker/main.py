@@ -34,10 +34,10 @@ from firstbyte.api import (  # noqa: E402
 )
 from firstbyte.plugins import mount  # noqa: E402
 from firstbyte.worker import protocol  # noqa: E402
-from firstbyte.worker.instruments.proc_memory import read_status  # noqa: E402
 from firstbyte.worker.loading import create_backend  # noqa: E402
 from firstbyte.worker.order import DIGEST, MEASURE, Order  # noqa: E402
 from firstbyte.worker.settling import settle  # noqa: E402
+from firstbyte.worker.status import own_status  # noqa: E402
 from firstbyte.worker.turns import TurnTaker  # noqa: E402
 from firstbyte.worker.verify import shard_digests  # noqa: E402
 
@@ -197,16 +197,17 @@ def work(order: Order, sender: Sender) -> None:
     probe = _probe(order.instrument_module) if order.instrument_module else None
     measures = order.task == MEASURE
     scenario = cast(Scenario, importlib.import_module(order.scenario_module)) if measures else None
-    anon_before, file_before = _own_rss_bytes()
+    before = own_status()
     import_began_ns = time.monotonic_ns()
     backend = create_backend(order.plugin_roots, order.backend_module, order.backend_options)
     imported_ns = time.monotonic_ns()
-    anon_after, file_after = _own_rss_bytes()
+    after = own_status()
     startup: dict[str, float] = {
         "harness_ns": import_began_ns - STARTED_NS,
         "import_ns": imported_ns - import_began_ns,
-        "import_rss_anon_bytes": anon_after - anon_before,
-        "import_rss_file_bytes": file_after - file_before,
+        "import_rss_anon_bytes": after.anon - before.anon,
+        "import_rss_shmem_bytes": after.shmem - before.shmem,
+        "import_rss_file_bytes": after.file - before.file,
     }
     if order.spawned_ns:
         startup["spawn_ns"] = STARTED_NS - order.spawned_ns
@@ -232,12 +233,3 @@ def _probe(module: str) -> Probe:
 def _plain(figure: float) -> float:
     """The number as JSON knows it: a figure may be of a type that a library brought along."""
     return figure if type(figure) in (int, float) else float(figure)
-
-
-def _own_rss_bytes() -> tuple[int, int]:
-    """RssAnon and RssFile (with shared memory) of this process."""
-    status = os.open("/proc/self/status", os.O_RDONLY)
-    try:
-        return read_status(status)[:2]
-    finally:
-        os.close(status)

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from firstbyte.api import Backend, Metric
-from firstbyte.worker.instruments.proc_memory import read_status
 from firstbyte.worker.ledgers import (
     FREE,
     GLIBC,
@@ -31,6 +30,7 @@ from firstbyte.worker.ledgers import (
     live_ledger,
     peak_of,
 )
+from firstbyte.worker.status import read_status
 
 SETTLE_SECONDS = 1.0
 SETTLE_STEP_SECONDS = 0.02
@@ -84,7 +84,7 @@ class Ledgers:
 
     def read(self) -> dict[str, int]:
         """Live bytes by ledger, and RssAnon."""
-        readings = {RESIDENT: read_status(self._status)[0]}
+        readings = {RESIDENT: read_status(self._status).anon}
         if self._heap_info is not None:
             heap = self._heap_info()
             readings[GLIBC] = heap.heap_used + heap.mmap_used
@@ -96,7 +96,7 @@ class Ledgers:
 
     def resident_bytes(self) -> int:
         """RssAnon alone: asking glibc takes longer the more pieces its heap is in."""
-        return read_status(self._status)[0]
+        return read_status(self._status).anon
 
     def reset_peaks(self) -> None:
         """Start the backend's own peaks anew, where it has any."""
@@ -133,7 +133,7 @@ class Ledgers:
         last, steady = self.read()[RESIDENT], 0
         while steady < SETTLED_STEPS and time.monotonic() < deadline:
             time.sleep(SETTLE_STEP_SECONDS)
-            now = read_status(self._status)[0]
+            now = read_status(self._status).anon
             steady = steady + 1 if abs(now - last) <= SETTLED_BYTES else 0
             last = now
         return self.read()

@@ -23,5 +23,4 @@ class Observer(proc_memory.Observer):
     """Samples as `proc_memory` does, and reports only how often."""
 
     def values(self, begin_ns: int, end_ns: int, sample: dict[str, float]) -> dict[str, float]:
-        inside = sum(begin_ns <= at <= end_ns for at in self.at_ns)
-        return {"memory_samples_count": float(inside)}
+        return {"memory_samples_count": float(len(self.samples.between(begin_ns, end_ns)))}
