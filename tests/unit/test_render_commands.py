@@ -104,6 +104,20 @@ def test_compare_leaves_out_what_no_certificate_covers(results: Path) -> None:
     assert found.output.count("a:x: heap figures are withheld") == 1
 
 
+def test_compare_says_which_environment_variables_differ(results: Path) -> None:
+    pool = "ARROW_DEFAULT_MEMORY_POOL"
+    shipped = run().host | {"allocator_variables": {}}
+    store(results, replace(run(run_id="shipped"), host=shipped), RECORDS)
+    system = run().host | {"variables": {pool: "system"}}
+    store(results, replace(run(run_id="system"), host=system), RECORDS)
+    found = call(compare.command, results, "shipped", "system")
+    assert found.exit_code == 0, found.output
+    assert (
+        f"environment variables differ, and the ratios tell of them as well: {pool} was unset, is 'system'\n"
+    ) in found.output
+    assert "variables differ" not in call(compare.command, results, "system", "system").output
+
+
 def test_compare_refuses_another_host_without_the_flag(results: Path) -> None:
     refused = call(compare.command, results, "run-1", "other")
     assert isinstance(refused.exception, IncomparableError)

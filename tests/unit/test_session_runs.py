@@ -170,6 +170,10 @@ def test_other_versions_or_another_host_are_not_mixed(
     assert str(caught.value) == (
         f"run {opened.run.run_id} cannot go on: cores was 2, is 4; kernel was 6, is 7"
     )
+    other = {**opened.run.host, "variables": {"LD_PRELOAD": "libjemalloc.so"}}
+    monkeypatch.setattr(environment, "host", lambda: other)
+    with pytest.raises(HarnessError, match=r"LD_PRELOAD was unset, is 'libjemalloc\.so'"):
+        session.resume_run(workshop, tmp_path, pytest.fail)
     monkeypatch.setattr(environment, "versions", lambda: {"click": "9", "rich": "1"})
     with pytest.raises(HarnessError, match=r"installed versions differ \(click, rich\)"):
         session.resume_run(workshop, tmp_path, pytest.fail)

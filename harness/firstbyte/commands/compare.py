@@ -54,6 +54,7 @@ def command(
     from firstbyte import places
     from firstbyte.analysis.compare import compare
     from firstbyte.engine import registry, store
+    from firstbyte.engine.fingerprint import variable_differences
     from firstbyte.visibility import shown
 
     folder = results or places.results()
@@ -73,6 +74,9 @@ def command(
         rows = [row for row in rows if row.metric in headline] or rows
     console = Console()
     console.print(f"before: {first.run.run_id}, after: {second.run.run_id}", highlight=False)
+    if differing := variable_differences(first.run.host, second.run.host):
+        line = f"environment variables differ, and the ratios tell of them as well: {'; '.join(differing)}"
+        console.print(Text(line), soft_wrap=True)
     if rows:
         _print_rows(console, rows)
     else:

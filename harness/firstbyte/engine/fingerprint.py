@@ -14,6 +14,36 @@ from typing import Any
 COMPARABLE_FIELDS = ("machine", "cpu", "cores", "memory_bytes", "kernel", "libc", "host")
 """What must be equal before two runs may be compared."""
 
+_DECIDING = (
+    "ARROW_",
+    "DUCKDB_",
+    "GLIBC_TUNABLES",
+    "GOMP_",
+    "GOTO_NUM_THREADS",
+    "JEMALLOC_",
+    "KMP_",
+    "LD_",
+    "MALLOC_",
+    "MIMALLOC_",
+    "MKL_",
+    "NUMEXPR_",
+    "OMP_",
+    "OPENBLAS_",
+    "POLARS_",
+    "PYTHON",
+    "RAYON_",
+    "TCMALLOC_",
+    "TOKIO_",
+    "_RJEM_",
+)
+"""Beginnings of the names of variables that change how a worker allocates, what it loads, and how many
+threads its libraries have."""
+_LOCAL = ("PYTHONPATH", "PYTHONHASHSEED", "PYTHONSTARTUP", "PYTHONUNBUFFERED")
+"""Of these, those that decide nothing, or that a worker does not get from its parent."""
+_OLD_VARIABLES = "allocator_variables"
+"""Where runs kept them before, and only those of allocators."""
+_VARIABLES = "variables"
+
 
 def host() -> dict[str, Any]:
     """What of this machine decides the numbers. The host's name is hashed: it is nobody's business."""
@@ -29,10 +59,10 @@ def host() -> dict[str, Any]:
         "transparent_hugepages": _first_line("/sys/kernel/mm/transparent_hugepage/enabled"),
         "load_1min": os.getloadavg()[0],
         "python": platform.python_version(),
-        "allocator_variables": {
+        _VARIABLES: {
             name: value
             for name, value in sorted(os.environ.items())
-            if name.startswith(("MALLOC_", "MIMALLOC_", "ARROW_", "_RJEM_", "GLIBC_TUNABLES"))
+            if name.startswith(_DECIDING) and name not in _LOCAL
         },
     }
 
@@ -44,6 +74,22 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
         for name in COMPARABLE_FIELDS
         if before.get(name) != after.get(name)
     ]
+
+
+def variable_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Environment variables that decide the numbers and differ between the hosts of two runs, one line
+    each: `LD_PRELOAD was unset, is 'libjemalloc.so'`.
+    """
+    one, other = (host.get(_VARIABLES, host.get(_OLD_VARIABLES, {})) for host in (before, after))
+    return [
+        f"{name} was {_quoted(one.get(name))}, is {_quoted(other.get(name))}"
+        for name in sorted(one.keys() | other.keys())
+        if one.get(name) != other.get(name)
+    ]
+
+
+def _quoted(value: str | None) -> str:
+    return "unset" if value is None else f"'{value}'"
 
 
 def versions() -> dict[str, str]:

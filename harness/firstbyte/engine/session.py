@@ -136,7 +136,11 @@ def resume_run(session: Session, results: Path, warn: Warn) -> OpenRun:
             f"run {run.run_id} cannot go on: installed versions differ "
             f"({', '.join(sorted({name for name, _ in changed}))}); start a new run"
         )
-    if differing := environment.differences(run.host, environment.host()):
+    here = environment.host()
+    if differing := [
+        *environment.differences(run.host, here),
+        *environment.variable_differences(run.host, here),
+    ]:
         raise HarnessError(f"run {run.run_id} cannot go on: {'; '.join(differing)}")
     return OpenRun(folder, run, records)
 
