@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstbyte import places
+from firstbyte.engine.cgroups import Groups, effective_cores
+from firstbyte.engine.room import worker_bytes
 from firstbyte.worker import pagecache
 
 CPU = Path("/sys/devices/system/cpu")
+HERE = Groups()
 BUSY_PRESSURE_PERCENT = 10.0
 SAMPLE_LIBRARY = "numpy"
 """What is installed in any case: an installer compiles all libraries or none."""
@@ -37,14 +40,23 @@ class Finding:
         return bool(self.remedy)
 
 
-def _cores() -> Finding:
+def _cores(groups: Groups = HERE) -> Finding:
     """cores"""
-    cores = len(os.sched_getaffinity(0))
+    there = len(os.sched_getaffinity(0))
+    cores = effective_cores(groups)
+    state = f"{there}" if cores == there else f"{there}, of which a quota gives {cores:g}"
+    if cores < there:
+        return Finding(
+            "cores",
+            state,
+            "the control group stops what has used its quota up, and times hold the waiting: "
+            "raise the quota, or run outside of it",
+        )
     if cores >= 4:
-        return Finding("cores", f"{cores}")
+        return Finding("cores", state)
     return Finding(
         "cores",
-        f"{cores}",
+        state,
         "what has more readers or threads than there are cores measures the scheduler as well: "
         "run it on a machine with as many cores",
     )
@@ -185,16 +197,17 @@ def _huge_pages() -> Finding:
     )
 
 
-def _memory_limit() -> Finding:
+def _memory_limit(groups: Groups = HERE) -> Finding:
     """memory limit"""
-    path = Path("/sys/fs/cgroup/memory.max")
-    limit = path.read_text(encoding="ascii").strip() if path.exists() else "max"
-    if limit == "max":
+    limit = groups.memory_limit_bytes()
+    if limit is None:
         return Finding("memory limit of this group", "none")
+    room = (worker_bytes(groups) or 0) / 1e6
     return Finding(
         "memory limit of this group",
-        f"{int(limit) / 1e9:.1f} GB",
-        "a worker that needs more is killed and recorded as OUT_OF_MEMORY: raise it or --memory-limit",
+        f"{limit / 1e6:,.0f} MB, of which {room:,.0f} MB are left to a worker",
+        "a worker that needs more is killed and recorded as OUT_OF_MEMORY: raise the limit, or run "
+        "outside of the group",
     )
 
 

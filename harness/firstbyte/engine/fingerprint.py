@@ -11,7 +11,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-COMPARABLE_FIELDS = ("machine", "cpu", "cores", "memory_bytes", "kernel", "libc", "host")
+from firstbyte.engine.cgroups import Groups
+
+COMPARABLE_FIELDS = (
+    "machine",
+    "cpu",
+    "cores",
+    "cpu_quota_cores",
+    "memory_bytes",
+    "kernel",
+    "libc",
+    "host",
+)
 """What must be equal before two runs may be compared."""
 
 _DECIDING = (
@@ -45,13 +56,16 @@ _OLD_VARIABLES = "allocator_variables"
 _VARIABLES = "variables"
 
 
-def host() -> dict[str, Any]:
+def host(groups: Groups | None = None) -> dict[str, Any]:
     """What of this machine decides the numbers. The host's name is hashed: it is nobody's business."""
+    groups = groups or Groups()
     return {
         "host": hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest(),
         "machine": platform.machine(),
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
+        "cpu_quota_cores": groups.cpu_quota_cores(),
+        "memory_limit_bytes": groups.memory_limit_bytes(),
         "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         "kernel": platform.release(),
         "libc": " ".join(platform.libc_ver()),

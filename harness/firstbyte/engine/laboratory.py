@@ -8,8 +8,9 @@ from pathlib import Path
 
 from firstbyte import places
 from firstbyte.corpora.manifest import Manifest
-from firstbyte.engine import registry
+from firstbyte.engine import registry, room
 from firstbyte.engine.cells import Engine
+from firstbyte.engine.cgroups import Groups
 from firstbyte.engine.launch import current_environment
 from firstbyte.engine.plan import Planned
 from firstbyte.engine.registry import Catalogue, Chosen, ScenarioInfo
@@ -30,6 +31,7 @@ class Laboratory:
     """Told of every record as soon as it is made."""
 
     def __post_init__(self) -> None:
+        self.limits, _ = room.fit(self.limits, Groups())
         self._engine = Engine(
             self.run_id,
             current_environment(),

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from firstbyte.api import Observer
+from firstbyte.engine.cgroups import Groups
+from firstbyte.engine.room import within
 from firstbyte.model import Environment, Limits, Sample, Status
 from firstbyte.plugins import PACKAGE
 from firstbyte.worker.order import Order
@@ -85,7 +87,7 @@ class _Watch:
     """One worker while it runs: its pipes, its memory, its clock."""
 
     def __init__(self, order: Order, environment: Environment, stderr: Any) -> None:
-        self._limits: Limits = order.cell.limits
+        self._limits: Limits = within(order.cell.limits, Groups())
         self._shards = len(order.shards)
         self._outcome = Outcome()
         self._failed: tuple[Status, str] | None = None
@@ -110,6 +112,7 @@ class _Watch:
         finally:
             if order.turns:  # the worker's own: the other sees its end by their closing
                 order.turns.close()
+        _offer(self._process.pid)
         assert self._process.stdin
         assert self._process.stdout
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
@@ -326,13 +329,20 @@ def _explain_abort(outcome: Outcome, said: bytes) -> Outcome:
     return outcome
 
 
+def _offer(pid: int) -> None:
+    """Have the kernel kill this process, and what it starts, rather than the parent where memory ends."""
+    with contextlib.suppress(OSError):  # it has ended already
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
+
+
 def _oom_kills() -> int:
-    """Processes that the kernel has killed for want of memory since boot (/proc/vmstat)."""
+    """Processes that the kernel has killed for want of memory: of our group, and since boot."""
+    group = Groups().oom_kills()
     for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
         name, _, count = line.partition(" ")
         if name == "oom_kill":
-            return int(count)
-    return 0
+            return group + int(count)
+    return group
 
 
 def _worker_environ(root: str) -> dict[str, str]:

@@ -13,8 +13,9 @@ from pathlib import Path
 from firstbyte import places
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine import fingerprint as environment
-from firstbyte.engine import registry
+from firstbyte.engine import registry, room
 from firstbyte.engine.cells import Engine
+from firstbyte.engine.cgroups import Groups
 from firstbyte.engine.launch import current_environment
 from firstbyte.engine.plan import Axes, Plan, Planned, estimate_seconds, make_plan
 from firstbyte.engine.registry import Catalogue
@@ -88,11 +89,15 @@ def open_session(axes: Axes) -> Session:
     """Check the names, get the corpora, plan. Raises HarnessError for what a user can mend."""
     catalogue = registry.discover()
     here = current_environment()
+    limits, tight = room.fit(axes.limits, Groups())
+    axes = replace(axes, limits=limits)
     # Names are checked before a corpus is fetched: a typo must not cost a download.
     make_plan(catalogue, replace(axes, corpora=("unresolved",)), here)
     manifests, notes = _corpora(axes.corpora)
     plan = make_plan(catalogue, replace(axes, corpora=tuple(manifests)), here)
-    return Session(catalogue, here, manifests, plan, axes.profile, notes)
+    return Session(
+        catalogue, here, manifests, plan, axes.profile, (*notes, *filter(None, (tight,)))
+    )
 
 
 def start_run(session: Session, results: Path) -> OpenRun:

@@ -42,7 +42,9 @@ def _extent(shown: ShownRun) -> str:
 
 def brief(values: Mapping[str, Any]) -> str:
     """The top level of a mapping as one line; what is nested or empty is left out."""
-    return flat({k: v for k, v in values.items() if v != "" and not isinstance(v, Mapping)})
+    return flat(
+        {k: v for k, v in values.items() if v not in ("", None) and not isinstance(v, Mapping)}
+    )
 
 
 def flat(values: Mapping[str, Any]) -> str:
@@ -67,6 +69,8 @@ def _text(value: object) -> str:
         return f"({flat(value)})"
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return " ".join(_text(item) for item in value)
+    if value is None:
+        return "none"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, int) and not isinstance(value, bool):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -27,13 +29,19 @@ from firstbyte.units import DECIMAL_NOTE, Unit, number, title, unit_for
 
 def render(given: Request) -> Group:
     view = given.view
-    cores = int(view.run.host.get("cores", 0))
+    cores = _cores(view.run.host)
     every = dict.fromkeys(record.cell.backend for record in view.records)
     names = [given.against] if given.against else sorted(every)
     return Group(
         *(Text(f"Note: {note}", style="bold yellow") for note in view.notes),
         *(draw(scoreboard(view, name, threads=given.threads, cores=cores)) for name in names),
     )
+
+
+def _cores(host: Mapping[str, Any]) -> int:
+    """How many cores could work at once, by affinity and quota; 0 where that was not kept."""
+    there, quota = int(host.get("cores", 0)), host.get("cpu_quota_cores")
+    return there if quota is None else min(there, math.ceil(quota))
 
 
 def draw(board: Scoreboard) -> Group:
