@@ -107,6 +107,13 @@ EXTREMES = "extremes"
 """Which variants of a backend the quick profile runs: all, or its default and its best."""
 
 
+POOL = "pool"
+"""A parameter that the harness itself acts upon: with the value NORMALISED a worker is started with the
+variables of `[normalised]` in its backend's `backend.toml`, which has the capability of that name."""
+SHIPPED = "shipped"
+NORMALISED = "normalised"
+
+
 class Purpose(StrEnum):
     """What the harness itself runs a scenario for, and finds it by: it knows no scenario by name."""
 

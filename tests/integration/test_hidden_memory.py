@@ -10,10 +10,11 @@ import pytest
 from conftest import FAULTY
 
 from firstbyte.api import Purpose
-from firstbyte.engine import registry
+from firstbyte.engine import registry, session
 from firstbyte.engine.laboratory import Laboratory
+from firstbyte.engine.plan import Axes
 from firstbyte.engine.witnesses import resolve
-from firstbyte.model import Status
+from firstbyte.model import Record, Status
 
 pytestmark = pytest.mark.xdist_group("hidden memory")
 
@@ -89,3 +90,32 @@ def test_the_cpu_time_of_a_child_is_in_the_clock(scan: Scan, variant: str) -> No
     assert found["children_cpu_ns"] >= 0.05e9
     assert found["cpu_ns"] > found["children_cpu_ns"]
     assert scan("nothing", "clock")["children_cpu_ns"] == 0
+
+
+@pytest.fixture(scope="module")
+def slack(cache_home: Path, tiny_corpus: str) -> Iterator[Mapping[str, Record]]:
+    """The records of the scenario by backend and pool."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache_home))
+        patch.setenv(registry.PLUGINS_VARIABLE, str(FAULTY))
+        axes = Axes(
+            scenarios=["allocator_slack"], backends=["hiding:pool", "sound"], corpora=[tiny_corpus]
+        )
+        opened = session.open_session(axes)
+        records = opened.engine("slack").records(opened.plan.cells)
+        yield {f"{one.cell.backend} {one.cell.params['pool']}": one for one in records}
+
+
+def test_a_normalised_pool_stands_beside_the_one_that_is_shipped(
+    slack: Mapping[str, Record],
+) -> None:
+    shipped, normalised = (slack[f"hiding {pool}"] for pool in ("shipped", "normalised"))
+    assert (shipped.status, normalised.status) == (Status.OK, Status.OK), normalised.reason
+    peaks = [one.samples[0].values["peak_rss_bytes"] for one in (shipped, normalised)]
+    assert peaks[0] - peaks[1] == pytest.approx(32 * MB, abs=NOISE)
+    assert slack["sound shipped"].status is Status.OK
+    skipped = slack["sound normalised"]
+    assert (skipped.status, skipped.reason) == (
+        Status.SKIPPED,
+        "sound does not declare: normalised",
+    )

@@ -35,10 +35,12 @@ POINTS: dict[str, list[Point]] = {
         ("clock", {"mode": "threads", "readers": 2}),
         ("clock", {"mode": "processes", "readers": 2}),
     ],
+    "allocator_slack": [("proc_memory", {"pool": "shipped"})],
     "leak_scan": [("proc_memory", {})],
     "endurance": [("proc_memory", {"use": "abandoned", "uses": 1000})],
 }
-"""Points that together use every value but the numbers of readers, where that is not all of the grid."""
+"""Points that together use every value but the numbers of readers, where that is not all of the grid; what
+not every backend has, such as a pool to normalise, is tested where it is planted."""
 DEFAULTS = {
     f"{backend.name}:{variant.name}"
     for backend in CATALOGUE.backends.values()

@@ -99,7 +99,8 @@ class Engine:
                 turns.close()
             return ready
         order = self.order(planned, MEASURE, ready.prepared)
-        order = replace(order, final_process=final, variables=variables or {}, turns=turns)
+        asked = {**planned.variables, **(variables or {})}
+        order = replace(order, final_process=final, variables=asked, turns=turns)
         return self.launcher(order, self.environment)
 
     def ready(self, planned: Planned) -> Outcome:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from firstbyte.api import ALL, Repetitions
+from firstbyte.api import ALL, NORMALISED, POOL, Repetitions
 from firstbyte.engine.registry import (
     BackendInfo,
     Catalogue,
@@ -53,6 +53,11 @@ class Planned:
     skipped: str = ""
     cold: bool = False
     """Whether the start of the process is part of what is timed."""
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What its parameters ask of the environment of its measuring workers."""
+        return self.backend.normalised if self.cell.params.get(POOL) == NORMALISED else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,15 @@ from msgspec import Meta
 from packaging.utils import canonicalize_name
 
 from firstbyte import plugins
-from firstbyte.api import Account, CertifyingScenario, Instrument, Metric, Purpose, Scenario
+from firstbyte.api import (
+    NORMALISED,
+    Account,
+    CertifyingScenario,
+    Instrument,
+    Metric,
+    Purpose,
+    Scenario,
+)
 from firstbyte.contracts import ContractError, conform, read_toml, unknown
 from firstbyte.engine import instrument_module, plugin_module, scenario_module
 from firstbyte.errors import HarnessError, PluginError, UnknownNameError
@@ -75,6 +83,10 @@ class Description:
     prepared_by: tuple[str, ...] | None = None
     """Options of its variants that decide what `prepare` writes; left out, all of them do."""
 
+    normalised: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that put the allocator of the system in place of the library's own, or have it
+    give back at once what is free; empty for a library without an allocator of its own."""
+
     def __post_init__(self) -> None:
         _check_name(self.name)
         if sum(variant.default for variant in self.variants) != 1:
@@ -107,6 +119,9 @@ class BackendInfo:
     def default(self) -> Variant:
         """The variant that is used where none is named."""
         return next(one for one in self.variants if one.default)
+
+    normalised: Mapping[str, str] = field(default_factory=dict)
+    """Variables of its workers where `pool=normalised`; one that has any has that capability."""
 
     def variant(self, name: str) -> Variant:
         """The variant of that name. Raises UnknownNameError."""
@@ -351,10 +366,11 @@ def read_backend(folder: Path, package: str) -> BackendInfo:
         module=f"{package}.{Path(said.module).stem}",
         distribution=said.distribution,
         install=said.install,
-        capabilities=frozenset(said.capabilities),
+        capabilities=frozenset(said.capabilities) | ({NORMALISED} if said.normalised else set()),
         variants=said.variants,
         decoder=said.decoder,
         prepared_by=said.prepared_by,
+        normalised=said.normalised,
     )
 
 

@@ -93,6 +93,12 @@ def finished_child() -> None:
     subprocess.run([sys.executable, "-c", WORKS], check=True)
 
 
+def pool() -> None:
+    """An allocator that keeps what was freed, unless it is told not to."""
+    if os.environ.get("HIDING_POOL") != "normalised":
+        HELD.append(bytearray(b"x") * HELD_BYTES)
+
+
 descriptors: list[int] = []
 
 
@@ -171,6 +177,7 @@ WAYS: Mapping[str, Callable[[], None]] = {
         fleeting,
         working_child,
         finished_child,
+        pool,
     )
 }
 
