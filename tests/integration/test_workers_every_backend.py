@@ -48,6 +48,7 @@ DEFAULTS = {
     if variant.default
 }
 OTHER_VARIANTS: dict[str, list[Point]] = {
+    "allocator_slack": POINTS["allocator_slack"],
     "full_scan": [("clock", {})],
     "time_to_first_byte": [("clock", {"start": "reopened", "cache": "evicted"})],
     "concurrent_reads": [("clock", {"mode": "threads", "readers": 2})],
