@@ -21,6 +21,7 @@ from firstbyte.worker.kernel import holdings
 from firstbyte.worker.ledgers import RESIDENT
 
 ORDER = 42
+NEEDS_ROWS = True
 QUICK_VARIANTS = ALL
 INSTRUMENTS = ("proc_memory",)
 GRID: Mapping[str, tuple[Param, ...]] = {}

@@ -27,6 +27,7 @@ from firstbyte.worker.kernel import holdings
 from firstbyte.worker.ledgers import GLIBC, RESIDENT
 
 ORDER = 76
+NEEDS_ROWS = True
 QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("proc_memory",)
 GRID: Mapping[str, tuple[Param, ...]] = {"use": ("whole", "abandoned"), "uses": (1000,)}

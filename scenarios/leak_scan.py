@@ -45,6 +45,7 @@ from firstbyte.worker.quiet import is_quiet
 
 PURPOSE = Purpose.LEAKS
 ORDER = 40
+NEEDS_ROWS = True
 QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("proc_memory", "heap")
 GRID: Mapping[str, tuple[Param, ...]] = {}

@@ -26,6 +26,7 @@ from firstbyte.model import Param
 from firstbyte.worker import pagecache
 
 ORDER = 74
+NEEDS_ROWS = True
 QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("clock",)
 GRID: Mapping[str, tuple[Param, ...]] = {}

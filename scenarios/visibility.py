@@ -13,14 +13,16 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from firstbyte.api import EXTREMES, Account, Bench, Metric, Repetitions
+from firstbyte.api import EXTREMES, Account, Bench, Metric, Reader, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker.instruments.allocators import Ledgers
 from firstbyte.worker.ledgers import RESIDENT, Moment
 
 ORDER = 60
+NEEDS_ROWS = True
 QUICK_VARIANTS = EXTREMES
 CERTIFIES = "heap"
 INSTRUMENTS = (CERTIFIES,)
@@ -36,6 +38,13 @@ METRICS = (
 FILL_BYTES = 16 << 20
 HOLD_BYTES = 80 << 20
 LIMIT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A reader among the batches that it delivered."""
+
+    reader: Reader
 
 
 def needs(params: Mapping[str, Param]) -> frozenset[str]:
@@ -64,7 +73,7 @@ def run(bench: Bench) -> None:
     first: list[Any] = []
     count = _hold(bench, ledgers, first, HOLD_BYTES)
     taken = _settled(ledgers)[RESIDENT] - start[RESIDENT]
-    first.clear()
+    _release(first)
     before = _settled(ledgers)
     second: list[Any] = []
     with bench.span():
@@ -74,9 +83,17 @@ def run(bench: Bench) -> None:
     values = Moment.HELD.figures(gained)
     bench.emit({**values, "taken_rss_anon_bytes": float(taken), "held_batches_count": float(count)})
     ledgers.close()
-    second.clear()
-    filling.clear()
+    _release(second)
+    _release(filling)
     bench.verify(0)
+
+
+def _release(kept: list[Any]) -> None:
+    """Drop what was held, and close what was open for it."""
+    while kept:
+        one = kept.pop()
+        if isinstance(one, Held):
+            one.reader.close()
 
 
 def _settled(ledgers: Ledgers) -> dict[str, int]:
@@ -91,7 +108,7 @@ def _batches(bench: Bench, kept: list[Any]) -> Generator[Any, None, None]:
             reader = bench.backend.open(
                 shard.path, columns=bench.columns, batch_rows=bench.batch_rows
             )
-            kept.append(reader)
+            kept.append(Held(reader))
             # Not `yield from`: a generator that is given up would close the reader, which is to be held.
             for batch in reader:  # noqa: UP028
                 yield batch

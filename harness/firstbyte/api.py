@@ -299,6 +299,8 @@ class Scenario(Protocol):
     """The module of a scenario file, `scenarios/<name>.py`; its docstring is shown in reports.
 
     `PURPOSE`, a `Purpose`, stands only in a scenario that the harness itself needs; one each.
+    `NEEDS_ROWS = True` stands in one that measures what is made of rows: on a corpus without any its
+    cells are SKIPPED.
     """
 
     ORDER: int

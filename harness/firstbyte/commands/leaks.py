@@ -22,7 +22,7 @@ import click
     "-c",
     default="gettext",
     show_default=True,
-    help="Corpus from whose first shard the files of the check are made.",
+    help="Corpus from whose first shard with rows the files of the check are made.",
 )
 @click.option(
     "--detect",

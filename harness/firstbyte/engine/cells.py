@@ -107,6 +107,9 @@ class Engine:
         """How the cell can be run: OK with the prepared shards, or with what prevents it."""
         if planned.skipped:
             return Outcome(status=Status.SKIPPED, reason=planned.skipped)
+        if planned.scenario.needs_rows and not self.manifests[planned.cell.corpus].rows:
+            reason = f"the corpus has no rows, and {planned.scenario.name} needs some"
+            return Outcome(status=Status.SKIPPED, reason=reason)
         preparation = self._prepare(planned)
         if preparation.status in (Status.OK, Status.SKIPPED):
             return preparation

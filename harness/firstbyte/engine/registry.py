@@ -218,6 +218,12 @@ class ScenarioInfo(PluginFile):
         instrument: str = getattr(self.module, "CERTIFIES", "")
         return instrument
 
+    @property
+    def needs_rows(self) -> bool:
+        """Whether it says nothing of a corpus without rows."""
+        stated: bool = getattr(self.module, "NEEDS_ROWS", False)
+        return stated
+
     def account(self, values: Mapping[str, float]) -> Account:
         """What a certifying scenario makes of a sample. Raises KeyError where a value is missing."""
         return cast(CertifyingScenario, self.module).account(values)

@@ -28,6 +28,7 @@ class Attributes:
     METRICS: tuple[Any, ...]
     PURPOSE: Purpose | None = None
     CERTIFIES: str = ""
+    NEEDS_ROWS: bool = False
 
     def __post_init__(self) -> None:
         if wrong := [one for one in self.METRICS if not isinstance(one, Metric)]:

@@ -73,7 +73,7 @@ def start(check: LeakCheck, results: Path, beside: Path | None = None) -> LeakRu
     Raises StoreError where it cannot be made.
     """
     manifest, catalogue = check.laboratory.manifest, check.laboratory.catalogue
-    note = f"Files of the leak check, made from the first shard of {check.corpus}."
+    note = f"Files of the leak check, made from the first shard with rows of {check.corpus}."
     here = current_environment()
     manifests = {manifest.spec: manifest}
     opened = session.start_run(

@@ -1,7 +1,7 @@
 """The files that leak checks read: a short one for many scans, and two of which one is twice as
 long.
 
-Made from the first shard of any corpus, with its rows, columns and codec, so that a backend is
+Made from the first shard with rows of any corpus, with its rows, columns and codec, so that a backend is
 tried on the data that it is measured on.
 """
 
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.witnesses import resolve
+from firstbyte.errors import CorpusError
 
 REPEATED_ROWS = 2560
 """Several batches and row groups, and still a scan of milliseconds for most readers."""
@@ -30,14 +31,20 @@ def leak_corpus(source: Manifest, cache: Path) -> Manifest:
     """The corpus for leak checks, built in `cache` if it is not there yet.
 
     Its shards are, in order: the repeated file, the short one and the long one. Raises CorpusError
-    where a shard cannot be read.
+    where a shard cannot be read, and where there are no rows to read again and again.
     """
-    name = f"{LAYOUT}-{pa.__version__}-{source.shards[0].sha256}-{REPEATED_ROWS}-{SHORT_BYTES}"
+    shard = next((number for number, one in enumerate(source.shards) if one.rows), None)
+    if shard is None:
+        raise CorpusError(
+            f"corpus '{source.spec}' has no rows, and a leak shows only where some are read again and "
+            "again; name one that has"
+        )
+    name = f"{LAYOUT}-{pa.__version__}-{source.shards[shard].sha256}-{REPEATED_ROWS}-{SHORT_BYTES}"
     folder = cache / "leaks" / hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{name}.parquet" for name in ("a-repeated", "b-short", "c-long")]
     if not all(path.exists() for path in files):
-        _build(source.paths[0], *files)
+        _build(source.paths[shard], *files)
     return resolve(f"files:{folder}/*.parquet")
 
 
