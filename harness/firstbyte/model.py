@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the stored records; its history stands beside the loader in `firstbyte.engine.store`."""
 
 Param = str | int | float | bool
@@ -185,6 +185,30 @@ class Sample:
     process: int = 0
 
 
+BUSY_SHARE = 0.1
+"""From here on others' work decides times: of the processors' time, or of the time that passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """How busy the machine was while a cell was measured; None where the kernel does not tell."""
+
+    cpu_pressure_share: float | None
+    """Of the time, in which some task waited for a processor: a task of the cell itself, too."""
+    others_cpu_share: float | None
+    """Of the processors' time, that others took."""
+    steal_share: float | None
+    """Of the processors' time, that the hypervisor gave away."""
+    run_queue_wait_share: float | None
+    """Of the timed spans, in which the measuring thread waited for a processor."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether others' work was in the way, and not that of the cell alone."""
+        others = min(self.cpu_pressure_share or 0.0, self.others_cpu_share or 0.0)
+        return max(others, self.steal_share or 0.0) >= BUSY_SHARE
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A cell, how it ended and what it gave."""
@@ -199,6 +223,8 @@ class Record:
     stderr_tail: str
     started: str
     duration_s: float
+    conditions: Conditions | None
+    """None where they were not kept."""
 
     @property
     def ok(self) -> bool:

@@ -23,6 +23,7 @@ from firstbyte.engine.registry import (
 from firstbyte.model import (
     SCHEMA_VERSION,
     Cell,
+    Conditions,
     Environment,
     Limits,
     Param,
@@ -77,6 +78,7 @@ def records(draw: st.DrawFn) -> Record:
         stderr_tail=draw(texts),
         started=draw(texts),
         duration_s=draw(st.floats(0, 1e9)),
+        conditions=draw(st.none() | st.builds(Conditions, *[st.none() | st.floats(0, 1)] * 4)),
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from firstbyte.api import Metric
 from firstbyte.engine.registry import Catalogue, discover
 from firstbyte.engine.store import RECORDS_FILE, RunFolder
-from firstbyte.model import Cell, Limits, Record, Run, Sample, Status
+from firstbyte.model import SCHEMA_VERSION, Cell, Limits, Record, Run, Sample, Status
 from firstbyte.render.tables import RunView
 from firstbyte.visibility import shown
 from firstbyte.visibility.rule import Coverage, Sight, VisibilityCertificate
@@ -154,7 +154,7 @@ def record(
         else ()
     )
     return Record(
-        1,
+        SCHEMA_VERSION,
         "run-1",
         of,
         {of.backend: "1.2.3"},
@@ -164,6 +164,7 @@ def record(
         stderr,
         "2025-01-01T00:00:00+00:00",
         1.5,
+        None,
     )
 
 

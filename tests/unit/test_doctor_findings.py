@@ -132,7 +132,7 @@ def test_a_page_cache_that_cannot_be_emptied(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     if not Path("/proc/pressure/cpu").exists():
         pytest.skip("this kernel keeps no pressure figures")
-    monkeypatch.setattr(doctor, "BUSY_PRESSURE_PERCENT", -1.0)
+    monkeypatch.setattr(doctor, "BUSY_SHARE", -0.01)
     assert "something else is running" in doctor._load().remedy
-    monkeypatch.setattr(doctor, "BUSY_PRESSURE_PERCENT", 101.0)
+    monkeypatch.setattr(doctor, "BUSY_SHARE", 1.01)
     assert not doctor._load().limits

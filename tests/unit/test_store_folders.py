@@ -67,6 +67,7 @@ RECORD = Record(
     stderr_tail="grüße",
     started="",
     duration_s=1.0,
+    conditions=None,
 )
 FAILED = replace(RECORD, status=Status.CRASHED, reason="killed by SIGSEGV", samples=())
 
@@ -115,7 +116,7 @@ DAMAGES = {
     "{": "cannot read .*run.json: no JSON: ",
     "[]": r"cannot read .*run.json: expected a table, got \[\]",
     "{}": "cannot read .*run.json: schema: expected a whole number, got None",
-    '{"schema": 99}': "cannot read .*run.json: its schema is 99, this firstbyte reads up to 2: use ",
+    '{"schema": 99}': "cannot read .*run.json: its schema is 99, this firstbyte reads up to 3: use ",
 }
 
 

@@ -231,5 +231,7 @@ def test_readers_stay_open_while_their_batches_are_held(tmp_path: Path) -> None:
     asked = SimpleNamespace(resident_bytes=lambda: 0)
     kept: list[object] = []
     assert visibility._hold(bench, asked, kept, None, count=2) == 2
-    assert kept == [reader, bytes(10), bytes(10)]
+    assert kept == [visibility.Held(reader), bytes(10), bytes(10)]
     assert not reader.closed
+    visibility._release(kept)
+    assert (kept, reader.closed) == ([], True)

@@ -84,6 +84,8 @@ def command(
     for one in (first, second):
         if one.lacking:
             console.print(f"run {one.run.run_id} has {one.extent}", highlight=False)
+        if one.disturbed:
+            console.print(f"run {one.run.run_id}: {one.disturbed}", highlight=False, soft_wrap=True)
     for line in [*dict.fromkeys([*first.withheld, *second.withheld]), *_uncompared(uncompared)]:
         console.print(Text(line), soft_wrap=True)
 

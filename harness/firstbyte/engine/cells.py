@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from firstbyte.corpora.manifest import Manifest
-from firstbyte.engine import prepared
+from firstbyte.engine import prepared, pressure
 from firstbyte.engine.judge import UnfitError, fit, judge
 from firstbyte.engine.launch import Outcome, run_worker
 from firstbyte.engine.plan import Planned
@@ -57,6 +57,7 @@ class Engine:
         """Run one cell; `variables` are added to its measuring workers' environment."""
         started = datetime.now(UTC).isoformat(timespec="seconds")
         began = time.monotonic()
+        before = pressure.read()
         outcomes = self._processes(planned, variables or {})
         status, reason = judge(outcomes, self.manifests[planned.cell.corpus])
         if status is Status.OK and any(_is_restless(outcome) for outcome in outcomes):
@@ -67,6 +68,7 @@ class Engine:
         except UnfitError as error:
             if status is Status.OK:
                 status, reason = Status.ERROR, str(error)
+        conditions = pressure.between(before, pressure.read(), samples)
         return Record(
             schema=SCHEMA_VERSION,
             run_id=self.run_id,
@@ -78,6 +80,7 @@ class Engine:
             stderr_tail=outcomes[-1].stderr_tail if status is not Status.OK else "",
             started=started,
             duration_s=time.monotonic() - began,
+            conditions=conditions if samples else None,
         )
 
     def process(

@@ -17,11 +17,11 @@ from pathlib import Path
 from firstbyte import places
 from firstbyte.engine.cgroups import Groups, effective_cores
 from firstbyte.engine.room import worker_bytes
+from firstbyte.model import BUSY_SHARE
 from firstbyte.worker import pagecache
 
 CPU = Path("/sys/devices/system/cpu")
 HERE = Groups()
-BUSY_PRESSURE_PERCENT = 10.0
 SAMPLE_LIBRARY = "numpy"
 """What is installed in any case: an installer compiles all libraries or none."""
 FREE_BYTES_WANTED = 5 * 10**9
@@ -70,7 +70,7 @@ def _load() -> Finding:
     some = path.read_text(encoding="ascii").split()[1]
     percent = float(some.partition("=")[2])
     state = f"CPU pressure {percent:.0f}% of the last 10 s, load {os.getloadavg()[0]:.1f}"
-    if percent < BUSY_PRESSURE_PERCENT:
+    if percent < 100 * BUSY_SHARE:
         return Finding("other work", state)
     return Finding("other work", state, "something else is running: stop it, or expect noisy times")
 

@@ -8,6 +8,7 @@ history:
 
 1. the first.
 2. a run says how many cells were planned, so that one which lost records is known.
+3. a record says how busy the machine was.
 """
 
 from __future__ import annotations
@@ -35,8 +36,20 @@ def upgrade_record_1_to_2(record: Raw) -> Raw:
     return record
 
 
-RUN = Document(Run, SCHEMA_VERSION, StoreError, {1: upgrade_run_1_to_2})
-RECORD = Document(Record, SCHEMA_VERSION, StoreError, {1: upgrade_record_1_to_2})
+def upgrade_run_2_to_3(run: Raw) -> Raw:
+    """Nothing has changed."""
+    return run
+
+
+def upgrade_record_2_to_3(record: Raw) -> Raw:
+    """How busy the machine was is not known."""
+    return {**record, "conditions": None}
+
+
+RUN = Document(Run, SCHEMA_VERSION, StoreError, {1: upgrade_run_1_to_2, 2: upgrade_run_2_to_3})
+RECORD = Document(
+    Record, SCHEMA_VERSION, StoreError, {1: upgrade_record_1_to_2, 2: upgrade_record_2_to_3}
+)
 
 Warn = Callable[[str], None]
 """Takes one line about a run that nobody asked for and that cannot be read."""

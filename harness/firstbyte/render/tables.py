@@ -7,7 +7,7 @@ status and is never ranked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ from firstbyte.api import Metric
 from firstbyte.engine.registry import Catalogue
 from firstbyte.model import Cell, CellKey, Param, Run, Status, Subject
 from firstbyte.units import Unit, title, unit_for
-from firstbyte.visibility.shown import ShownRecord, ShownRun
+from firstbyte.visibility.shown import BUSY_MARK, ShownRecord, ShownRun
 
 NOT_RUN = "not run"
 WITHHELD = "withheld"
@@ -53,6 +53,8 @@ class TableFigure:
     n: int = 0
     best: bool = False
     failed: bool = False
+    busy: bool = False
+    """A time that was measured on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ class RunView:
     def notes(self) -> tuple[str, ...]:
         """What has to be known before any figure is read."""
         lost = f"this run has {self.shown.extent}: it was stopped, or records were lost"
-        return (*((lost,) if self.shown.lacking else ()), *self.run.notes)
+        mine = (lost if self.shown.lacking else "", self.shown.disturbed)
+        return (*filter(None, mine), *self.run.notes)
 
     def scenarios(self) -> list[str]:
         """The scenarios of the run, in the order of its records."""
@@ -373,9 +376,10 @@ class RunView:
             return TableFigure(
                 WITHHELD if metric.name in record.withheld or record.reason else NOT_KEPT
             )
+        busy = record.busy and frames.is_timing(metric.name)
         if not row["n"]:
-            return TableFigure("", row["median"])
-        return TableFigure("", row["median"], row["min"], row["max"], row["n"])
+            return TableFigure("", row["median"], busy=busy)
+        return TableFigure("", row["median"], row["min"], row["max"], row["n"], busy=busy)
 
     def _unknown_instrument(
         self, scenario: str, subject: Cell, corpus: str, params: str
@@ -412,12 +416,9 @@ def _finish(found: Iterable[TableFigure], unit: Unit, better: str) -> list[Table
     return [
         figure
         if figure.median is None
-        else TableFigure(
-            unit.text(figure.median),
-            figure.median,
-            figure.low,
-            figure.high,
-            figure.n,
+        else replace(
+            figure,
+            text=unit.text(figure.median) + (BUSY_MARK if figure.busy else ""),
             best=figure.median == best,
         )
         for figure in figures

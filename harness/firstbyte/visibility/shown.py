@@ -16,9 +16,12 @@ from pathlib import Path
 from firstbyte.engine import store
 from firstbyte.engine.registry import Catalogue, ScenarioInfo
 from firstbyte.inert import inert, inert_fields
-from firstbyte.model import Cell, Record, Run, Sample, Status
+from firstbyte.model import Cell, Conditions, Record, Run, Sample, Status
 from firstbyte.visibility.certificates import Covered, certificates, certifying, covered
 from firstbyte.visibility.rule import Sight, VisibilityCertificate
+
+BUSY_MARK = "~"
+"""Stands behind a time that was measured on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,16 @@ class ShownRecord:
     stderr_tail: str
     started: str
     duration_s: float
+    conditions: Conditions | None
 
     @property
     def ok(self) -> bool:
         return self.status is Status.OK
+
+    @property
+    def busy(self) -> bool:
+        """Whether the machine was busy with other work: times of the cell hold that as well."""
+        return self.conditions is not None and self.conditions.busy
 
     @property
     def withheld(self) -> dict[str, str]:
@@ -89,6 +98,23 @@ class ShownRun:
     def lacking(self) -> bool:
         """Whether cells that were planned have no record."""
         return self.run.planned_cells is not None and self.cells < self.run.planned_cells
+
+    @property
+    def disturbed(self) -> str:
+        """What to know of the cells that were measured on a busy machine; empty where none was."""
+        busy = [one.conditions for one in self.records if one.conditions and one.conditions.busy]
+        if not busy:
+            return ""
+        highest = {
+            "CPU pressure": max(one.cpu_pressure_share or 0.0 for one in busy),
+            "CPU time of others": max(one.others_cpu_share or 0.0 for one in busy),
+            "stolen": max(one.steal_share or 0.0 for one in busy),
+        }
+        said = ", ".join(f"{name} up to {share:.0%}" for name, share in highest.items())
+        return (
+            f"{len(busy)} of {len(self.records)} cells were measured on a busy machine ({said}): "
+            f"their times are marked {BUSY_MARK}"
+        )
 
     def only(self, keep: Callable[[Cell], bool]) -> ShownRun:
         """The part whose cells are kept; what is withheld stays so, and what is certified as well."""
@@ -134,6 +160,7 @@ def _shown(
         stderr_tail=inert(record.stderr_tail, keep="\n\t"),
         started=record.started,
         duration_s=record.duration_s,
+        conditions=record.conditions,
     )
 
 

@@ -39,6 +39,7 @@ def _record(view: RunView, record: ShownRecord) -> dict[str, Any]:
         "stderr_tail": record.stderr_tail,
         "started": record.started,
         "duration_s": record.duration_s,
+        "conditions": asdict(record.conditions) if record.conditions else None,
     }
 
 
