@@ -197,6 +197,12 @@ def test_maps_are_lists_of_pairs() -> None:
     assert digest(maps[1:]) == digest(pa.array(pairs[1:], pa.array(pairs).type)) != digest(maps)
 
 
+def test_booleans_of_eight_bits_are_booleans() -> None:
+    values = [True, None, False]
+    stored = pa.array([1, None, 0], pa.int8())
+    assert digest(pa.ExtensionArray.from_storage(pa.bool8(), stored)) == digest(pa.array(values))
+
+
 def test_extension_types_are_their_storage() -> None:
     storage = pa.array(["{}", None])
     assert digest(pa.ExtensionArray.from_storage(pa.json_(), storage)) == digest(storage)

@@ -38,9 +38,10 @@ class ColumnDigests:
     `names` are the columns expected in every batch, in order. What a value is stored as does not
     matter: integers are widened to 64 bits and floats to doubles (every NaN is the same NaN), every
     string, binary and list layout counts as one, dictionaries and run ends are decoded, maps are
-    lists of key-value structs, extension types are their storage, times and timestamps are compared
-    in nanoseconds, and a time zone only says that the values are instants. Signed and unsigned
-    64-bit integers, strings and bytes, naive and zoned timestamps, 0.0 and -0.0 stay different.
+    lists of key-value structs, extension types are their storage (booleans of 8 bits are booleans), times
+    and timestamps are compared in nanoseconds, and a time zone only says that the values are instants.
+    Signed and unsigned 64-bit integers, strings and bytes, naive and zoned timestamps, 0.0 and -0.0 stay
+    different.
 
     Raises CorpusError for repeated names.
     """
@@ -174,6 +175,8 @@ class _Struct(_Node):
 def _node(kind: pa.DataType, column: str) -> _Node:
     """The accumulator for a type. Raises CorpusError for a type without digest."""
     is_ = pa.types
+    if isinstance(kind, pa.Bool8Type):
+        return _node(pa.bool_(), column)
     if isinstance(kind, pa.BaseExtensionType):
         return _node(kind.storage_type, column)
     if is_.is_dictionary(kind) or is_.is_run_end_encoded(kind):
@@ -248,6 +251,8 @@ def _plain(array: pa.Array) -> pa.Array:
     """The same values in a layout that has offsets, validity and a drop_null kernel."""
     kind = array.type
     is_ = pa.types
+    if isinstance(kind, pa.Bool8Type):
+        return array.storage.cast(pa.bool_())
     if isinstance(kind, pa.BaseExtensionType):
         return _plain(array.storage)
     if is_.is_dictionary(kind):
