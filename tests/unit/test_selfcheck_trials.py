@@ -108,5 +108,5 @@ def test_what_was_said_of_a_truth_survives_the_disk(
     sampler = certificates.SamplerCost((1.0,), (1.0,))
     made = certificates.MemoryCertificate("2026-06-01", {}, (truth,), (), {}, sampler, 0, ())
     certificates.save(made)
-    assert certificates.load() == made
+    assert certificates.DOCUMENT.read(certificates.certificate_path()) == made
     assert made.wrong_leaks == (1, 2)
