@@ -103,9 +103,8 @@ class Environments:
             install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         else:
             _run([uv, "venv", "--quiet", f"--python={sys.executable}", str(folder)], environ)
-            # As pip leaves it: files of its own, compiled.
-            # As pip does: an import that finds no bytecode compiles its sources in every worker.
-            install = [uv, "pip", "install", "--quiet", "--compile-bytecode", f"--python={python}"]
+            # As pip leaves it: files of its own, and compiled, or every worker compiles what it imports.
+            install = [uv, "pip", "install", "--quiet", f"--python={python}"]
             install += ["--link-mode=copy", "--compile-bytecode"]
         constraints = folder / _CONSTRAINTS
         constraints.write_text("\n".join(recipe.constraints) + "\n", encoding="utf-8")
