@@ -185,7 +185,9 @@ def test_a_killed_run_goes_on_and_has_every_cell_once(
     parent = start(*arguments, *resume)
     _, stderr = parent.communicate()
     assert parent.returncode == 0, stderr
-    progress = stderr.splitlines()
+    told, *progress = stderr.splitlines()
+    assert told.startswith("firstbyte: going on with run "), stderr
+    assert f"{kept[-1]} of {len(planned)} cells" in told
     assert all(line.startswith("[") for line in progress), stderr
     (folder,) = store.run_folders(results)
     run, made = store.load(folder)
