@@ -136,7 +136,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Lines and branches that unit tests and their processes reach, and lines of the crate's."""
+    """Lines and branches that unit tests and their processes reach, not to fall; lines of the crate's."""
     environment = prepared(session, "test", "coverage")
     environment.run("coverage", "erase")
     environment.run("coverage", "run", "-m", "pytest", *(session.posargs or COVERED_BY))
