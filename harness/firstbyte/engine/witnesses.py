@@ -15,6 +15,7 @@ from firstbyte.corpora.progress import OnProgress, silent
 from firstbyte.corpora.reference import Reading, Refusal, Witness
 from firstbyte.corpora.shards import DECODER
 from firstbyte.corpora.spec import Spec
+from firstbyte.engine.cells import BATCH_ROWS
 from firstbyte.engine.launch import current_environment, run_worker
 from firstbyte.engine.registry import BackendInfo, discover, plugin_roots
 from firstbyte.model import Cell, Limits, Status
@@ -24,7 +25,6 @@ SLOWEST_LANGUAGE = "Python"
 """Heard last, and so only where the others do not agree."""
 LIMITS = Limits(timeout_s=24 * 3600.0, memory_bytes=8_000_000_000)
 """A large corpus takes its time to read; what a reader takes of memory is bounded as in any cell."""
-BATCH_ROWS = 1024
 
 
 def resolve(spec: str | Spec, progress: OnProgress = silent) -> Manifest:
