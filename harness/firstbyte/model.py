@@ -186,7 +186,9 @@ class Sample:
 
 
 BUSY_SHARE = 0.1
-"""From here on others' work decides times: of the processors' time, or of the time that passes."""
+"""From here on others' work decides times: of the processors' time, or of the time that passes.
+
+A record, `firstbyte doctor` and a gate call a machine busy by the same share."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from firstbyte.gate.policy import Policy, Waiver
 from firstbyte.gate.result import GateResult
 from firstbyte.gate.trials import GateOutcome
 from firstbyte.gate.tuning import MOST_SAMPLES
-from firstbyte.model import Status
+from firstbyte.model import BUSY_SHARE, Conditions, Status
 from firstbyte.render.output import as_text
 
 
@@ -172,6 +172,15 @@ def test_a_busy_host_and_a_drifting_one_are_reported() -> None:
     assert any("the machine drifted" in note for note in drift.notes)
     calm = gate(constant("base", timed(1e6)), constant("head", timed(1e6))).run()
     assert not any("busy" in note or "drifted" in note for note in calm.notes)
+
+
+def test_a_gate_calls_a_host_busy_from_the_share_on_that_a_record_does() -> None:
+    for share, busy in ((BUSY_SHARE, True), (0.99 * BUSY_SHARE, False)):
+        waiting = timed(1e6, wait_ns=5e6 * share)
+        notes = gate(constant("base", waiting), constant("head", waiting)).run().notes
+        assert any("the host was busy" in note for note in notes) is busy
+        conditions = Conditions(share, share, None, None)
+        assert conditions.busy is busy
 
 
 @pytest.mark.parametrize(

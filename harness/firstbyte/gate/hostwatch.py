@@ -9,9 +9,8 @@ from pathlib import Path
 
 from firstbyte.analysis.stats import theil_sen
 from firstbyte.gate.observe import Observation
+from firstbyte.model import BUSY_SHARE
 
-BUSY_SHARE = 0.05
-"""Share of the timed spans that threads spent waiting for a processor."""
 DRIFT = 0.05
 """Change of the base side over the gate that is worth a word."""
 MIN_DRIFT_PROCESSES = 6
@@ -50,7 +49,7 @@ class HostWatch:
     def _busy(self) -> str:
         share = statistics.median(self._shares) if self._shares else 0.0
         pressure = cpu_pressure()
-        if share <= BUSY_SHARE:
+        if share < BUSY_SHARE:
             return ""
         said = f", CPU pressure (PSI, last minute) {pressure:.0f}%" if pressure is not None else ""
         return (
