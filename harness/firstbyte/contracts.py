@@ -149,6 +149,11 @@ def table(raw: Raw, name: str) -> Raw:
     return raw
 
 
+def as_written(shape: type[T], made: T) -> Raw:
+    """The fields of `shape` by name, of whatever is derived from it: what a file and its meaning share."""
+    return {one.name: getattr(made, one.name) for one in fields(shape)}  # type: ignore[arg-type]
+
+
 def unknown(kind: str, name: str, allowed: Sequence[str]) -> str:
     """`unknown KIND 'NAME'`, the nearest allowed one, and all of them."""
     return f"unknown {kind} '{name}'{nearest(name, allowed)}"

@@ -12,10 +12,10 @@ from firstbyte.errors import HarnessError
 def write_whole(path: Path, text: str) -> None:
     """Write the text in one step, so that nobody reads a part of it, not even after a power cut.
 
-    Makes the folder. Raises OSError.
+    Makes the folder. Two processes may write it at once: the later one's text is there whole. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
     with partial.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

@@ -33,7 +33,19 @@ from firstbyte.gate.trials import GateOutcome
 from firstbyte.model import Status
 
 SHARD = ShardEntry("0.parquet", 1, 1, 1, 1, "ab" * 32, {}, None)
-MANIFEST = Manifest("mt", "mt", {}, "", (), "text", (SHARD,), 1, ("one", "two"), (), Path())
+MANIFEST = Manifest(
+    name="mt",
+    spec="mt",
+    how={},
+    built="",
+    schema=(),
+    text_column="text",
+    shards=(SHARD,),
+    digest_version=1,
+    witnesses=("one", "two"),
+    refusals=(),
+    folder=Path(),
+)
 CASES = [case("heap"), case("proc_memory")]
 
 

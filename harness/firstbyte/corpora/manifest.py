@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from firstbyte.contracts import Document
+from firstbyte.contracts import Document, as_written
 from firstbyte.errors import CorpusError
+from firstbyte.whole import write_whole
 
 MANIFEST_NAME = "manifest.json"
 
@@ -53,9 +53,9 @@ class ShardEntry:
     """What witnesses say differently, a line each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """A corpus: what a plan names, what a worker opens, what the parent checks against."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusContent:
+    """What a manifest says of a corpus, wherever it lies."""
 
     name: str
     """Kind of corpus: gettext, mt, llm or files."""
@@ -73,9 +73,15 @@ class Manifest:
     """The decoders that were heard."""
     refusals: tuple[str, ...]
     """Witnesses that could not read the corpus, and why."""
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest(CorpusContent):
+    """A corpus: what a plan names, what a worker opens, what the parent checks against."""
+
     folder: Path
     """Where the manifest lies; not stored."""
-    format: int = FORMAT
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -124,33 +130,20 @@ class Manifest:
     def save(self) -> Path:
         """Write `manifest.json` into the folder, in one step. Returns its path."""
         stored = Stored(
-            **_stored_fields(self), rows=self.rows, bytes=self.bytes, raw_bytes=self.raw_bytes
+            **as_written(CorpusContent, self),
+            rows=self.rows,
+            bytes=self.bytes,
+            raw_bytes=self.raw_bytes,
         )
         target = self.folder / MANIFEST_NAME
-        partial = target.with_name(f"{MANIFEST_NAME}.{os.getpid()}")
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(asdict(stored), file, indent=1, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
+        write_whole(target, json.dumps(asdict(stored), indent=1, ensure_ascii=False))
         return target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A `manifest.json`: a manifest without its folder, and totals for whoever looks into it."""
+class Stored(CorpusContent):
+    """A `manifest.json`: what it says of a corpus, and totals for whoever looks into it."""
 
-    name: str
-    spec: str
-    how: Mapping[str, Any]
-    built: str
-    schema: tuple[SchemaColumn, ...]
-    text_column: str
-    shards: tuple[ShardEntry, ...]
-    digest_version: int
-    witnesses: tuple[str, ...]
-    refusals: tuple[str, ...]
-    format: int
     rows: int
     bytes: int
     raw_bytes: int
@@ -173,9 +166,5 @@ DOCUMENT = Document(
 
 def load(folder: Path) -> Manifest:
     """The manifest of a folder. Raises CorpusError if it is missing, damaged or of a newer format."""
-    return Manifest(folder=folder, **_stored_fields(DOCUMENT.read(folder / MANIFEST_NAME)))
-
-
-def _stored_fields(made: Manifest | Stored) -> dict[str, Any]:
-    """What a manifest and its file have in common, by name."""
-    return {one.name: getattr(made, one.name) for one in fields(Manifest) if one.name != "folder"}
+    stored = DOCUMENT.read(folder / MANIFEST_NAME)
+    return Manifest(folder=folder, **as_written(CorpusContent, stored))

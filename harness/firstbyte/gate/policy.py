@@ -38,7 +38,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
-from firstbyte.contracts import ContractError, conform, read_toml, table
+from firstbyte.contracts import ContractError, as_written, conform, read_toml, table
 from firstbyte.engine.registry import Catalogue
 from firstbyte.errors import HarnessError, UnknownNameError
 from firstbyte.gate.metrics import GATED_METRICS, Tolerances, gated_metric
@@ -63,9 +63,13 @@ class ExpiredWaiverError(PolicyError):
     exit_code = 14
 
 
+Fraction = float | str
+"""As a user may write it: 0.05 or "5%"."""
+
+
 @dataclass(frozen=True, slots=True)
-class Waiver:
-    """A known finding that does not fail the gate until a date."""
+class WaiverScope:
+    """What a waiver is for, and until when."""
 
     reason: str
     expires: date
@@ -73,6 +77,12 @@ class Waiver:
     backend: str = "*"
     """`name:variant`, or `name` for all of its variants."""
     metric: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver(WaiverScope):
+    """A known finding that does not fail the gate until a date."""
+
     up_to: float | None = None
 
     def covers(self, verdict: Verdict) -> bool:
@@ -91,16 +101,33 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What is gated, how strictly, and what is waived. An empty choice means everything."""
+class WaiverTable(WaiverScope):
+    """`[[tool.firstbyte.gate.waivers]]` as it is written."""
+
+    up_to: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError("a waiver needs a reason")
+
+
+@dataclass(frozen=True, slots=True)
+class GateChoice:
+    """What is gated. An empty choice means everything."""
 
     corpus: str | None = None
     scenarios: tuple[str, ...] = ()
     backends: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
-    params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables for the workers of memory cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy(GateChoice):
+    """What is gated, how strictly, and what is waived."""
+
+    params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tolerances: Tolerances = field(default_factory=Tolerances)
     waivers: tuple[Waiver, ...] = ()
 
@@ -115,36 +142,11 @@ class Policy:
         return ""
 
 
-Fraction = float | str
-"""As a user may write it: 0.05 or "5%"."""
-
-
 @dataclass(frozen=True, slots=True)
-class WaiverTable:
-    """`[[tool.firstbyte.gate.waivers]]` as it is written."""
-
-    reason: str
-    expires: date
-    scenario: str = "*"
-    backend: str = "*"
-    metric: str = "*"
-    up_to: Fraction | None = None
-
-    def __post_init__(self) -> None:
-        if not self.reason.strip():
-            raise ValueError("a waiver needs a reason")
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyTable:
+class PolicyTable(GateChoice):
     """`[tool.firstbyte.gate]` as it is written."""
 
-    corpus: str | None = None
-    scenarios: tuple[str, ...] = ()
-    backends: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
     params: Mapping[str, tuple[Param, ...]] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
     tolerance: Fraction | None = None
     size_tolerance: Fraction | None = None
     tolerances: Mapping[str, Fraction] = field(default_factory=dict)
@@ -257,12 +259,8 @@ def _policy(said: PolicyTable, where: str, today: date) -> Policy:
         gated_metric(name)
     defaults = Tolerances()
     return Policy(
-        corpus=said.corpus,
-        scenarios=said.scenarios,
-        backends=said.backends,
-        metrics=said.metrics,
+        **as_written(GateChoice, said),
         params={name: tuple(map(str, values)) for name, values in said.params.items()},
-        environment=said.environment,
         tolerances=Tolerances(
             time=_fraction(said.tolerance, f"{where}.tolerance", defaults.time),
             size=_fraction(said.size_tolerance, f"{where}.size_tolerance", defaults.size),
@@ -281,14 +279,8 @@ def _waiver(entry: WaiverTable, where: str, today: date) -> Waiver:
             f"{where}: waiver '{entry.reason}' expired on {entry.expires}:"
             " mend the cause or renew it"
         )
-    return Waiver(
-        reason=entry.reason,
-        expires=entry.expires,
-        scenario=entry.scenario,
-        backend=entry.backend,
-        metric=entry.metric,
-        up_to=_fraction(entry.up_to, f"{where}.waivers.up_to", None),
-    )
+    up_to = _fraction(entry.up_to, f"{where}.waivers.up_to", None)
+    return Waiver(**as_written(WaiverScope, entry), up_to=up_to)
 
 
 def _fraction(value: Fraction | None, where: str, otherwise: Default) -> float | Default:
