@@ -13,9 +13,9 @@ from firstbyte.api import Metric
 from firstbyte.engine.registry import discover
 from firstbyte.model import Record
 from firstbyte.render.headline import HeadlineSpec, headline
+from firstbyte.render.headline_table import markdown
 from firstbyte.render.html.report import render as render_html
 from firstbyte.render.outputs import OUTPUTS
-from firstbyte.render.readme_table import markdown
 from firstbyte.render.request import Request
 from firstbyte.render.tables import RunView
 

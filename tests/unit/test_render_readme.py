@@ -10,9 +10,9 @@ from render_fixtures import HOSTILE, cell, record, records, view
 
 from firstbyte.errors import HarnessError, UnknownNameError
 from firstbyte.model import Status
+from firstbyte.render.blocks import check, headline_of, update
 from firstbyte.render.headline import headline, parse
 from firstbyte.render.outputs import picture
-from firstbyte.render.readme_table import check, spec_of, update
 from firstbyte.render.request import Request
 
 SPEC = """
@@ -79,7 +79,7 @@ def test_how_it_was_obtained_stands_below() -> None:
 def test_check_finds_a_changed_digit() -> None:
     good = update(README, view(records()))
     check(good, view(records()))
-    with pytest.raises(HarnessError, match="not the one of run run-1"):
+    with pytest.raises(HarnessError, match="not those of run run-1"):
         check(good.replace("| 272 |", "| 271 |"), view(records()))
 
 
@@ -93,7 +93,7 @@ def test_check_finds_a_changed_digit() -> None:
     ],
 )
 def test_missing_or_doubled_markers_are_refused(readme: str) -> None:
-    with pytest.raises(HarnessError, match="exactly one"):
+    with pytest.raises(HarnessError, match="needs one"):
         update(readme, view(records()))
 
 
@@ -130,7 +130,7 @@ def test_labels_cannot_break_the_table() -> None:
 
 def test_the_picture_is_a_standalone_svg_of_a_time_and_a_memory() -> None:
     found = view(records())
-    spec = spec_of(README)
+    spec = headline_of(README)
     svg = picture.render(Request(found, headline=spec))
     ElementTree.fromstring(svg)
     assert picture.render(Request(found, headline=spec)) == svg

@@ -19,12 +19,12 @@ PAGE = "html"
 @click.option(
     "--readme",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Also make the headline table between the markers of this file anew.",
+    help="Also make the tables between the markers of this file anew.",
 )
 @click.option(
     "--check",
     is_flag=True,
-    help="With --readme: write nothing, and fail where its table is not of this run.",
+    help="With --readme: write nothing, and fail where its tables are not of this run.",
 )
 @click.option(
     "--results",
@@ -41,29 +41,29 @@ def command(
     from firstbyte import places
     from firstbyte.commands._request import request
     from firstbyte.engine import registry, store
-    from firstbyte.render import readme_table
+    from firstbyte.render import blocks
     from firstbyte.whole import write_whole
 
     if check and readme is None:
-        raise click.UsageError("--check needs --readme, the file whose table is checked")
+        raise click.UsageError("--check needs --readme, the file whose tables are checked")
     folder = store.find(run, results or places.results())
     asked = request(folder, registry.discover())
     run_id = asked.view.run.run_id
     text = _text_of(readme) if readme else ""
     if check:
-        readme_table.check(text, asked.view)
-        click.echo(f"{readme}: its headline table is that of run {run_id}")
+        blocks.check(text, asked.view)
+        click.echo(f"{readme}: its generated tables are those of run {run_id}")
         return
     page = files.pop(PAGE, None) or places.reports() / f"{run_id}.html"
     made_by = shlex.join(["firstbyte", "report", run_id, "--output", page.name])
     asked = replace(asked, made_by=made_by)
     if readme is not None:
-        asked = replace(asked, headline=readme_table.spec_of(text))
+        asked = replace(asked, headline=blocks.headline_of(text))
     for name, path in {PAGE: page, **files}.items():
         OUTPUTS.write(name, asked, path)
         click.echo(str(path))
     if readme is not None:
-        write_whole(readme, readme_table.update(text, asked.view))
+        write_whole(readme, blocks.update(text, asked.view))
         click.echo(str(readme))
 
 

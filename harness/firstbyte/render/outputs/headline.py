@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firstbyte.render.headline import headline
-from firstbyte.render.readme_table import markdown
+from firstbyte.render.headline_table import markdown
 from firstbyte.render.request import Request
 
 
