@@ -80,6 +80,15 @@ def test_what_cannot_be_made_is_refused_in_words(spec: str, message: str) -> Non
         update(document(spec), shown(measured()))
 
 
+def test_a_table_of_another_run_is_left_as_it_is() -> None:
+    of_other = document(f"\nrun: another{SPEC}")
+    both = update(document(f"\nrun: run-1{SPEC}") + of_other, shown(measured()))
+    assert both.endswith(of_other)
+    assert "swift:one" in both
+    with pytest.raises(HarnessError, match="are of other runs: another, and none of run-1"):
+        update(of_other, shown(measured()))
+
+
 def test_markers_of_an_unknown_table_are_refused() -> None:
     with pytest.raises(HarnessError, match=r"generated table 'aganst'.*did you mean 'against'"):
         update("<!-- aganst:begin --><!-- aganst:end -->", shown(measured()))

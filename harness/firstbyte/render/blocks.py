@@ -4,7 +4,8 @@
 (generated)
 <!-- NAME:end -->
 
-NAME is `headline` (`firstbyte.render.headline`) or `against` (`firstbyte.render.against`).
+NAME is `headline` (`firstbyte.render.headline`) or `against` (`firstbyte.render.against`). A block with
+a line `run: RUN-ID` is of that run, and left as it is when others are shown.
 """
 
 from __future__ import annotations
@@ -26,11 +27,14 @@ BLOCKS: Mapping[str, Callable[[str, RunView], str]] = {
 _MARKER = re.compile(
     r"<!--\s*(?P<name>[a-z]+):(?:begin(?P<spec>.*?)-->\n?|(?P<end>end)\s*-->)", re.DOTALL
 )
+_RUN = re.compile(r"^[ \t]*run:[ \t]*(\S+)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
     name: str
+    run: str
+    """The run that it is of; empty where it is of any."""
     spec: str
     start: int
     """Where the generated part starts in the document, and where it ends."""
@@ -38,13 +42,13 @@ class _Block:
 
 
 def update(document: str, view: RunView) -> str:
-    """The document with every block made anew from the run.
+    """The document with every block made anew that is of this run, or of any.
 
-    Raises HarnessError where it has none, where markers are unpaired or doubled, or where they ask
-    for what the run lacks.
+    Raises HarnessError where it has none, where markers are unpaired, or where they ask for what the
+    run lacks.
     """
     parts, done = [], 0
-    for block in _blocks(document):
+    for block in _of_run(_blocks(document), view.run.run_id):
         parts += [document[done : block.start], f"\n{BLOCKS[block.name](block.spec, view)}\n"]
         done = block.end
     return "".join([*parts, document[done:]])
@@ -74,15 +78,27 @@ def _blocks(document: str) -> list[_Block]:
         if name not in BLOCKS:
             raise UnknownNameError("generated table", name, BLOCKS)
         if marker["end"] and opened and opened["name"] == name:
-            found.append(_Block(name, opened["spec"], opened.end(), marker.start()))
+            of = _RUN.search(opened["spec"])
+            spec = _RUN.sub("", opened["spec"])
+            found.append(_Block(name, of[1] if of else "", spec, opened.end(), marker.start()))
             opened = None
-        elif marker["end"] or opened or name in {block.name for block in found}:
+        elif marker["end"] or opened:
             raise _unpaired(name)
         else:
             opened = marker
     if opened or not found:
         raise _unpaired(opened["name"] if opened else "headline")
     return found
+
+
+def _of_run(blocks: list[_Block], run_id: str) -> list[_Block]:
+    chosen = [block for block in blocks if block.run in ("", run_id)]
+    if not chosen:
+        named = ", ".join(dict.fromkeys(block.run for block in blocks))
+        raise HarnessError(
+            f"the document's tables are of other runs: {named}, and none of {run_id}"
+        )
+    return chosen
 
 
 def _unpaired(name: str) -> HarnessError:
