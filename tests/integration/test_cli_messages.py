@@ -54,6 +54,11 @@ BAD: dict[str, tuple[list[str], int, list[str]]] = {
     "no run named": (["show"], 2, ["RUN"]),
     "microbench backend": (["microbench", "-b", "nope"], 2, ["no backend 'nope'", "allowed: "]),
     "policy": (["gate", "--base", "HEAD", "--policy", "no.toml"], 2, ["--policy", "no.toml"]),
+    "revisions and versions": (
+        ["gate", "--base", "HEAD", "--base-env", "pyarrow==26"],
+        2,
+        ["--base compares revisions", "--base-env", "give one of the two"],
+    ),
     "gate's file": (
         ["gate", "--base", "HEAD", "--json", "README.md/x"],
         2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import py_compile
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from firstbyte.engine.environments import (
     Environments,
     InstallError,
     Recipe,
+    content_of,
     distribution,
     installed,
     version_differences,
@@ -155,3 +157,14 @@ def test_a_requirement_names_a_distribution(requirement: str, name: str) -> None
 def test_constraints_hold_but_for_what_was_asked_for() -> None:
     locked = ["# locked", "PyArrow==26.0.1", "numpy==2.4.6  # why", ""]
     assert without(locked, ["pyarrow[x] >= 25", "./here"]) == ["numpy==2.4.6"]
+
+
+def test_bytecode_is_no_content(tmp_path: Path) -> None:
+    """Workers that import from a source leave some there, and the source is what it was."""
+    (tmp_path / "module.py").write_text("answer = 42\n")
+    before = content_of(tmp_path)
+    py_compile.compile(str(tmp_path / "module.py"))
+    assert (tmp_path / "__pycache__").is_dir()
+    assert content_of(tmp_path) == before
+    (tmp_path / "module.py").write_text("answer = 43\n")
+    assert content_of(tmp_path) != before

@@ -110,7 +110,8 @@ def check_comparable(before: Run, after: Run, *, allow_different_hosts: bool = F
         if fields:
             raise IncomparableError(
                 f"runs {before.run_id} and {after.run_id} read different data as corpus '{name}':"
-                f" {', '.join(fields)} differ; build the corpus anew and run both again"
+                f" {', '.join(fields)} differ (another version of the library that writes it is enough);"
+                " run both on the same files, with --corpus 'files:GLOB'"
             )
 
 

@@ -102,7 +102,8 @@ def command(
     """Compare head with base on this machine, now, in interleaved pairs of fresh processes.
 
     Exit code: 0 PASS, 10 REGRESSED, 11 INCONCLUSIVE (never a silent pass), 12 IMPROVED, 13 a wrong
-    policy, 14 an expired waiver. A pipeline should accept 0 and 12.
+    policy, 14 an expired waiver, 15 a side that cannot be exported or installed, 16 a damaged
+    baseline; 2 for other bad input. A pipeline should accept 0 and 12.
 
     \b
       firstbyte gate --base origin/main
@@ -119,6 +120,11 @@ def command(
     if bool(base or base_env or head_env) == memory_only:
         raise click.UsageError(
             "say what to compare with: --base REV, --base-env/--head-env, or --memory-only"
+        )
+    if base and (base_env or head_env):
+        raise click.UsageError(
+            "--base compares revisions, --base-env and --head-env libraries under the same sources: "
+            "give one of the two, or nobody could say what a change is due to"
         )
     for path in files.values():
         require_place(path)

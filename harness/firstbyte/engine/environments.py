@@ -147,8 +147,10 @@ def without(constraints: Iterable[str], requirements: Iterable[str]) -> list[str
 
 
 def content_of(folder: Path) -> str:
-    """Names the content of all files in a folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Names the content of all files in a folder, but for bytecode: whoever imports them leaves some."""
+    files = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"
+    )
     contents = (hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
     names = (str(path.relative_to(folder)) for path in files)
     return digest(list(zip(names, contents, strict=True)))
