@@ -21,25 +21,41 @@ ROWS = 30_000
 TEXT_BYTES = 60
 
 # Stands before the C library's reads by position. FAULT names what goes wrong, AFTER how many reads.
-# A slow read sends a signal first, and takes less than the reader waits before it looks for signals: so
-# does each batch of several. A whole file takes far more.
+# What the program sets `pace` to holds for all reads from then on. A slow read sends a signal first. In the
+# thread that runs handlers it takes less than the reader waits before it looks for signals: so does each
+# batch of several, and a whole file takes far more. In another thread it takes as long as the handler does
+# not run: whoever does not look for signals waits for ever. Held reads of other threads wait to be let go.
 SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
 
-static int calls;
+enum { FAST, HELD, SLOW };
+_Atomic int pace = FAST;
+_Atomic int handled; /* signals */
 
-static void slow(void) {
-    struct timespec left = {.tv_nsec = 10 * 1000 * 1000};
-    kill(getpid(), SIGUSR1);
+static _Atomic int calls;
+
+static void rest(long milliseconds) {
+    struct timespec left = {.tv_nsec = milliseconds * 1000 * 1000};
     while (nanosleep(&left, &left) && errno == EINTR);
+}
+
+static void keep_pace(void) {
+    int handles = getpid() == gettid();
+    while (pace == HELD && !handles) rest(1);
+    if (pace != SLOW) return;
+    int before = handled;
+    kill(getpid(), SIGUSR1);
+    if (handles) rest(10);
+    else while (pace == SLOW && handled == before) rest(1);
 }
 
 static ssize_t faulty(int file, void *to, size_t count, off_t at, const char *name) {
@@ -51,8 +67,8 @@ static ssize_t faulty(int file, void *to, size_t count, off_t at, const char *na
         if (!strcmp(fault, "short") && count > 1) count = 1 + (count - 1) / 3;
         if (!strcmp(fault, "failing")) { errno = EIO; return -1; }
         if (!strcmp(fault, "at its end")) return 0;
-        if (!strcmp(fault, "slow")) slow();
     }
+    keep_pace();
     return real(file, to, count, at);
 }
 
@@ -166,15 +182,18 @@ def test_a_file_that_shrank_after_it_was_opened(
 
 
 # What it runs is in its last argument: there, reads are slow within `slow_reads`, and the first of their
-# signals does what is asked for.
+# signals does what is asked for. Before that threads cannot read ahead, however late the block begins.
 SIGNALLED = """
-import os
+import ctypes
 import signal
 import sys
 from ast import literal_eval
 from contextlib import contextmanager
 
 import firstbyte_arrow
+
+FAST, HELD, SLOW = range(3)
+pace, handled = (ctypes.c_int.in_dll(ctypes.CDLL(None), name) for name in ("pace", "handled"))
 
 
 class Stop(Exception):
@@ -191,19 +210,21 @@ def slow_reads(action):
 
     def handle(number, frame):
         signals.append(number)
+        handled.value += 1
         if len(signals) == 1:
             action()
 
     signal.signal(signal.SIGUSR1, handle)
-    os.environ["FAULT"] = "slow"
     try:
+        pace.value = SLOW
         yield signals
     finally:
-        os.environ["FAULT"] = ""
+        pace.value = FAST
 
 
 path, threads, options, program = sys.argv[1:]
 dataset, threads, options = firstbyte_arrow.open(path), int(threads), literal_eval(options)
+pace.value = HELD
 exec(program)
 """
 
