@@ -186,17 +186,17 @@ def manifest(
     )
     columns = (SchemaColumn("text", "string"), SchemaColumn("number", "int64"))
     return Manifest(
-        "files",
-        spec,
-        {"made": "up"},
-        "",
-        columns,
-        "text",
-        shards,
-        1,
-        ("one", "two"),
-        (),
-        Path("/no/such/corpus"),
+        name="files",
+        spec=spec,
+        how={"made": "up"},
+        built="",
+        schema=columns,
+        text_column="text",
+        shards=shards,
+        digest_version=1,
+        witnesses=("one", "two"),
+        refusals=(),
+        folder=Path("/no/such/corpus"),
     )
 
 
