@@ -25,6 +25,8 @@ class Status(StrEnum):
 
     OK = "OK"
     WRONG = "WRONG"
+    SUSPECT = "SUSPECT"
+    """The rows are right, but the figures cannot be true (`firstbyte.engine.plausible`)."""
     ERROR = "ERROR"
     CRASHED = "CRASHED"
     TIMEOUT = "TIMEOUT"

@@ -36,8 +36,9 @@ PREPARED = [
     {"event": "versions", "versions": {"fake": "1"}},
     {"event": "done"},
 ]
+WITHOUT_SPAN = {"begin_ns": 0, "end_ns": 0}
 GOOD = [
-    sample(),
+    sample(**WITHOUT_SPAN),
     b'{"event": "rows", "shard": 0, "rows": 3}',
     b'{"event": "versions", "versions": {"fake": "1"}}',
     b'{"event": "done"}',
@@ -83,6 +84,12 @@ def test_an_honest_script_is_ok(run: Run) -> None:
     assert run("cat says").status is Status.OK
 
 
+def test_a_sample_of_a_span_that_nobody_saw_is_suspect(run: Run) -> None:
+    record = run("cat says", says=[sample(), *GOOD[1:]])
+    assert record.status is Status.SUSPECT
+    assert record.reason == "sample 1 is of a span that nobody saw"
+
+
 @pytest.mark.parametrize("kind", FORGED)
 def test_a_forged_line_is_an_error(run: Run, kind: str) -> None:
     line, problem = FORGED[kind]
@@ -113,7 +120,7 @@ def test_a_line_without_end_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_line_in_many_pieces_is_one_line(run: Run) -> None:
-    long = sample(series={"live_bytes": [1] * 100_000})
+    long = sample(series={"live_bytes": [1] * 100_000}, **WITHOUT_SPAN)
     record = run("cat says", says=[long, *GOOD[1:]])
     assert (record.status, record.reason) == (Status.OK, "")
     assert len(record.samples[0].series["live_bytes"]) == 100_000

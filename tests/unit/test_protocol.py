@@ -25,6 +25,7 @@ EVENTS = st.one_of(
         wholes,
         wholes,
     ),
+    st.builds(protocol.Standing, st.sampled_from(protocol.PLACES)),
     st.builds(protocol.Counted, wholes, wholes),
     st.builds(protocol.FirstValue, wholes, st.none() | texts | st.integers()),
     st.builds(protocol.Digested, wholes, wholes, st.dictionaries(texts, texts, max_size=2)),
@@ -149,6 +150,7 @@ FORGED: dict[str, tuple[bytes, str]] = {
     "a rate below zero": (sample(values={"rows_per_s": -0.5}), "rows_per_s is -0.5, which is"),
     "values as a list": (sample(values=[1]), "values is [1], not a mapping"),
     "a series as a number": (sample(series={"live_bytes": 1}), "live_bytes is 1, not a list"),
+    "standing nowhere": (b'{"event": "standing", "at": "x"}', "at is 'x', not one of imported"),
     "a stamp as text": (sample(begin_ns="now"), "begin_ns is 'now', not a whole number"),
 }
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from firstbyte.corpora.manifest import Manifest
-from firstbyte.engine import prepared, pressure
+from firstbyte.engine import plausible, prepared, pressure
 from firstbyte.engine.judge import UnfitError, fit, judge
 from firstbyte.engine.launch import Outcome, run_worker
 from firstbyte.engine.plan import Planned
@@ -104,7 +104,11 @@ class Engine:
         order = self.order(planned, MEASURE, ready.prepared)
         asked = {**planned.variables, **(variables or {})}
         order = replace(order, final_process=final, variables=asked, turns=turns)
-        return self.launcher(order, self.environment)
+        outcome = self.launcher(order, self.environment)
+        if outcome.evidence is not None:
+            claim = plausible.Claim(planned, outcome.samples, outcome.evidence)
+            outcome.suspicions = plausible.suspicions(claim)
+        return outcome
 
     def ready(self, planned: Planned) -> Outcome:
         """How the cell can be run: OK with the prepared shards, or with what prevents it."""

@@ -21,7 +21,8 @@ def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]
     What witnesses of the corpus do not agree on is not judged (`firstbyte.corpora.reference`).
 
     The first process that did not end well decides; then rows, first values and digests; a cell in
-    which nothing at all was checked is an ERROR, since nobody knows what it measured.
+    which nothing at all was checked is an ERROR, since nobody knows what it measured. What is right may
+    still be too good to be true: SUSPECT.
     """
     for number, outcome in enumerate(outcomes, 1):
         if outcome.status is not Status.OK:
@@ -36,6 +37,9 @@ def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]
         return Status.ERROR, "the backend states no version: no version, no measurement"
     if not any(outcome.rows or outcome.digests for outcome in outcomes):
         return Status.ERROR, "the scenario checked neither rows nor digests"
+    reasons = dict.fromkeys(reason for outcome in outcomes for reason in outcome.suspicions)
+    if reasons:
+        return Status.SUSPECT, "; ".join(reasons)
     return Status.OK, ""
 
 

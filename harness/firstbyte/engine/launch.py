@@ -22,6 +22,7 @@ from typing import Any
 
 from firstbyte.api import Observer
 from firstbyte.engine.cgroups import Groups
+from firstbyte.engine.looks import Evidence, Looker
 from firstbyte.engine.room import within
 from firstbyte.model import Environment, Limits, Sample, Status
 from firstbyte.plugins import PACKAGE
@@ -38,6 +39,7 @@ from firstbyte.worker.protocol import (
     ProtocolError,
     Sampled,
     Settled,
+    Standing,
     Versions,
     decode,
 )
@@ -70,6 +72,10 @@ class Outcome:
     prepared: tuple[str, ...] = ()
     stderr_tail: str = ""
     duration_s: float = 0.0
+    evidence: Evidence | None = None
+    """What was seen of it from outside; None where nobody looked."""
+    suspicions: Sequence[str] = ()
+    """Why its figures cannot be true, a reason each (`firstbyte.engine.plausible`)."""
 
 
 def run_worker(order: Order, environment: Environment) -> Outcome:
@@ -98,6 +104,7 @@ class _Watch:
         self._oom_kills = _oom_kills()
         self._began_ns = time.monotonic_ns()
         handed = order.turns.descriptors if order.turns else ()
+        goes_on, self._go_on = os.pipe()
         try:
             self._process = subprocess.Popen(
                 [environment.python, "-P", "-m", "firstbyte.worker"],
@@ -107,9 +114,10 @@ class _Watch:
                 env={**_worker_environ(environment.root), **order.variables},
                 start_new_session=True,
                 bufsize=0,
-                pass_fds=handed,
+                pass_fds=(*handed, goes_on),
             )
         finally:
+            os.close(goes_on)
             if order.turns:  # the worker's own: the other sees its end by their closing
                 order.turns.close()
         _offer(self._process.pid)
@@ -123,10 +131,12 @@ class _Watch:
             if hasattr(module, "Observer"):
                 self._observer = module.Observer(self._process.pid)
                 self._poll_seconds = module.POLL_SECONDS
+        self._looker = Looker(self._process.pid, [Path(path) for path in order.shards])
+        self._outcome.evidence = self._looker.evidence
         self._own_status = os.open(f"/proc/{self._process.pid}/status", os.O_RDONLY)
         self._other_statuses: list[int] = []
         """The memory limit holds for each of the processes whose status files are open here."""
-        self._feed(replace(order, spawned_ns=self._began_ns))
+        self._feed(replace(order, spawned_ns=self._began_ns, go_on_descriptor=goes_on))
 
     def _feed(self, order: Order) -> None:
         # One that died before it read the order says why by its exit status.
@@ -158,6 +168,8 @@ class _Watch:
             self._stdout.close()
             self._unguard()
             os.close(self._own_status)
+            os.close(self._go_on)
+            self._looker.close()
             if self._observer:
                 self._observer.close()
         outcome = self._outcome
@@ -194,6 +206,7 @@ class _Watch:
             return not ended
         if selector.select(self._poll_seconds):
             chunk = os.read(self._stdout.fileno(), 1 << 16)
+            self._looker.heard(len(chunk))
             self._closed = not chunk
             return self._receive(chunk)
         return not ended  # a process that it left behind may hold the protocol open
@@ -245,6 +258,9 @@ class _Watch:
             case Sampled():
                 series = {name: list(points) for name, points in event.series.items()}
                 outcome.samples.append(Sample(self._figures(event), series))
+                self._looker.evidence.sampled(event.begin_ns, event.end_ns)
+            case Standing():
+                self._look(event.at)
             case Settled():
                 outcome.settled = event
             case Counted():
@@ -254,6 +270,7 @@ class _Watch:
             case Digested():
                 outcome.digests.append(event)
             case Observed():
+                self._looker.name(event.pids)
                 self._guard(event.pids)
                 if self._observer:
                     self._observer.observe(event.pids)
@@ -265,6 +282,12 @@ class _Watch:
                 self._failed = (_FAILURES[event.kind], event.reason[:LONGEST_REASON_CHARACTERS])
             case Done():
                 self._done = True
+
+    def _look(self, place: str) -> None:
+        """Look at the worker, which stands still, and let it go on."""
+        self._looker.look(place)
+        with contextlib.suppress(BrokenPipeError):  # it has ended meanwhile
+            os.write(self._go_on, b".")
 
     def _figures(self, event: Sampled) -> dict[str, float]:
         """The figures of both halves of the instrument."""

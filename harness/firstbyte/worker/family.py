@@ -17,7 +17,8 @@ _STAT_BYTES = 1024
 _LAST_PID_BYTES = 128
 _PF_FORKNOEXEC = 0x40
 """Forked and has not become another program yet (include/linux/sched.h)."""
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+NS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+"""What the kernel counts CPU time in, in /proc/PID/stat."""
 _CPU_CLOCK_OF_PROCESS = 2
 """CPUCLOCK_SCHED, the low bits of a process's CPU-time clock (clock_getcpuclockid(3))."""
 
@@ -52,7 +53,7 @@ def kin_of(pid: int) -> Kin | None:
         parent=int(fields[1]),
         session=int(fields[3]),
         forked=bool(int(fields[6]) & _PF_FORKNOEXEC),
-        reaped_cpu_ns=ticks * (1_000_000_000 // _TICKS_PER_SECOND),
+        reaped_cpu_ns=ticks * NS_PER_TICK,
     )
 
 
@@ -115,12 +116,17 @@ class Births:
 
 def living_cpu_ns(pid: int) -> int:
     """CPU time of all that this process has started and that lives, with what they waited for."""
-    return sum(_cpu_ns(member) for member in Family([pid]).newcomers())
+    return sum(_whole_cpu_ns(member) for member in Family([pid]).newcomers())
 
 
-def _cpu_ns(pid: int) -> int:
+def cpu_ns(pid: int) -> int:
+    """CPU time of all threads of that process. Raises OSError once it has gone."""
+    return time.clock_gettime_ns((~pid << 3) | _CPU_CLOCK_OF_PROCESS)
+
+
+def _whole_cpu_ns(pid: int) -> int:
     spent = 0
     with contextlib.suppress(OSError):  # it has ended
-        spent = time.clock_gettime_ns((~pid << 3) | _CPU_CLOCK_OF_PROCESS)
+        spent = cpu_ns(pid)
     kin = kin_of(pid)
     return spent + (kin.reaped_cpu_ns if kin else 0)

@@ -61,6 +61,22 @@ class Sender:
             remaining = remaining[os.write(self._descriptor, remaining) :]
 
 
+class Standstill:
+    """Where a worker stands still until the parent has looked at it."""
+
+    def __init__(self, sender: Sender, go_on_descriptor: int | None) -> None:
+        self._sender = sender
+        self._go_on = go_on_descriptor
+        if go_on_descriptor is not None:
+            os.set_inheritable(go_on_descriptor, False)
+
+    def at(self, place: str) -> None:
+        """Not at all where nobody looks, as in a worker that is run by hand."""
+        if self._go_on is not None:
+            self._sender.send(protocol.Standing(place))
+            os.read(self._go_on, 1)
+
+
 class WorkerBench:
     """The `Bench` of firstbyte.api in a worker process."""
 
@@ -68,6 +84,7 @@ class WorkerBench:
         self,
         order: Order,
         sender: Sender,
+        standstill: Standstill,
         probe: Probe,
         backend: Backend,
         startup: dict[str, float],
@@ -86,6 +103,7 @@ class WorkerBench:
             create_backend, order.plugin_roots, order.backend_module, order.backend_options
         )
         self._sender = sender
+        self._standstill = standstill
         self._probe = probe
         self._turns = TurnTaker(order.turns) if order.turns else None
         self._settles = order.settles
@@ -98,10 +116,11 @@ class WorkerBench:
         self._figures = {}
         if self._settles:
             self._settles = False
-            stillness = settle()
-            self._sender.send(protocol.Settled(stillness.waited_ns, stillness.quiet))
+            settled = settle()
+            self._sender.send(protocol.Settled(settled.waited_ns, settled.quiet))
         if self._turns:
             self._turns.await_turn()
+        self._standstill.at(protocol.BEFORE_SPAN)
         begin_ns = time.monotonic_ns()
         self._probe.begin()
         try:
@@ -109,6 +128,7 @@ class WorkerBench:
         finally:
             figures = self._probe.end()
             self._span_ns = (begin_ns, time.monotonic_ns())
+            self._standstill.at(protocol.AFTER_SPAN)
             if not self._observing_others:
                 self._figures.update(figures)
 
@@ -222,7 +242,9 @@ def work(order: Order, sender: Sender) -> None:
             raise ValueError(f"prepare returned {len(prepared)} paths for {len(sources)} shards")
         sender.send(protocol.Prepared([str(path) for path in prepared]))
     else:
-        scenario.run(WorkerBench(order, sender, probe, backend, startup))
+        standstill = Standstill(sender, order.go_on_descriptor)
+        standstill.at(protocol.IMPORTED)
+        scenario.run(WorkerBench(order, sender, standstill, probe, backend, startup))
     sender.send(protocol.Versions(backend.versions()))
 
 

@@ -44,6 +44,8 @@ class Order:
     """CLOCK_MONOTONIC of the parent just before it started the process; 0 for a worker run by hand."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that the parent starts the process with, beside its own."""
+    go_on_descriptor: int | None = None
+    """Where the parent lets a worker go on that stands still to be looked at; None where nobody looks."""
     turns: Turns | None = None
     """Where this worker measures in turns with another."""
 

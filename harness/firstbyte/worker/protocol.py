@@ -48,6 +48,17 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """It stands still, and goes on once it was looked at: at one of PLACES."""
+
+    at: str
+
+    def __post_init__(self) -> None:
+        if self.at not in PLACES:
+            _refuse(f"at is {_shown(self.at)}, not one of {', '.join(PLACES)}")
+
+
+@dataclass(frozen=True, slots=True)
 class Sampled:
     """One sample, with the stamps of CLOCK_MONOTONIC around its span."""
 
@@ -161,11 +172,16 @@ class Done:
     """The order was done."""
 
 
+IMPORTED = "imported"
+BEFORE_SPAN = "before"
+AFTER_SPAN = "after"
+PLACES = (IMPORTED, BEFORE_SPAN, AFTER_SPAN)
 KINDS_OF_FAILURE = ("unsupported", "refused", "memory", "error")
 
 Event = (
     Started
     | Settled
+    | Standing
     | Sampled
     | Counted
     | FirstValue
@@ -179,6 +195,7 @@ Event = (
 _EVENTS: Mapping[str, type[Event]] = {
     "started": Started,
     "settled": Settled,
+    "standing": Standing,
     "sample": Sampled,
     "rows": Counted,
     "first_value": FirstValue,

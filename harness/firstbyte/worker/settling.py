@@ -34,7 +34,9 @@ def settle(most_seconds: float = MOST_SECONDS) -> Stillness:
     began_ns = time.monotonic_ns()
     deadline_ns = began_ns + int(most_seconds * 1e9)
     quiet_steps = 0
-    while quiet_steps < QUIET_STEPS and time.monotonic_ns() < deadline_ns:
+    for _ in range(int(most_seconds / STEP_SECONDS)):  # also where the clock stands still
+        if quiet_steps == QUIET_STEPS or time.monotonic_ns() >= deadline_ns:
+            break
         quiet_steps = quiet_steps + 1 if _is_quiet_step() else 0
     return Stillness(time.monotonic_ns() - began_ns, quiet_steps >= QUIET_STEPS)
 

@@ -1,0 +1,206 @@
+"""What the parent sees of a worker that stands still for it: after the import, before and after each span.
+
+All of it is the kernel's own count, and the parent's own clock. Nothing is read while a span runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from firstbyte.engine.openings import Openings
+from firstbyte.worker.family import NS_PER_TICK, Births, Family, cpu_ns
+from firstbyte.worker.protocol import AFTER_SPAN, BEFORE_SPAN
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Counters of a worker, and of what it has started, up to one moment."""
+
+    place: str
+    """One of `firstbyte.worker.protocol.PLACES`."""
+    began_ns: int
+    """CLOCK_MONOTONIC of the parent once it knew that the worker stood still."""
+    ended_ns: int
+    """The same before it let the worker go on."""
+    main_cpu_ns: int
+    """CPU time of the worker's main thread."""
+    threads_cpu_ns: int
+    """Of all its other threads."""
+    children_cpu_ns: int
+    """Of the processes that it started, but for those that the scenario had named."""
+    read_bytes: int
+    """By read(2) and its like, from whatever it was (rchar of proc_pid_io(5)); named processes included."""
+    written_bytes: int
+    """The same by write(2), without what it wrote to its parent."""
+    faults: int
+    """Pages that it touched for the first time, as those of a mapped file are."""
+    threads: int
+    children: int
+    """Living processes that it started, but for those that were named."""
+    named: int
+    """How many processes the scenario had named."""
+    opened: frozenset[int] | None
+    """Shards that anyone has opened since the look before; None where the kernel did not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSpan:
+    """The looks just before and just after a span."""
+
+    before: Look
+    after: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """What the worker said of when the span of a sample began and ended, by its CLOCK_MONOTONIC."""
+
+    begin_ns: int
+    end_ns: int
+    span: int | None
+    """Place among the spans of the one that had ended last; None where there had been none."""
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What the parent knows of a worker without having asked it."""
+
+    looks: list[Look] = field(default_factory=list)
+    stamps: list[Stamps] = field(default_factory=list)
+    """For each sample in turn."""
+    shard_bytes: tuple[int, ...] = ()
+    """Size of each file that it was told to read."""
+
+    @property
+    def spans(self) -> list[SeenSpan]:
+        """Those that were seen whole, in turn."""
+        pairs = pairwise(self.looks)
+        return [SeenSpan(*pair) for pair in pairs if _places(*pair) == (BEFORE_SPAN, AFTER_SPAN)]
+
+    def sampled(self, begin_ns: int, end_ns: int) -> None:
+        """Note that a sample came with these stamps."""
+        seen = len(self.spans)
+        self.stamps.append(Stamps(begin_ns, end_ns, seen - 1 if seen else None))
+
+
+def _places(before: Look, after: Look) -> tuple[str, str]:
+    return before.place, after.place
+
+
+class Looker:
+    """Looks at one worker and all that it starts."""
+
+    def __init__(self, pid: int, shards: Sequence[Path]) -> None:
+        self.evidence = Evidence(shard_bytes=tuple(map(_size, shards)))
+        self._pid = pid
+        self._family = Family([pid], session=pid)
+        self._births = Births()
+        self._children: list[int] = []
+        self._named: frozenset[int] = frozenset()
+        self._openings = Openings(shards)
+        self._heard_bytes = 0
+
+    def name(self, pids: Collection[int]) -> None:
+        """These are the scenario's own: what they do is the reader's work."""
+        self._named = frozenset(pids)
+
+    def heard(self, count_bytes: int) -> None:
+        """So much came from the worker through the protocol."""
+        self._heard_bytes += count_bytes
+
+    def look(self, place: str) -> None:
+        """Note what is to be seen; nothing once the worker has gone."""
+        with contextlib.suppress(OSError):
+            self.evidence.looks.append(self._seen(place))
+
+    def _seen(self, place: str) -> Look:
+        """Raises OSError once the worker has gone."""
+        began_ns = time.monotonic_ns()
+        opened = self._openings.since_last()
+        if self._births.any():
+            self._children += self._family.newcomers()
+        own = _Counters.of(self._pid)
+        main_ns = _main_thread_cpu_ns(self._pid)
+        started = self._started()
+        strangers = [one for pid, one in started.items() if pid not in self._named]
+        return Look(
+            place=place,
+            began_ns=began_ns,
+            ended_ns=time.monotonic_ns(),
+            main_cpu_ns=main_ns,
+            threads_cpu_ns=max(0, own.cpu_ns - main_ns),
+            children_cpu_ns=own.reaped_cpu_ns + sum(one.whole_cpu_ns for one in strangers),
+            read_bytes=sum(one.read_bytes for one in (own, *started.values())),
+            written_bytes=sum(one.written_bytes for one in (own, *started.values()))
+            - self._heard_bytes,
+            faults=sum(one.faults for one in (own, *started.values())),
+            threads=own.threads,
+            children=len(strangers),
+            named=len(self._named),
+            opened=opened,
+        )
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._openings.close()
+        self._births.close()
+
+    def _started(self) -> dict[int, _Counters]:
+        """Counters of the living ones that it started."""
+        found = {}
+        for pid in self._children:
+            with contextlib.suppress(OSError):
+                found[pid] = _Counters.of(pid)
+        self._children = list(found)
+        return found
+
+
+class _Counters(NamedTuple):
+    """What the kernel counts of a process, with what it counted of children that were waited for."""
+
+    cpu_ns: int
+    reaped_cpu_ns: int
+    faults: int
+    threads: int
+    read_bytes: int
+    written_bytes: int
+
+    @property
+    def whole_cpu_ns(self) -> int:
+        return self.cpu_ns + self.reaped_cpu_ns
+
+    @classmethod
+    def of(cls, pid: int) -> _Counters:
+        """Raises OSError once it has gone."""
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+        fields = text[text.rindex(b")") + 2 :].split()  # from the third on: a name may hold spaces
+        if fields[0] == b"Z":
+            raise ProcessLookupError("it has ended, and nobody has waited for it")
+        io = dict(line.split(b": ") for line in Path(f"/proc/{pid}/io").read_bytes().splitlines())
+        return cls(
+            cpu_ns=cpu_ns(pid),
+            reaped_cpu_ns=(int(fields[13]) + int(fields[14])) * NS_PER_TICK,
+            faults=sum(int(fields[place]) for place in (7, 8, 9, 10)),
+            threads=int(fields[17]),
+            read_bytes=int(io[b"rchar"]),
+            written_bytes=int(io[b"wchar"]),
+        )
+
+
+def _main_thread_cpu_ns(pid: int) -> int:
+    """Raises OSError where the kernel does not keep it, or the process has gone."""
+    return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[0])
+
+
+def _size(path: Path) -> int:
+    """In bytes; 0 for a file that is not there, as the worker will say."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
