@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -141,9 +142,25 @@ def test_a_real_time_signal_has_a_number(run: Run) -> None:
 def test_the_memory_limit_holds_once_the_protocol_is_closed(run: Run) -> None:
     eat = "import time; kept = bytearray(b'x') * 300_000_000; time.sleep(600)"
     script = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(eat)} >&-"
-    record = run(script, limits=Limits(timeout_s=60.0, memory_bytes=100_000_000))
+    record = run(script, limits=Limits(timeout_s=600.0, memory_bytes=100_000_000))
     assert record.status is Status.OUT_OF_MEMORY
     assert "is over the limit of 100 MB" in record.reason
+
+
+def test_an_overdue_worker_has_the_time_to_say_where_it_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent's clock jumps past the limit once the worker hangs; what it says then takes a while."""
+    real = time.monotonic_ns
+    after_ns = int(2e9 * LIMITS.timeout_s)
+    monkeypatch.setattr(
+        time, "monotonic_ns", lambda: real() + after_ns * (tmp_path / "hangs").exists()
+    )
+    monkeypatch.setattr(launch, "TRACEBACK_GRACE_SECONDS", 600.0)
+    says = "sleep 1; echo Current thread 0x1: in a trap >&2; trap - USR2; kill -USR2 $$"
+    record = run(f"trap '{says}' USR2; touch hangs; while :; do sleep 0.01; done")
+    assert (record.status, record.reason) == (Status.TIMEOUT, "no end after 600 s")
+    assert "in a trap" in record.stderr_tail
 
 
 def test_processes_that_are_observed_again_and_again_take_no_files(run: Run) -> None:

@@ -47,7 +47,8 @@ from firstbyte.worker.status import read_status
 
 GUARD_SECONDS = 0.05
 """How often the memory limit is looked at where the instrument itself does not poll."""
-TRACEBACK_GRACE_SECONDS = 0.5
+TRACEBACK_GRACE_SECONDS = 10.0
+"""For a worker that is overdue to say where it is; it ends as soon as it has."""
 LONGEST_LINE_BYTES = 32_000_000
 LONGEST_REASON_CHARACTERS = 4096
 STDERR_TAIL_BYTES = 4096
@@ -188,7 +189,8 @@ class _Watch:
             if now_ns > deadline_ns:
                 self._failed = (Status.TIMEOUT, self._overdue())
                 self._process.send_signal(signal.SIGUSR2)
-                time.sleep(TRACEBACK_GRACE_SECONDS)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(TRACEBACK_GRACE_SECONDS)
                 return
             if now_ns > guard_ns:
                 guard_ns = now_ns + int(GUARD_SECONDS * 1e9)

@@ -182,7 +182,8 @@ def main() -> int:
     """Do the order on standard input. Returns the exit code: 0 when a `done` was sent."""
     sender = Sender()
     faulthandler.enable()
-    faulthandler.register(TRACEBACK_SIGNAL, all_threads=True)
+    # Chained to what the signal does by itself: the process ends as soon as its stacks are written.
+    faulthandler.register(TRACEBACK_SIGNAL, all_threads=True, chain=True)
     try:
         order = Order.from_json(sys.stdin.readline())
     except (ValueError, KeyError, TypeError) as error:
