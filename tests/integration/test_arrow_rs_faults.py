@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import WORK
 
 firstbyte_arrow = pytest.importorskip("firstbyte_arrow")
 
@@ -54,7 +55,7 @@ static void keep_pace(void) {
     if (pace != SLOW) return;
     int before = handled;
     kill(getpid(), SIGUSR1);
-    if (handles) rest(10);
+    if (handles) rest(atoi(getenv("SLOW_READ_MS")));
     else while (pace == SLOW && handled == before) rest(1);
 }
 
@@ -232,6 +233,7 @@ exec(program)
 def signalled(shim: Path, path: Path, program: str, threads: int = 0, **options: Any) -> str:
     """What a process prints that runs the program over a file whose reads are slow and send signals."""
     environment = {**os.environ, "LD_PRELOAD": str(shim), "FAULT": "", "AFTER": "0"}
+    environment["SLOW_READ_MS"] = str(max(1, round(10 * WORK)))
     words = [str(path), str(threads), repr(options), program]
     command = [sys.executable, "-c", SIGNALLED, *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -114,7 +114,7 @@ print(json.dumps([end, firstbyte_arrow.memory().peak_bytes - before]))
 def read_apart(path: Path, **options: Any) -> tuple[str, int]:
     """How reading ends in a process of its own, and the most bytes it held."""
     command = [sys.executable, "-c", CHILD, str(path), json.dumps(options)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     end, peak = json.loads(done.stdout)
     return end, peak
@@ -200,7 +200,7 @@ def test_what_is_no_regular_file_is_refused_at_once(kind: str, tmp_path: Path) -
                 server.bind("odd")
         # In a process of its own: what waits for a writer also ignores Ctrl-C.
         command = [sys.executable, "-c", OPEN, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "StoreError" in done.stderr.splitlines()[-1]
     assert str(path) in done.stderr.splitlines()[-1]

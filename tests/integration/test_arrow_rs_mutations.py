@@ -14,6 +14,8 @@ from mutations.watch import run
 from mutations.worker import Bench
 
 ROOT = Path(__file__).parents[2]
+AMPLE_S = 600.0
+"""For a mutant that takes milliseconds: what has no answer then hangs on any host."""
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def bases() -> tuple[Base, ...]:
 
 def test_every_mutant_ends_in_rows_or_a_typed_error(tmp_path: Path) -> None:
     pytest.importorskip("firstbyte_arrow")
-    tally = run("firstbyte", seed=1, first=0, count=3000, save=tmp_path)
+    tally = run("firstbyte", seed=1, first=0, count=3000, save=tmp_path, patience_s=AMPLE_S)
     assert not tally.faults
     assert tally.processes == 1
     assert (tally.left["descriptors_left"], tally.left["threads_left"]) == (0, 0)
@@ -81,7 +83,7 @@ def test_a_planted_fault_is_found(
 
 
 def test_a_death_is_survived_and_its_file_saved(tmp_path: Path, bases: tuple[Base, ...]) -> None:
-    tally = run("planted-abort", seed=1, first=0, count=12, save=tmp_path)
+    tally = run("planted-abort", seed=1, first=0, count=12, save=tmp_path, patience_s=AMPLE_S)
     assert sum(tally.ends.values()) == 12, "the others are read, too"
     assert tally.processes == 1 + tally.ends["died"]
     fault = tally.faults[0]

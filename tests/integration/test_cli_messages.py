@@ -283,7 +283,6 @@ def test_a_base_from_before_the_package_had_its_name_is_refused_at_once(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (15, "", 1), done.stderr
     assert "backends/sound/backend.py imports `harness`" in done.stderr

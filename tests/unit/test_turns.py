@@ -48,8 +48,7 @@ def events_of(first_spans: int, second_spans: int) -> list[str]:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(timeout=60)
-        assert not worker.is_alive(), "somebody waits for a turn that nobody passes"
+        worker.join()  # for ever, where somebody waits for a turn that nobody passes
     return events
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from firstbyte.backends.sound.backend import SoundBackend, SoundReader
+from firstbyte.backends.sound.work import WORK
 
 from firstbyte.api import BuildRefusedError, Unsupported
 
@@ -332,7 +333,7 @@ class Spinning(SoundBackend):
     """Its import leaves a thread at work for a while: nobody may open a shard before that has ended."""
 
     def __init__(self) -> None:
-        self._spinner = threading.Thread(target=spin, args=(0.2,), daemon=True)
+        self._spinner = threading.Thread(target=spin, args=(0.2 * WORK,), daemon=True)
         self._spinner.start()
 
     def open(self, shard: Path, **options: Any) -> SoundReader:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from firstbyte.backends.sound.backend import SoundBackend, SoundReader
+from firstbyte.backends.sound.work import WORK
 
 HELD_BYTES = 32_000_000
 SHARED_BYTES = 200_000_000
 FLEETING_BYTES = 64_000_000
-WORK_SECONDS = 0.05
+WORK_SECONDS = 0.05 * WORK
 HELD: list[object] = []
 
 HOLDS = f"kept = bytearray(b'x') * {HELD_BYTES}"

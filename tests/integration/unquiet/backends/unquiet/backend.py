@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from firstbyte.backends.sound.backend import SoundBackend, SoundReader
+from firstbyte.backends.sound.work import WORK
 
-LOCK_HELD_MICROSECONDS = 200_000
+LOCK_HELD_MICROSECONDS = int(200_000 * WORK)
 LEFT_BYTES = 100
 LATE_USES = 3
 IMPORT_BYTES = 16 << 20
