@@ -18,7 +18,7 @@ from firstbyte.api import ALL, Bench, Metric, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker.instruments.allocators import Ledgers
 from firstbyte.worker.kernel import holdings
-from firstbyte.worker.ledgers import RESIDENT
+from firstbyte.worker.ledgers import RESIDENT, SHARED, counts_live
 
 ORDER = 42
 NEEDS_ROWS = True
@@ -72,11 +72,11 @@ def run(bench: Bench) -> None:
 
 
 def _consumers(bench: Bench, ledgers: Ledgers, path: Path) -> dict[str, float]:
-    """Highest RssAnon above the base, of a cold scan at full speed and of one with pauses.
+    """Highest private and shared memory above the base, of a cold scan at full speed and of one with pauses.
 
     The slow one comes second, so what it has beyond the first is not for want of a warm-up.
     """
-    base = ledgers.read()[RESIDENT]
+    base = _held(ledgers.read())
     found = {}
     for name, pause in (("fast", 0.0), ("slow", PAUSE_SECONDS)):
         top = base
@@ -84,7 +84,7 @@ def _consumers(bench: Bench, ledgers: Ledgers, path: Path) -> dict[str, float]:
             for number, _ in enumerate(reader):
                 if number < SLOW_BATCHES:
                     time.sleep(pause)
-                top = max(top, ledgers.read()[RESIDENT])
+                top = max(top, _held(ledgers.read()))
         found[f"{name}_peak_above_base_bytes"] = float(top - base)
     return found
 
@@ -114,7 +114,7 @@ def _pinned(bench: Bench, ledgers: Ledgers, path: Path) -> dict[str, float]:
     held = {}
     for one_in in (KEEP_ONE_IN, 1):
         kept = []
-        resident, start = ledgers.read()[RESIDENT], _live(ledgers)
+        resident, start = _held(ledgers.read()), _live(ledgers)
         with bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows) as reader:
             for number, batch in enumerate(reader):
                 if number % one_in == 0:
@@ -122,15 +122,20 @@ def _pinned(bench: Bench, ledgers: Ledgers, path: Path) -> dict[str, float]:
                 del batch
         del reader
         gained = _live(ledgers) - start
-        if gained <= 0 or gained < (ledgers.read()[RESIDENT] - resident) * COUNTED_SHARE:
+        if gained <= 0 or gained < (_held(ledgers.read()) - resident) * COUNTED_SHARE:
             return {}
         held[one_in] = gained / len(kept)
     return {"pin_ratio": held[KEEP_ONE_IN] / held[1]}
 
 
 def _live(ledgers: Ledgers) -> float:
-    """The largest of the live ledgers, or RssAnon where nothing can be asked, after collection."""
+    """The largest of the live ledgers after collection, or what the kernel gave where none can be asked."""
     gc.collect()
     readings = ledgers.settle()
-    live = [size for name, size in readings.items() if name != RESIDENT]
-    return float(max(live, default=readings[RESIDENT]))
+    live = [size for name, size in readings.items() if counts_live(name)]
+    return float(max(live, default=_held(readings)))
+
+
+def _held(readings: Mapping[str, int]) -> int:
+    """Private and shared memory."""
+    return readings[RESIDENT] + readings[SHARED]

@@ -10,9 +10,6 @@ them have counts once; pages of files are not counted. Allocators are asked wher
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import sys
 import threading
 import time
 from array import array
@@ -20,9 +17,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from firstbyte.api import EXTREMES, Backend, Bench, Metric, Repetitions, Shard, Unsupported
+from firstbyte.api import EXTREMES, Backend, Bench, Metric, Repetitions, Shard
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
+from firstbyte.worker.elsewhere import answer, telling_errors
 from firstbyte.worker.instruments.allocators import AFTERMATH, Ledgers, aftermath
 from firstbyte.worker.instruments.proc_memory import BASE_ANON, BASE_SHMEM, PEAK_ABOVE_BASE
 from firstbyte.worker.settling import settle
@@ -229,43 +227,20 @@ class _Processes:
 
     def _answers(self, kind: str) -> list[Any]:
         return [
-            _answer(pipe, process, kind)
+            answer(pipe, process, kind)
             for pipe, process in zip(self._pipes, self._processes, strict=True)
         ]
-
-
-def _answer(pipe: Any, process: Any, kind: str) -> Any:
-    """What the reader process sent. Raises what it raised, or RuntimeError with its exit code.
-
-    Where a signal ended it, this process dies of the same, so that the parent names the signal.
-    """
-    try:
-        name, payload = pipe.recv()
-    except (EOFError, ConnectionResetError):
-        process.join()
-        if process.exitcode < 0:
-            number = signal.Signals(-process.exitcode)
-            print(f"a reader process was killed by {number.name}", file=sys.stderr, flush=True)
-            os.kill(os.getpid(), number)
-        raise RuntimeError(f"a reader process ended with exit code {process.exitcode}") from None
-    if name == "error":
-        raise payload
-    if name != kind:
-        raise RuntimeError(f"a reader process said '{name}', expected '{kind}'")
-    return payload
 
 
 def _reader_process(
     pipe: Any, create_backend: Callable[[], Backend], shard: Shard, batch_rows: int, task: Task
 ) -> None:
-    try:
+    def work() -> None:
         backend = create_backend()
         settle()
         pipe.send(("ready", own_status()))
         pipe.recv()
         pipe.send(("result", task(backend, shard, batch_rows)))
         pipe.recv()
-    except (Unsupported, MemoryError) as error:  # decide the cell's status
-        pipe.send(("error", error))
-    except Exception as error:  # any other one may not survive the way through the pipe
-        pipe.send(("error", RuntimeError(f"{type(error).__name__}: {error}")))
+
+    telling_errors(pipe, work)

@@ -18,25 +18,30 @@ import gc
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from firstbyte.api import EXTREMES, Bench, Metric, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker.instruments.allocators import Ledgers
 from firstbyte.worker.kernel import holdings
-from firstbyte.worker.ledgers import GLIBC, RESIDENT
+from firstbyte.worker.ledgers import GLIBC, RESIDENT, SHARED, counts_live
+from firstbyte.worker.shapes import Shape
+from firstbyte.worker.uses import IN_PROCESS, Opening
 
 ORDER = 76
 NEEDS_ROWS = True
 QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("proc_memory",)
-GRID: Mapping[str, tuple[Param, ...]] = {"use": ("whole", "abandoned"), "uses": (1000,)}
+GRID: Mapping[str, tuple[Param, ...]] = {
+    "use": (Shape.WHOLE.value, Shape.ABANDONED.value),
+    "uses": (1000,),
+}
 METRICS = (
     Metric("left_live_bytes", "live bytes that all uses left, by its own counter", headline=True),
     Metric("most_left_live_bytes", "the most of them after any one use", headline=True),
     Metric("left_threads", "threads that all uses left", headline=True),
     Metric("left_descriptors", "open files that all uses left", headline=True),
     Metric("left_rss_anon_bytes", "RssAnon that all uses left"),
+    Metric("left_rss_shmem_bytes", "shared memory (RssShmem) that all uses left"),
     Metric("left_glibc_live_bytes", "glibc's live bytes that all uses left"),
     Metric("uses_count", "uses within the time", better="", headline=True),
 )
@@ -64,20 +69,21 @@ def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str
 def run(bench: Bench) -> None:
     smallest = min(range(len(bench.shards)), key=lambda index: bench.shards[index].rows)
     path = bench.shards[smallest].path
-    use = _read if bench.params["use"] == "whole" else _abandon
+    use = IN_PROCESS[Shape(str(bench.params["use"]))]
+    opening = Opening(bench.backend, bench.columns, bench.batch_rows)
     ledgers = Ledgers(bench.backend)
     uses = int(bench.params["uses"])
     _settle(path)
     deadline = time.monotonic() + float(bench.params.get("budget_s", BUDGET_SECONDS))
     for _ in range(min(WARM_USES, uses)):
-        use(bench, path)
+        use(opening, path)
     before, held_before = _settled(ledgers), holdings()
     most_live = 0
     delivered: set[int] = set()
     done = 0
     with bench.span():
         while done < uses and (not done or time.monotonic() < deadline):
-            delivered.add(use(bench, path))
+            delivered.add(use(opening, path))
             most_live = max(most_live, _live(ledgers.read()))
             done += 1
     after, held_after = _settled(ledgers), holdings()
@@ -90,7 +96,7 @@ def run(bench: Bench) -> None:
     if "left_live_bytes" in values:
         values["most_left_live_bytes"] = float(most_live - _live(before))
     bench.emit(values)
-    if bench.params["use"] == "whole":
+    if bench.params["use"] == Shape.WHOLE:
         for rows in sorted(delivered):
             bench.check_rows(smallest, rows)
     if bench.final_process:
@@ -102,22 +108,6 @@ def _settle(path: Path) -> None:
     time.sleep(min(SETTLED_SECONDS, max(0.0, SETTLED_SECONDS - age_seconds)))
 
 
-def _read(bench: Bench, path: Path) -> int:
-    """Rows of the shard, read to its end and closed."""
-    rows = 0
-    with bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows) as reader:
-        for batch in reader:
-            rows += reader.rows(batch)
-    return rows
-
-
-def _abandon(bench: Bench, path: Path) -> int:
-    """Rows of the first batch; batch and reader are dropped, and nothing is closed."""
-    reader: Any = bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows)
-    batch = next(reader, None)
-    return 0 if batch is None else int(reader.rows(batch))
-
-
 def _settled(ledgers: Ledgers) -> dict[str, int]:
     gc.collect()
     ledgers.trim()
@@ -126,7 +116,7 @@ def _settled(ledgers: Ledgers) -> dict[str, int]:
 
 def _counters(readings: Mapping[str, int]) -> list[int]:
     """What the backend's own counters said."""
-    return [size for name, size in readings.items() if name not in (RESIDENT, GLIBC)]
+    return [size for name, size in readings.items() if counts_live(name) and name != GLIBC]
 
 
 def _live(readings: Mapping[str, int]) -> int:
@@ -136,7 +126,7 @@ def _live(readings: Mapping[str, int]) -> int:
 def _left(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, float]:
     left = {
         f"left_{name}": float(after[name] - before[name])
-        for name in (RESIDENT, GLIBC)
+        for name in (RESIDENT, SHARED, GLIBC)
         if name in before
     }
     if _counters(before):

@@ -8,6 +8,9 @@ left behind); at last files with new names, and those once more (caches). Under 
 the second with twice the scans of the first. The figures are raw (`firstbyte.worker.leak_series`);
 what they mean is for `firstbyte leaks` to say.
 
+`shape` says how the repeated scans use the reader (`firstbyte.worker.shapes`): a whole scan where nothing is
+said. All shapes but that leave out what comes before and after the repeated uses.
+
 With the environment that `firstbyte leaks` sets, glibc keeps no per-thread caches and Python's
 objects come from malloc: live bytes are then exact. `quiet` says whether this was so.
 """
@@ -19,19 +22,22 @@ import shutil
 import tempfile
 import time
 from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from firstbyte.api import EXTREMES, Bench, Metric, Purpose, Repetitions
+from firstbyte.api import EXTREMES, Backend, Bench, Metric, Purpose, Repetitions, Shard
 from firstbyte.model import Param
+from firstbyte.worker.elsewhere import do_elsewhere
 from firstbyte.worker.instruments.allocators import AFTERMATH, Ledgers, Series, aftermath
 from firstbyte.worker.instruments.proc_memory import PEAK
-from firstbyte.worker.kernel import holdings
+from firstbyte.worker.kernel import living_threads
 from firstbyte.worker.leak_series import (
     ATTEMPT,
     BUDGET_SECONDS,
     CAPTURED_SCANS,
+    LEFT_CHILDREN,
     LEFT_DESCRIPTORS,
     LEFT_THREADS,
     SCANS,
@@ -40,8 +46,10 @@ from firstbyte.worker.leak_series import (
     NotedScan,
     Role,
 )
-from firstbyte.worker.ledgers import RESIDENT, Moment
+from firstbyte.worker.ledgers import COUNTS, RESIDENT, Moment, is_ledger
 from firstbyte.worker.quiet import is_quiet
+from firstbyte.worker.shapes import NEEDS, SHAPE, Shape
+from firstbyte.worker.uses import IN_PROCESS, Opening, damage
 
 PURPOSE = Purpose.LEAKS
 ORDER = 40
@@ -56,6 +64,7 @@ METRICS = (
     *AFTERMATH,
     Metric(LEFT_THREADS, "threads left behind by a scan"),
     Metric(LEFT_DESCRIPTORS, "open files left behind by a scan"),
+    Metric(LEFT_CHILDREN, "processes left behind by a scan"),
 )
 
 WARM_SCANS = 20
@@ -70,13 +79,17 @@ MIN_BATCH_ROWS = 64
 noted.
 """
 
+THREADS_END_SECONDS = 0.05
+"""Threads of a reader that was dropped may end a moment later; nobody waits longer for one."""
+THREADS_END_STEP_SECONDS = 0.001
+
 GLANCE_SCANS = 24
 GLANCE_BUDGET_SECONDS = 1.0
 """The quick profile's look at the series; too short for a verdict, which `firstbyte leaks` gives."""
 
 
 def needs(params: Mapping[str, Param]) -> frozenset[str]:
-    return frozenset({"reopen"})
+    return NEEDS[_shape(params)]
 
 
 def repetitions(params: Mapping[str, Param], instrument: str, profile: str) -> Repetitions:
@@ -89,151 +102,249 @@ def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str
     return {}
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a process needs to make the series; it can be sent to another one."""
+
+    create_backend: Callable[[], Backend]
+    shards: Sequence[Shard]
+    columns: Sequence[str] | None
+    batch_rows: int
+    repetitions: int
+    params: Mapping[str, Param]
+
+    @property
+    def shape(self) -> Shape:
+        return _shape(self.params)
+
+    @property
+    def repeated(self) -> Path:
+        """The file of the repeated uses."""
+        return self.shards[_shortest(self.shards)].path
+
+    @property
+    def budget_seconds(self) -> float:
+        glance = self.repetitions <= GLANCE_SCANS
+        default = GLANCE_BUDGET_SECONDS if glance else DEFAULT_BUDGET_SECONDS
+        return float(self.params.get(BUDGET_SECONDS, default))
+
+
 def run(bench: Bench) -> None:
-    # Everything that exists now stays: collections between scans then look at new objects only.
-    gc.collect()
-    gc.freeze()
-    repeated = min(range(len(bench.shards)), key=lambda index: bench.shards[index].rows)
+    _forget_what_exists()
+    shape = _shape(bench.params)
+    opening = Opening(bench.backend, bench.columns, bench.batch_rows)
+    repeated = _shortest(bench.shards)
     path = bench.shards[repeated].path
     if bench.instrument == "heap":
-        _heap_spans(bench, path)
+        with _used(shape, path) as used:
+            _heap_spans(bench, opening, used)
     else:
-        _series(bench, path)
+        _emit(bench, opening)
     if bench.final_process:
-        bench.check_rows(repeated, _scan(bench, path))
+        bench.check_rows(repeated, IN_PROCESS[Shape.WHOLE](opening, path))
         bench.verify(repeated)
 
 
-def _heap_spans(bench: Bench, path: Path) -> None:
+def _forget_what_exists() -> None:
+    """Everything that exists now stays: collections between scans then look at new objects only."""
+    gc.collect()
+    gc.freeze()
+
+
+def _shape(params: Mapping[str, Param]) -> Shape:
+    return Shape(str(params.get(SHAPE, Shape.WHOLE)))
+
+
+def _shortest(shards: Sequence[Shard]) -> int:
+    return min(range(len(shards)), key=lambda index: shards[index].rows)
+
+
+@contextmanager
+def _used(shape: Shape, path: Path) -> Iterator[Path]:
+    """What the uses are of: the file, or a folder of damaged copies of it."""
+    if shape is not Shape.FAILING:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="firstbyte-leak-scan-") as folder:
+        damage(path, Path(folder))
+        yield Path(folder)
+
+
+def _heap_spans(bench: Bench, opening: Opening, used: Path) -> None:
+    use = IN_PROCESS[_shape(bench.params)]
     for _ in range(WARM_SCANS):
-        _scan(bench, path)
+        use(opening, used)
     for scans in (CAPTURED_SCANS, 2 * CAPTURED_SCANS):
         with bench.span():
             for _ in range(scans):
-                _scan(bench, path)
+                use(opening, used)
             gc.collect()
         bench.emit({SCANS: scans})
 
 
-def _series(bench: Bench, path: Path) -> None:
-    ledgers = Ledgers(bench.backend)
-    base = ledgers.read()
-    within = {
-        role: _within(bench, ledgers, bench.shards[index].path)
-        for role, index in _lengths(bench).items()
-    }
-    for _ in range(min(WARM_SCANS, bench.repetitions // 4)):
-        _scan(bench, path)
-    left = aftermath(ledgers)
-    before = holdings()
-    with bench.span():
-        repeated, scan_seconds = _repeats(bench, ledgers, path)
-    after = holdings()
-    distinct, same_again = _distinct(bench, ledgers, path, scan_seconds)
-    ledgers.close()
-    resident = repeated[RESIDENT]
-    scans = len(resident)
-    noted = LeakSeries(
-        repeated=repeated,
-        moments={Moment.BASE: base, **left.moments},
-        free_bytes=left.free_bytes,
-        left_threads_per_scan=(after.threads - before.threads) / scans,
-        left_descriptors_per_scan=(after.descriptors - before.descriptors) / scans,
-        scan_seconds=scan_seconds,
-        quiet=is_quiet(),
-        distinct=distinct,
-        same_again=same_again,
-        within=within,
+def _emit(bench: Bench, opening: Opening) -> None:
+    task = _Task(
+        bench.create_backend,
+        bench.shards,
+        bench.columns,
+        bench.batch_rows,
+        bench.repetitions,
+        bench.params,
     )
-    growth = float(resident[-1] - resident[scans // 3])
+    if task.shape is Shape.CHILDREN:
+        with bench.span():
+            noted = do_elsewhere(_noted_elsewhere, task)
+    else:
+        noted = _noted(task, opening, bench.span)
+    resident = noted.repeated[RESIDENT]
+    growth = float(resident[-1] - resident[len(resident) // 3])
     bench.emit({**noted.values(), "rss_anon_growth_bytes": growth}, noted.series())
 
 
-def _budget_seconds(bench: Bench) -> float:
-    glance = bench.repetitions <= GLANCE_SCANS
-    default = GLANCE_BUDGET_SECONDS if glance else DEFAULT_BUDGET_SECONDS
-    return float(bench.params.get(BUDGET_SECONDS, default))
+def _noted_elsewhere(task: _Task) -> LeakSeries:
+    opening = Opening(task.create_backend(), task.columns, task.batch_rows)
+    _forget_what_exists()
+    return _noted(task, opening, nullcontext)
 
 
-def _lengths(bench: Bench) -> dict[Role, int]:
-    """The longest file and the longest that is clearly shorter; none if all are about as long.
-
-    The shortest file is that of the repeated scans, and too small to show a rate.
-    """
-    by_rows = sorted(range(len(bench.shards)), key=lambda index: bench.shards[index].rows)
-    longest = bench.shards[by_rows[-1]].rows
-    shorter = [index for index in by_rows[1:] if bench.shards[index].rows * LONGER <= longest]
-    if not shorter:
-        return {}
-    return {Role.SHORT: shorter[-1], Role.LONG: by_rows[-1], Role.LONG_AGAIN: by_rows[-1]}
+_Span = Callable[[], AbstractContextManager[object]]
 
 
-def _within(bench: Bench, ledgers: Ledgers, path: Path) -> NotedScan:
-    """One cold scan, noted after every batch; the batches are dropped as they come."""
-    rows_in_file = next(shard.rows for shard in bench.shards if shard.path == path)
-    noted = Series(ledgers, rows_in_file // MIN_BATCH_ROWS + 2)
-    consumed = array("q", bytes(8 * (rows_in_file // MIN_BATCH_ROWS + 2)))
-    rows = batches = 0
-    with bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows) as reader:
-        for batch in reader:
-            rows += reader.rows(batch)
-            if batches < len(consumed):
-                consumed[batches] = rows
-                noted.note()
-                batches += 1
-    gc.collect()
-    file_bytes = _size(path)
-    return NotedScan(
-        consumed_bytes=[file_bytes * count / rows_in_file for count in consumed[:batches]],
-        held=noted.by_ledger(),
-        after=ledgers.settle(),
-        file_bytes=float(file_bytes),
-    )
+def _noted(task: _Task, opening: Opening, span: _Span) -> LeakSeries:
+    with _used(task.shape, task.repeated) as used:
+        return _Series(task, opening, used).noted(span)
 
 
-def _repeats(
-    bench: Bench, ledgers: Ledgers, path: Path
-) -> tuple[Mapping[str, Sequence[float]], float]:
-    """The repeated scans, each followed by collection, trim and a reading of all ledgers, and the
-    seconds that one took.
-    """
-    noted = Series(ledgers, bench.repetitions)
-    budget = _budget_seconds(bench)
-    began = time.monotonic()
-    scans = 0
-    while scans < bench.repetitions and time.monotonic() - began < budget:
-        _note_scan(bench, ledgers, path, noted)
-        scans += 1
-    return noted.by_ledger(), (time.monotonic() - began) / scans
+class _Series:
+    """The series of one process."""
 
+    def __init__(self, task: _Task, opening: Opening, used: Path) -> None:
+        self._task = task
+        self._opening = opening
+        self._used = used
+        self._use = IN_PROCESS[task.shape]
+        self._ledgers = Ledgers(opening.backend)
+        self._errors = 0
+        self._uses = 0
 
-def _note_scan(bench: Bench, ledgers: Ledgers, path: Path, noted: Series) -> None:
-    _scan(bench, path)
-    gc.collect()
-    ledgers.trim()
-    noted.note()
+    def noted(self, span: _Span) -> LeakSeries:
+        """All of them; `span` is entered for the repeated uses."""
+        task, ledgers = self._task, self._ledgers
+        base = ledgers.read()
+        within = {
+            role: self._within(task.shards[index].path) for role, index in self._lengths().items()
+        }
+        for _ in range(min(WARM_SCANS, task.repetitions // 4)):
+            self._use_once(self._used)
+        left = aftermath(ledgers)
+        with span():
+            readings, scan_seconds = self._repeats()
+        distinct, same_again = self._distinct(scan_seconds)
+        ledgers.close()
+        return LeakSeries(
+            repeated={name: values for name, values in readings.items() if is_ledger(name)},
+            moments={Moment.BASE: base, **left.moments},
+            free_bytes=left.free_bytes,
+            counts={name: readings[name] for name in COUNTS},
+            errors_per_use=self._errors / self._uses if task.shape is Shape.FAILING else None,
+            scan_seconds=scan_seconds,
+            quiet=is_quiet(),
+            distinct=distinct,
+            same_again=same_again,
+            within=within,
+        )
 
+    def _lengths(self) -> dict[Role, int]:
+        """The longest file and the longest that is clearly shorter; none if all are about as long.
 
-def _distinct(
-    bench: Bench, ledgers: Ledgers, path: Path, scan_seconds: float
-) -> tuple[Mapping[str, Sequence[float]], Mapping[str, Sequence[float]]]:
-    """Scans of copies under new names, then of the same copies again, as far as the time allows;
-    nothing in later processes of an investigation.
-    """
-    budget = _budget_seconds(bench) * DISTINCT_SHARE
-    count = min(DISTINCT_FILES, int(budget / (2 * scan_seconds)))
-    first = bench.params.get(ATTEMPT, Attempt.FIRST) == Attempt.FIRST
-    if not first or not path.is_file() or count < MIN_DISTINCT_FILES:
-        return {}, {}
-    with tempfile.TemporaryDirectory(prefix="firstbyte-leak-scan-") as folder:
-        copies = [Path(folder) / f"{number:03d}-{path.name}" for number in range(count)]
-        for copy in copies:
-            shutil.copyfile(path, copy)
-        new, again = (Series(ledgers, count) for _ in range(2))
-        for noted in (new, again):
+        The shortest file is that of the repeated scans, and too small to show a rate.
+        """
+        shards = self._task.shards
+        by_rows = sorted(range(len(shards)), key=lambda index: shards[index].rows)
+        longest = shards[by_rows[-1]].rows
+        shorter = [index for index in by_rows[1:] if shards[index].rows * LONGER <= longest]
+        if not shorter or self._task.shape is not Shape.WHOLE:
+            return {}
+        return {Role.SHORT: shorter[-1], Role.LONG: by_rows[-1], Role.LONG_AGAIN: by_rows[-1]}
+
+    def _within(self, path: Path) -> NotedScan:
+        """One cold scan, noted after every batch; the batches are dropped as they come."""
+        rows_in_file = next(shard.rows for shard in self._task.shards if shard.path == path)
+        places = rows_in_file // MIN_BATCH_ROWS + 2
+        noted = Series(self._ledgers.read, places)
+        consumed = array("q", bytes(8 * places))
+        rows = batches = 0
+        with self._opening.open(path) as reader:
+            for batch in reader:
+                rows += reader.rows(batch)
+                if batches < len(consumed):
+                    consumed[batches] = rows
+                    noted.note()
+                    batches += 1
+        gc.collect()
+        file_bytes = _size(path)
+        return NotedScan(
+            consumed_bytes=[file_bytes * count / rows_in_file for count in consumed[:batches]],
+            held=noted.by_name(),
+            after=self._ledgers.settle(),
+            file_bytes=float(file_bytes),
+        )
+
+    def _repeats(self) -> tuple[Mapping[str, Sequence[float]], float]:
+        """The repeated uses, each followed by collection, trim and a reading of everything, and the
+        seconds that one took.
+        """
+        noted = Series(self._ledgers.read_all, self._task.repetitions)
+        budget = self._task.budget_seconds
+        began = time.monotonic()
+        scans = 0
+        while scans < self._task.repetitions and time.monotonic() - began < budget:
+            self._note_use(self._used, noted)
+            scans += 1
+        return noted.by_name(), (time.monotonic() - began) / scans
+
+    def _use_once(self, path: Path) -> None:
+        found = self._use(self._opening, path)
+        self._uses += 1
+        self._errors += found if self._task.shape is Shape.FAILING else 0
+
+    def _note_use(self, path: Path, noted: Series) -> None:
+        before = living_threads()
+        self._use_once(path)
+        gc.collect()
+        _await_threads(before)
+        self._ledgers.trim()
+        noted.note()
+
+    def _distinct(
+        self, scan_seconds: float
+    ) -> tuple[Mapping[str, Sequence[float]], Mapping[str, Sequence[float]]]:
+        """Scans of copies under new names, then of the same copies again, as far as the time allows;
+        nothing in later processes of an investigation.
+        """
+        task, path = self._task, self._task.repeated
+        budget = task.budget_seconds * DISTINCT_SHARE
+        count = min(DISTINCT_FILES, int(budget / (2 * scan_seconds)))
+        first = task.params.get(ATTEMPT, Attempt.FIRST) == Attempt.FIRST
+        whole = task.shape is Shape.WHOLE
+        if not (first and whole and path.is_file()) or count < MIN_DISTINCT_FILES:
+            return {}, {}
+        with tempfile.TemporaryDirectory(prefix="firstbyte-leak-scan-") as folder:
+            copies = [Path(folder) / f"{number:03d}-{path.name}" for number in range(count)]
             for copy in copies:
-                _note_scan(bench, ledgers, copy, noted)
-    return new.by_ledger(), again.by_ledger()
+                shutil.copyfile(path, copy)
+            new, again = (Series(self._ledgers.read, count) for _ in range(2))
+            for noted in (new, again):
+                for copy in copies:
+                    self._note_use(copy, noted)
+        return new.by_name(), again.by_name()
+
+
+def _await_threads(before: int) -> None:
+    """Give threads that a use has started a moment to end; pools that stay are not waited for long."""
+    deadline = time.monotonic() + THREADS_END_SECONDS
+    while living_threads() > before and time.monotonic() < deadline:
+        time.sleep(THREADS_END_STEP_SECONDS)
 
 
 def _size(path: Path) -> int:
@@ -241,12 +352,3 @@ def _size(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
-
-
-def _scan(bench: Bench, path: Path) -> int:
-    """Rows of one file, read to its end; nothing of the reader outlives the call."""
-    rows = 0
-    with bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows) as reader:
-        for batch in reader:
-            rows += reader.rows(batch)
-    return rows

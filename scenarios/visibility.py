@@ -19,7 +19,7 @@ from typing import Any
 from firstbyte.api import EXTREMES, Account, Bench, Metric, Reader, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker.instruments.allocators import Ledgers
-from firstbyte.worker.ledgers import RESIDENT, Moment
+from firstbyte.worker.ledgers import RESIDENT, Moment, counts_live
 
 ORDER = 60
 NEEDS_ROWS = True
@@ -79,7 +79,7 @@ def run(bench: Bench) -> None:
     with bench.span():
         _hold(bench, ledgers, second, None, count)
         after = _settled(ledgers)
-    gained = {name: float(after[name] - before[name]) for name in after if name != RESIDENT}
+    gained = {name: float(after[name] - before[name]) for name in after if counts_live(name)}
     values = Moment.HELD.figures(gained)
     bench.emit({**values, "taken_rss_anon_bytes": float(taken), "held_batches_count": float(count)})
     ledgers.close()

@@ -82,6 +82,8 @@ class InProcess:
     batch_rows: int = BATCH_ROWS
     final_process: bool = False
 
+    create_backend: None = None
+
     def __post_init__(self) -> None:
         self.samples: list[Sample] = []
 

@@ -65,7 +65,7 @@ def test_what_is_damaged_or_newer_is_one_line_with_a_remedy(tmp_path: Path, kind
 def test_leak_verdicts_say_their_version_and_come_back(tmp_path: Path) -> None:
     finding = Investigation("one", "best", None, (), "no such library")
     kept.write(tmp_path, run_of(), "firstbyte leaks", [finding])
-    assert json.loads((tmp_path / kept.FILE).read_text())["schema"] == 2
+    assert json.loads((tmp_path / kept.FILE).read_text())["schema"] == kept.SCHEMA
     found = kept.read(tmp_path)
     assert found
     assert found.rows == (kept.row(finding),)

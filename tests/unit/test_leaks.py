@@ -15,7 +15,7 @@ from firstbyte.leaks.rules import LeakClass, verdict
 from firstbyte.leaks.slopes import judge_series, rises_evenly
 from firstbyte.leaks.stacks import Unfreed, scaling_stacks
 from firstbyte.worker.leak_series import LeakSeries, NotedScan, Role
-from firstbyte.worker.ledgers import GLIBC, RESIDENT, Moment
+from firstbyte.worker.ledgers import COUNTS, GLIBC, RESIDENT, Moment
 
 BASE = 50_000_000.0
 
@@ -74,6 +74,14 @@ def test_too_few_scans_are_an_error_and_not_a_verdict():
         judge_series(GLIBC, line(64, scans=80), quiet=True)
 
 
+def test_a_process_that_ran_out_of_time_is_inconclusive_and_promises_nothing():
+    found = verdict([seen(line(0, scans=66))])
+    assert found.outcome is LeakClass.INCONCLUSIVE
+    assert "66 uses within the time are too few" in found.reason
+    assert not found.detectable_bytes
+    assert verdict([seen(line(64))] * 3, seen(line(64, scans=66))).outcome is LeakClass.INCONCLUSIVE
+
+
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
 def test_wandering_resident_memory_is_never_a_leak(seed: int):
@@ -119,13 +127,15 @@ def test_a_leak_that_nothing_counts_shows_in_resident_memory():
     assert (found.outcome, found.ledger, found.rule) == (LeakClass.LEAK, RESIDENT, "C")
 
 
-def test_descriptors_left_by_every_scan_are_a_leak_after_a_second_process():
-    left = seen(line(0), left_descriptors_per_scan=1.0)
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("every", [1, 7])
+def test_what_uses_leave_behind_is_a_leak_after_a_second_process(count: str, every: int):
+    left = seen(line(0), counts={count: [3.0 + use // every for use in range(200)]})
     assert verdict([left]).wants == "processes"
     found = verdict([left, left])
     assert (found.outcome, found.rule) == (LeakClass.LEAK, "D")
-    few = seen(line(0), left_descriptors_per_scan=0.01)
-    assert verdict([few, few]).outcome is LeakClass.CLEAN
+    grown_once = seen(line(0), counts={count: [3.0 + 8 * (use > 90) for use in range(200)]})
+    assert verdict([grown_once] * 2).outcome is LeakClass.CLEAN
 
 
 def test_growth_over_new_files_that_stops_when_they_come_again_is_a_cache():

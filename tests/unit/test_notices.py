@@ -11,7 +11,7 @@ import pytest
 from firstbyte.render import notices
 
 HARNESS = Path(notices.__file__).parents[1]
-MAY_WRITE = {"render/notices.py", "worker/main.py"}
+MAY_WRITE = {"render/notices.py", "worker/elsewhere.py", "worker/main.py"}
 """A worker's standard error belongs to the worker: it is kept with its record."""
 
 

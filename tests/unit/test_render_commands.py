@@ -64,7 +64,7 @@ def test_show_prints_the_leak_verdicts_kept_beside_the_run(results: Path) -> Non
     verdicts.write(results / "run-1", run(), "firstbyte leaks", [finding])
     found = call(show.command, results, "run-1").output
     assert "leak or not" in found
-    assert "a:x: CRASHED: signal 11 (SIGSEGV)" in found
+    assert "a:x, whole: CRASHED: signal 11 (SIGSEGV)" in found
 
 
 def test_show_limits_to_a_backend_and_names_the_known_ones(results: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from firstbyte.worker.shapes import Shape
+
 
 @click.command(short_help="Say for each backend whether it leaks, and how sure that is.")
 @click.option(
@@ -23,6 +25,13 @@ import click
     default="gettext",
     show_default=True,
     help="Corpus from whose first shard with rows the files of the check are made.",
+)
+@click.option(
+    "--shape",
+    "-s",
+    multiple=True,
+    type=click.Choice([shape.value for shape in Shape]),
+    help="How the reader is used: repeatable. Each has a verdict of its own.  [default: all]",
 )
 @click.option(
     "--detect",
@@ -44,12 +53,17 @@ import click
 def command(
     backend: tuple[str, ...],
     corpus: str,
+    shape: tuple[str, ...],
     detect: str | None,
     beside: str | None,
     dry_run: bool,
     results: Path | None,
 ) -> None:
-    """Scan one small file over and over, in processes of their own, and judge what memory does.
+    """Use a reader over and over, in processes of their own, and judge what memory does.
+
+    The shapes of use: whole (a file is read to its end and closed), abandoned (one batch, and nothing is
+    closed), failing (files that are damaged or missing), concurrent (several threads at once), children
+    (in a process that was started). A verdict and its bound hold for one of them.
 
     The verdicts: LEAK, ACCUMULATION (within one scan), RETENTION (kept until trimmed),
     FRAGMENTATION, CACHE, CLEAN, INCONCLUSIVE. Exit code 0 unless a backend leaks, is inconclusive
@@ -68,7 +82,8 @@ def command(
 
     folder = results or places.results()
     neighbour = store.find(beside, folder) if beside else None
-    check = leak_run.prepare(corpus, backend)
+    shapes = [one for one in Shape if one in shape or not shape]
+    check = leak_run.prepare(corpus, backend, shapes)
     efforts = leak_run.plan(check, parse_bytes(detect) if detect else None, notices.progress)
     for line in leak_run.costs(check, efforts):
         click.echo(line)
@@ -79,5 +94,7 @@ def command(
     Console().print(table([verdicts.row(investigation) for investigation in investigations]))
     click.echo(f"records: {leak_run.finish(run)}")
     unsettled = (LeakClass.LEAK, LeakClass.INCONCLUSIVE)
-    if any(one.verdict is None or one.verdict.outcome in unsettled for one in investigations):
+    if any(
+        one.trouble or (one.verdict and one.verdict.outcome in unsettled) for one in investigations
+    ):
         sys.exit(1)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from firstbyte import places
@@ -22,6 +23,7 @@ from firstbyte.leaks.effort import Effort, cost_seconds, effort_for
 from firstbyte.leaks.investigation import EndedBadlyError, Investigation, investigate, pilot
 from firstbyte.say import Say
 from firstbyte.units import duration
+from firstbyte.worker.shapes import Shape
 
 
 @dataclass
@@ -31,6 +33,8 @@ class LeakCheck:
     laboratory: Laboratory
     subjects: Sequence[Chosen]
     corpus: str
+    shapes: Sequence[Shape] = tuple(Shape)
+    """In which each of them is used; a verdict holds for one of them."""
 
 
 @dataclass
@@ -58,13 +62,15 @@ class PlannedEffort:
     scan_seconds: float | None = None
 
 
-def prepare(corpus: str, backends: Sequence[str]) -> LeakCheck:
+def prepare(
+    corpus: str, backends: Sequence[str], shapes: Sequence[Shape] = tuple(Shape)
+) -> LeakCheck:
     """Check the names and make the files. Raises HarnessError for bad input."""
     catalogue = registry.discover()
     everything = list(catalogue.backends)
     subjects = [one for text in backends or everything for one in catalogue.variants(text)]
     manifest = leak_corpus(resolve(corpus), places.cache())
-    return LeakCheck(Laboratory(manifest, catalogue), subjects, corpus)
+    return LeakCheck(Laboratory(manifest, catalogue), subjects, corpus, shapes)
 
 
 def start(check: LeakCheck, results: Path, beside: Path | None = None) -> LeakRun:
@@ -106,13 +112,17 @@ def plan(check: LeakCheck, detect_bytes: int | None, say: Say) -> list[PlannedEf
 def costs(check: LeakCheck, efforts: Sequence[PlannedEffort]) -> list[str]:
     """One line per subject: scans and seconds, and what they can show."""
     lines = []
+    shapes = len(check.shapes)
     for subject, one in zip(check.subjects, efforts, strict=True):
-        line = f"{subject.subject}: {one.effort.scans:,} scans"
+        line = f"{subject.subject}: {one.effort.scans:,} uses"
+        if shapes > 1:
+            line += f" in each of {shapes} shapes"
         if one.scan_seconds is None:
-            line += f", at most about {duration(2 * one.effort.budget_seconds)} if nothing is found"
+            most = duration(2 * one.effort.budget_seconds * shapes)
+            line += f", at most about {most} if nothing is found"
         else:
             clean, followed = cost_seconds(one.effort, one.scan_seconds)
-            line += f", about {duration(clean)} if clean, {duration(followed)} if it leaks"
+            line += f", about {duration(clean * shapes)} if clean, {duration(followed * shapes)} if it leaks"
         lines.append(f"{line}; {one.effort.note}" if one.effort.note else line)
     return lines
 
@@ -120,12 +130,11 @@ def costs(check: LeakCheck, efforts: Sequence[PlannedEffort]) -> list[str]:
 def investigate_all(
     run: LeakRun, efforts: Sequence[PlannedEffort], say: Say
 ) -> Iterator[Investigation]:
-    """Investigate every subject in turn; each is on disk before it is yielded."""
-    for subject, one in zip(run.check.subjects, efforts, strict=True):
-        name = str(subject.subject)
-        investigation = investigate(
-            run.laboratory, subject, one.effort, partial(_say_of, name, say)
-        )
+    """Investigate every subject in turn, in each shape; each is on disk before it is yielded."""
+    planned = zip(run.check.subjects, efforts, strict=True)
+    for (subject, one), shape in product(planned, run.check.shapes):
+        step = partial(_say_of, f"{subject.subject}, {shape}", say)
+        investigation = investigate(run.laboratory, subject, one.effort, step, shape=shape)
         run.investigations.append(_with_picture(investigation, run.run.folder.path))
         for folder in run.folders:
             verdicts.write(folder, run.run.run, run.run.run.command, run.investigations)
@@ -142,7 +151,8 @@ def _with_picture(investigation: Investigation, folder: Path) -> Investigation:
     """The investigation with its flamegraph moved to the run folder, where it can be linked."""
     if investigation.flamegraph is None:
         return investigation
-    target = folder / f"leaks-{investigation.backend}-{investigation.variant}.html"
+    named = f"{investigation.backend}-{investigation.variant}-{investigation.shape}"
+    target = folder / f"leaks-{named}.html"
     return replace(investigation, flamegraph=Path(shutil.move(investigation.flamegraph, target)))
 
 

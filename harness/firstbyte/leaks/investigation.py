@@ -1,4 +1,4 @@
-"""The leak check of one backend: a first process, and what it takes to settle a suspicion.
+"""The leak check of one backend in one shape of use: one process, and what it takes to settle a suspicion.
 
 A clean backend costs one process. A flagged one is run in two more fresh processes, then over four
 times as many scans; a confirmed leak is run once under memray for the stacks. Each step is an
@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from firstbyte.api import Purpose
@@ -20,7 +21,7 @@ from firstbyte.leaks.effort import DEFAULT_SECONDS, PILOT_SCANS, Effort
 from firstbyte.leaks.rules import LONGER, LeakClass, LeakVerdict, verdict
 from firstbyte.leaks.slopes import SeriesFinding, judge_process
 from firstbyte.leaks.stacks import LeakingStack
-from firstbyte.model import Record, Sample, Status
+from firstbyte.model import Param, Record, Sample, Status
 from firstbyte.say import Say
 from firstbyte.worker.captures import CAPTURES_VARIABLE, capture_path
 from firstbyte.worker.leak_series import (
@@ -31,18 +32,26 @@ from firstbyte.worker.leak_series import (
     LeakSeries,
 )
 from firstbyte.worker.quiet import QUIET
+from firstbyte.worker.shapes import NEEDS, SHAPE, Shape
+from firstbyte.worker.uses import READERS
+
+SCANNING_SHARE = 0.8
+"""Of the time after which a worker is killed, so much is for the repeated uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Investigation:
-    """A verdict with what it rests on."""
+    """A verdict with what it rests on; it holds for that shape of use and for no other."""
 
     backend: str
     variant: str
     verdict: LeakVerdict | None
-    """None where a worker did not end well; `trouble` says how."""
+    """None where a worker did not end well, as `trouble` says, or where the backend cannot be used so."""
     processes: tuple[LeakSeries, ...]
     trouble: str = ""
+    skipped: str = ""
+    """What the backend lacks for this shape of use."""
+    shape: Shape = Shape.WHOLE
     flamegraph: Path | None = None
 
 
@@ -62,25 +71,32 @@ def investigate(
     effort: Effort,
     step: Say = lambda _: None,
     *,
+    shape: Shape = Shape.WHOLE,
     name_stacks: bool = True,
 ) -> Investigation:
-    """Run the leak scenario for one backend and variant until the verdict is settled.
+    """Run the leak scenario for one backend and variant, used in that shape, until the verdict is settled.
 
-    A LEAK is run once more under memray for its stacks, unless `name_stacks` is off.
+    A LEAK is run once more under memray for its stacks, unless `name_stacks` is off, or the leak is in
+    another process, where memray does not look.
     """
     backend, variant = subject
-    case = _Underway(laboratory, subject, effort, step)
+    found = partial(Investigation, backend.name, variant.name, shape=shape)
+    if missing := NEEDS[shape] - backend.capabilities:
+        return found(
+            None, (), skipped=f"{backend.name} does not declare: {', '.join(sorted(missing))}"
+        )
+    case = _Underway(laboratory, subject, effort, step, shape)
     try:
         settled = case.settle()
     except EndedBadlyError as error:
-        return Investigation(backend.name, variant.name, None, tuple(case.processes), str(error))
+        return found(None, tuple(case.processes), trouble=str(error))
     picture = None
-    if name_stacks and settled.outcome is LeakClass.LEAK:
+    if name_stacks and settled.outcome is LeakClass.LEAK and shape is not Shape.CHILDREN:
         stacks, picture = case.name_culprits()
         settled = verdict(
             case.processes, case.longer, stacks=stacks, floor_bytes=effort.live_floor_bytes
         )
-    return Investigation(backend.name, variant.name, settled, tuple(case.processes), "", picture)
+    return found(settled, tuple(case.processes), flamegraph=picture)
 
 
 class EndedBadlyError(Exception):
@@ -96,12 +112,14 @@ class _Underway:
         subject: Chosen,
         effort: Effort,
         step: Say,
+        shape: Shape = Shape.WHOLE,
     ) -> None:
         self._laboratory = laboratory
         self._scenario = laboratory.catalogue.scenario_for(Purpose.LEAKS)
         self._subject = subject
         self._effort = effort
         self._step = step
+        self._shape = shape
         self.processes: list[LeakSeries] = []
         self.longer: LeakSeries | None = None
 
@@ -129,7 +147,11 @@ class _Underway:
         shutil.rmtree(folder)
         environ = {**QUIET, CAPTURES_VARIABLE: str(folder)}
         record = self._laboratory.measure(
-            self._subject, self._scenario, "heap", params={ATTEMPT: Attempt.STACKS}, environ=environ
+            self._subject,
+            self._scenario,
+            "heap",
+            params=self._params(Attempt.STACKS),
+            environ=environ,
         )
         if record.status is not Status.OK:
             return (), None
@@ -148,10 +170,19 @@ class _Underway:
             self._scenario,
             "proc_memory",
             repetitions=scans,
-            params={ATTEMPT: attempt, BUDGET_SECONDS: budget_seconds},
+            params={**self._params(attempt), BUDGET_SECONDS: self._affordable(budget_seconds)},
             environ=QUIET,
         )
         return LeakSeries.of(_only_sample(record))
+
+    def _affordable(self, budget_seconds: float) -> float:
+        """A use of several readers takes as long as several, and no process may scan until it is killed."""
+        if self._shape is Shape.CONCURRENT:
+            budget_seconds *= READERS
+        return min(budget_seconds, SCANNING_SHARE * self._laboratory.limits.timeout_s)
+
+    def _params(self, attempt: Attempt) -> dict[str, Param]:
+        return {ATTEMPT: attempt, SHAPE: self._shape}
 
 
 def _only_sample(record: Record) -> Sample:

@@ -14,32 +14,36 @@ from firstbyte.leaks.investigation import Investigation
 from firstbyte.leaks.rules import LeakVerdict
 from firstbyte.model import Run, Subject
 from firstbyte.whole import write_whole
-from firstbyte.worker.ledgers import RESIDENT
+from firstbyte.worker.ledgers import KERNELS
+from firstbyte.worker.shapes import Shape
 
 FILE = "leaks.json"
 """In a run folder: the verdicts, in the order in which they were reached."""
-SCHEMA = 2
-"""Version of that file. 1: did not state itself. 2: does."""
+SCHEMA = 3
+"""Version of that file. 1: did not state itself. 2: does. 3: a verdict is of a shape of use."""
 NOT_RUN = "not run"
+SKIPPED = "skipped"
 LEGEND = (
-    "B per scan: Theil-Sen slope with its 99 % interval. Would have seen: the smallest leak per scan "
-    "that these series would have shown, in memory that an allocator counts and in any other."
+    "B per use: slope of the steepest ledger with its 99 % interval. Would have seen: the smallest leak "
+    "per use that these series would have shown, in memory that an allocator counts and in any other, if "
+    "the reader is used as the line says: other uses are not covered."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LeakRow:
-    """One backend and variant. Texts are ready to be shown."""
+    """One backend and variant in one shape of use. Texts are ready to be shown."""
 
     subject: str
     outcome: str
-    """The class of the verdict, or NOT_RUN."""
+    """The class of the verdict, NOT_RUN, or SKIPPED."""
     slope: str
     scans: str
     would_have_seen: str
     reason: str
     flamegraph: str = ""
     """File in the folder of the check's run; empty where there is none."""
+    shape: str = Shape.WHOLE.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class KeptVerdict:
     """The fields of a `LeakVerdict`; None where the check could not be run."""
     trouble: str
     row: LeakRow
+    shape: str = Shape.WHOLE.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,9 @@ def row(investigation: Investigation) -> LeakRow:
     """What is shown of an investigation."""
     name = str(Subject(investigation.backend, investigation.variant))
     if investigation.verdict is None:
-        return LeakRow(name, NOT_RUN, "", "", "", investigation.trouble)
+        skipped = investigation.skipped
+        outcome, reason = (SKIPPED, skipped) if skipped else (NOT_RUN, investigation.trouble)
+        return LeakRow(name, outcome, "", "", "", reason, shape=investigation.shape.value)
     verdict = investigation.verdict
     culprit = f"; {_culprit(investigation)}" if verdict.stacks else ""
     return LeakRow(
@@ -91,14 +98,21 @@ def row(investigation: Investigation) -> LeakRow:
         detectable(verdict),
         f"{verdict.reason}{culprit}",
         investigation.flamegraph.name if investigation.flamegraph else "",
+        investigation.shape.value,
     )
 
 
 def detectable(verdict: LeakVerdict) -> str:
-    """The smallest leak that the run could have seen: in counted memory, and in any other."""
-    counted = [size for name, size in verdict.detectable_bytes.items() if name != RESIDENT]
+    """The smallest leak that the run could have seen: in counted memory, and in any other. Empty where it
+    could have seen none.
+    """
+    bounds = verdict.detectable_bytes
+    if not bounds:
+        return ""
+    counted = [size for ledger, size in bounds.items() if ledger not in KERNELS]
     parts = [f"{max(counted):,.0f} counted"] if counted else []
-    return ", ".join([*parts, f"{verdict.detectable_bytes[RESIDENT]:,.0f} elsewhere"])
+    elsewhere = max(size for ledger, size in bounds.items() if ledger in KERNELS)
+    return ", ".join([*parts, f"{elsewhere:,.0f} elsewhere"])
 
 
 def write(folder: Path, run: Run, command: str, investigations: Sequence[Investigation]) -> None:
@@ -122,11 +136,16 @@ def upgrade_1_to_2(raw: Raw) -> Raw:
     return raw
 
 
+def upgrade_2_to_3(raw: Raw) -> Raw:
+    """All verdicts were of whole scans, which is what a verdict without a shape is of."""
+    return raw
+
+
 DOCUMENT = Document(
     Kept,
     SCHEMA,
     StoreError,
-    {1: upgrade_1_to_2},
+    {1: upgrade_1_to_2, 2: upgrade_2_to_3},
     remedy="remove it, or check again with `firstbyte leaks`",
     unmarked=1,
 )
@@ -140,6 +159,7 @@ def _entry(investigation: Investigation) -> KeptVerdict:
         verdict,
         investigation.trouble,
         row(investigation),
+        investigation.shape.value,
     )
 
 

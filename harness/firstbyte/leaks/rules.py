@@ -2,8 +2,8 @@
 
 A series that grows (rules B and C, `firstbyte.leaks.slopes`) is only a suspicion. A LEAK needs two
 of three fresh processes and a slope that persists over four times as many scans. Rule **A**
-(`firstbyte.leaks.stacks`) names stacks and decides nothing. **D**: threads or open files that every
-scan leaves behind are leaks whatever their memory.
+(`firstbyte.leaks.stacks`) names stacks and decides nothing. **D**: threads, open files or processes
+that uses leave behind again and again are leaks whatever their memory.
 """
 
 from __future__ import annotations
@@ -14,10 +14,20 @@ from enum import StrEnum
 
 from firstbyte.analysis.stats import Slope
 from firstbyte.leaks.accumulation import judge_scans
-from firstbyte.leaks.slopes import SeriesFinding, judge_process
+from firstbyte.leaks.slopes import MIN_SCANS, SeriesFinding, grows_by_count, judge_process
 from firstbyte.leaks.stacks import LeakingStack
 from firstbyte.worker.leak_series import LeakSeries
-from firstbyte.worker.ledgers import GLIBC, RESIDENT, Moment
+from firstbyte.worker.ledgers import (
+    COUNTS,
+    DESCRIPTORS,
+    GLIBC,
+    KERNELS,
+    PROCESSES,
+    RESIDENT,
+    THREADS,
+    Moment,
+    counts_live,
+)
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -28,8 +38,7 @@ LONGER = 4
 CONFIRMING_PROCESSES = 3
 CONFIRMING_MAJORITY = 2
 
-LEFT_PER_SCAN = 0.9
-"""Threads or descriptors left per scan from which on they count as leaked."""
+_IN_WORDS = {THREADS: "threads", DESCRIPTORS: "open files", PROCESSES: "processes"}
 CACHE_STEP_BYTES = 256 * KIB
 KEPT_BYTES = 16 * MIB
 """Least memory for which RETENTION or FRAGMENTATION is worth a word."""
@@ -75,12 +84,20 @@ def verdict(
     """The verdict on one to three processes of N scans and, if there was one, a process of 4N.
 
     A suspicion that has not been followed up is INCONCLUSIVE, and `wants` says what would settle
-    it. `stacks` are those that rule A found; they name the culprit of a leak, and do not decide.
-    `floor_bytes` are the bytes per scan that live ledgers are judged by. Raises ValueError
-    without a process and for series that are too short.
+    it; so are series that are too short. `stacks` are those that rule A found; they name the culprit of a
+    leak, and do not decide. `floor_bytes` are the bytes per scan that live ledgers are judged by. Raises
+    ValueError without a process.
     """
     if not processes:
         raise ValueError("a verdict needs at least one process")
+    fewest = min(one.scans for one in (*processes, *([longer] if longer else [])))
+    if fewest < MIN_SCANS:
+        return LeakVerdict(
+            LeakClass.INCONCLUSIVE,
+            f"{fewest} uses within the time are too few for a verdict, at least {MIN_SCANS} are needed",
+            scans=fewest,
+            processes=len(processes),
+        )
     judged = [judge_process(one, floor_bytes) for one in processes]
     basis = _Basis(tuple(processes), tuple(judged), longer, tuple(stacks), floor_bytes)
     return (
@@ -140,20 +157,20 @@ class _Basis:
 
 
 def _left_behind(basis: _Basis) -> LeakVerdict | None:
-    left = {
-        "threads": [one.left_threads_per_scan for one in basis.processes],
-        "descriptors": [one.left_descriptors_per_scan for one in basis.processes],
-    }
-    for what, rates in left.items():
-        if min(rates) >= LEFT_PER_SCAN:
-            reason = f"{_median(rates):.2g} {what} left behind per scan"
-            if len(rates) < CONFIRMING_MAJORITY:
-                return basis.say(
-                    LeakClass.INCONCLUSIVE,
-                    f"{reason} in one process: not confirmed",
-                    rule="D",
-                    wants="processes",
-                )
+    for count in COUNTS:
+        growing = [one for one in basis.processes if grows_by_count(one.counts.get(count, ()))]
+        if not growing:
+            continue
+        rate = _median([one.left_per_scan(count) for one in growing])
+        reason = f"{rate:.2g} {_IN_WORDS[count]} left behind per use"
+        if len(basis.processes) < CONFIRMING_MAJORITY:
+            return basis.say(
+                LeakClass.INCONCLUSIVE,
+                f"{reason} in one process: not confirmed",
+                rule="D",
+                wants="processes",
+            )
+        if len(growing) >= CONFIRMING_MAJORITY:
             return basis.say(LeakClass.LEAK, reason, rule="D")
     return None
 
@@ -195,7 +212,7 @@ def _leak(basis: _Basis) -> LeakVerdict | None:
 
 def _by_preference(findings: Mapping[str, SeriesFinding]) -> list[str]:
     """Live ledgers first: they are exact, and a leak in them shows in RssAnon as well."""
-    return sorted(findings, key=lambda ledger: (ledger == RESIDENT, ledger))
+    return sorted(findings, key=lambda ledger: (ledger in KERNELS, ledger))
 
 
 def _accumulation(basis: _Basis) -> LeakVerdict | None:
@@ -204,7 +221,7 @@ def _accumulation(basis: _Basis) -> LeakVerdict | None:
     if not found:
         return None
     reason = found[0].reason
-    if found[0].ledger != RESIDENT or len(found) >= CONFIRMING_MAJORITY:
+    if counts_live(found[0].ledger) or len(found) >= CONFIRMING_MAJORITY:
         return basis.say(LeakClass.ACCUMULATION, reason, rule="rho")
     if len(basis.processes) < CONFIRMING_PROCESSES:
         reason = f"{reason} in one process: not confirmed"
@@ -216,7 +233,7 @@ def _cache(basis: _Basis) -> LeakVerdict | None:
     """Live bytes step up over distinct files, and stand still when the same files come again."""
     for one, findings in zip(basis.processes, basis.judged, strict=True):
         for ledger in one.distinct:
-            if ledger == RESIDENT or ledger not in one.same_again or findings[ledger].flagged:
+            if ledger in KERNELS or ledger not in one.same_again or findings[ledger].flagged:
                 continue
             before = _median(one.repeated[ledger][-len(one.distinct[ledger]) :])
             filled = one.distinct[ledger][-1]

@@ -26,13 +26,14 @@ from itertools import pairwise
 
 from firstbyte.analysis.stats import Slope, theil_sen
 from firstbyte.worker.leak_series import LeakSeries
-from firstbyte.worker.ledgers import RESIDENT
+from firstbyte.worker.ledgers import KERNELS
 
 KIB = 1024
 
 CONFIDENCE = 0.99
 MIN_TAIL_SCANS = 61
 """Scans that must remain once the first third is dropped."""
+MIN_SCANS = MIN_TAIL_SCANS * 3 // 2 + 1
 FIT_POINTS = 300
 """Longer series are condensed to about this many block medians: Theil-Sen looks at all pairs."""
 BLOCKS = 5
@@ -74,7 +75,7 @@ class SeriesFinding:
 def judge_series(
     ledger: str, values: Sequence[float], *, quiet: bool, floor_bytes: float | None = None
 ) -> SeriesFinding:
-    """Apply rule C to RssAnon and rule B to any other ledger.
+    """Apply rule C to the ledgers of the kernel and rule B to any other.
 
     `floor_bytes` replaces the rule's own floor, for whoever looks for smaller leaks and pays with
     more scans. Raises ValueError for a series that is too short.
@@ -83,12 +84,12 @@ def judge_series(
     if len(tail) < MIN_TAIL_SCANS:
         raise ValueError(
             f"{ledger}: {len(values)} scans are too few for a verdict, "
-            f"at least {MIN_TAIL_SCANS * 3 // 2 + 1} are needed"
+            f"at least {MIN_SCANS} are needed"
         )
     x, y = condensed(tail)
     slope = theil_sen(x, y, CONFIDENCE)
     noise = residual_range(tail, slope.estimate)
-    resident = ledger == RESIDENT
+    resident = ledger in KERNELS
     floor = floor_bytes
     if floor is None:
         floor = RESIDENT_FLOOR_BYTES if resident else LIVE_FLOOR_BYTES
@@ -129,6 +130,12 @@ def rises_evenly(values: Sequence[float]) -> bool:
     return min(rises) > 0 and max(rises) <= LARGEST_SHARE * sum(rises)
 
 
+def grows_by_count(counts: Sequence[float]) -> bool:
+    """Rule D: the least number of threads (open files, processes) rises from block to block."""
+    tail = counts[len(counts) // 3 :]
+    return len(tail) >= MIN_TAIL_SCANS and rises_evenly(tail)
+
+
 def judge_process(
     noted: LeakSeries, live_floor_bytes: float | None = None
 ) -> dict[str, SeriesFinding]:
@@ -138,7 +145,7 @@ def judge_process(
             ledger,
             values,
             quiet=noted.quiet,
-            floor_bytes=None if ledger == RESIDENT else live_floor_bytes,
+            floor_bytes=None if ledger in KERNELS else live_floor_bytes,
         )
         for ledger, values in noted.repeated.items()
     }

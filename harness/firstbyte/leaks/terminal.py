@@ -16,10 +16,12 @@ _STYLES = {"LEAK": "bold red", NOT_RUN: "bold red", "CLEAN": "green"}
 def table(rows: Sequence[LeakRow]) -> Group:
     """A table, and below it why."""
     made = Table(
-        "backend", "verdict", "B per scan", "scans", "would have seen", title="leak or not"
+        "backend", "use", "verdict", "B per use", "uses", "would have seen", title="leak or not"
     )
     for one in rows:
         outcome = Text(one.outcome, style=_STYLES.get(one.outcome, "bold yellow"))
-        made.add_row(Text(one.subject), outcome, one.slope, one.scans, one.would_have_seen)
-    reasons = [Text(f"{one.subject}: {one.reason}") for one in rows]
+        made.add_row(
+            Text(one.subject), one.shape, outcome, one.slope, one.scans, one.would_have_seen
+        )
+    reasons = [Text(f"{one.subject}, {one.shape}: {one.reason}") for one in rows]
     return Group(made, *reasons, Text(LEGEND, style="dim"))

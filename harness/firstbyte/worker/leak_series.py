@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from firstbyte.model import Sample
-from firstbyte.worker.ledgers import FREE, Moment, is_ledger
+from firstbyte.worker.ledgers import (
+    COUNTS,
+    DESCRIPTORS,
+    FREE,
+    PROCESSES,
+    THREADS,
+    Moment,
+    is_ledger,
+)
 
 CONSUMED = "consumed_bytes"
 """Series: compressed bytes of the file consumed so far, batch by batch."""
@@ -21,6 +29,9 @@ SCAN_SECONDS = "scan_seconds"
 _QUIET = "quiet"
 LEFT_THREADS = "left_threads_per_scan"
 LEFT_DESCRIPTORS = "left_descriptors_per_scan"
+LEFT_CHILDREN = "left_children_per_scan"
+ERRORS = "errors_per_use"
+"""Figure of Shape.FAILING: how many of its files gave an error."""
 
 BUDGET_SECONDS = "budget_s"
 """Parameter: the repeated scans stop after this long, however many were asked for."""
@@ -69,11 +80,12 @@ class SeriesName:
 
     role: Role
     ledger: str
-    """Or CONSUMED."""
+    """Or CONSUMED, or one of COUNTS."""
 
     def __post_init__(self) -> None:
         consumed = self.ledger == CONSUMED and self.role in WITHIN_A_SCAN
-        if not (consumed or is_ledger(self.ledger)):
+        counted = self.ledger in COUNTS and self.role is Role.REPEATED
+        if not (consumed or counted or is_ledger(self.ledger)):
             raise ValueError(f"a series of role {self.role} cannot be of '{self.ledger}'")
 
     def __str__(self) -> str:
@@ -108,8 +120,10 @@ class LeakSeries:
     moments: Mapping[Moment, Mapping[str, float]] = field(default_factory=dict)
     free_bytes: float | None = None
     """What malloc's heaps held free after the trim; None where nobody can say."""
-    left_threads_per_scan: float = 0.0
-    left_descriptors_per_scan: float = 0.0
+    counts: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """By COUNTS: threads, open files and children after each repeated scan."""
+    errors_per_use: float | None = None
+    """Errors that a use of damaged files gave; None where none was read."""
     scan_seconds: float = 0.0
     quiet: bool = False
     """Whether the environment was that of `firstbyte.worker.quiet`."""
@@ -123,15 +137,23 @@ class LeakSeries:
         """Repeated scans of the process; fewer than asked for where its time was up."""
         return min((len(readings) for readings in self.repeated.values()), default=0)
 
+    def left_per_scan(self, count: str) -> float:
+        """Threads, open files or children that a repeated scan left behind, on average."""
+        readings = self.counts.get(count, ())
+        return (readings[-1] - readings[0]) / (len(readings) - 1) if len(readings) > 1 else 0.0
+
     def values(self) -> dict[str, float]:
         """What a sample keeps as single figures."""
         figures = {
             SCANS: float(self.scans),
             SCAN_SECONDS: self.scan_seconds,
             _QUIET: float(self.quiet),
-            LEFT_THREADS: self.left_threads_per_scan,
-            LEFT_DESCRIPTORS: self.left_descriptors_per_scan,
+            LEFT_THREADS: self.left_per_scan(THREADS),
+            LEFT_DESCRIPTORS: self.left_per_scan(DESCRIPTORS),
+            LEFT_CHILDREN: self.left_per_scan(PROCESSES),
         }
+        if self.errors_per_use is not None:
+            figures[ERRORS] = self.errors_per_use
         if self.free_bytes is not None:
             figures[FREE] = self.free_bytes
         for moment, readings in self.moments.items():
@@ -144,7 +166,7 @@ class LeakSeries:
     def series(self) -> dict[str, Sequence[float]]:
         """What a sample keeps as series."""
         by_role: dict[Role, Mapping[str, Sequence[float]]] = {
-            Role.REPEATED: self.repeated,
+            Role.REPEATED: {**self.repeated, **self.counts},
             Role.DISTINCT: self.distinct,
             Role.SAME_AGAIN: self.same_again,
         }
@@ -167,13 +189,14 @@ class LeakSeries:
             name = SeriesName.parse(text)
             by_role[name.role][name.ledger] = readings
         values = sample.values
+        repeated = by_role[Role.REPEATED]
         moments = {moment: moment.readings(values) for moment in Moment}
         return LeakSeries(
-            repeated=by_role[Role.REPEATED],
+            repeated={name: readings for name, readings in repeated.items() if is_ledger(name)},
             moments={moment: readings for moment, readings in moments.items() if readings},
             free_bytes=values.get(FREE),
-            left_threads_per_scan=values[LEFT_THREADS],
-            left_descriptors_per_scan=values[LEFT_DESCRIPTORS],
+            counts={name: readings for name, readings in repeated.items() if name in COUNTS},
+            errors_per_use=values.get(ERRORS),
             scan_seconds=values[SCAN_SECONDS],
             quiet=bool(values[_QUIET]),
             distinct=by_role[Role.DISTINCT],

@@ -1,8 +1,9 @@
 """What a process's memory is counted by, and how those counts are named.
 
 A ledger is one account of memory: what the kernel says of the whole process (RESIDENT), or what one
-allocator says is live (`<allocator>_live_bytes`). Workers write these names and the parent reads
-them, so they are spelled here and nowhere else. Standard library only.
+allocator says is live (`<allocator>_live_bytes`). Beside them stand counts of what else a process can
+leave behind. Workers write these names and the parent reads them, so they are spelled here and nowhere
+else. Standard library only.
 """
 
 from __future__ import annotations
@@ -15,6 +16,22 @@ _LIVE = "_live_bytes"
 _PEAK = "_peak_bytes"
 
 RESIDENT = "rss_anon_bytes"
+"""Private memory (RssAnon)."""
+SHARED = "rss_shmem_bytes"
+"""Shared memory that is mapped (RssShmem): memfd, /dev/shm, shared anonymous mappings."""
+SHARED_FILES = "shared_files_bytes"
+"""Files that live in memory, mapped or not: in /dev/shm, and memfds that are open."""
+CHILDREN = "children_rss_bytes"
+"""RssAnon and RssShmem of all processes that the process has started."""
+KERNELS = (RESIDENT, SHARED, SHARED_FILES, CHILDREN)
+"""Kept by the kernel, which counts pages. What is in one may be in another as well: never add them up."""
+
+THREADS = "threads_count"
+DESCRIPTORS = "descriptors_count"
+PROCESSES = "children_count"
+"""Processes that the process has started and that live, or that nobody has waited for."""
+COUNTS = (THREADS, DESCRIPTORS, PROCESSES)
+
 GLIBC = f"glibc{_LIVE}"
 PEAKS = "allocator_peak_bytes"
 """Figure: the peaks of all of a backend's allocators together."""
@@ -31,7 +48,7 @@ def peak_of(allocator: str) -> str:
 
 
 def is_ledger(name: str) -> bool:
-    return name == RESIDENT or counts_live(name)
+    return name in KERNELS or counts_live(name)
 
 
 def counts_live(ledger: str) -> bool:

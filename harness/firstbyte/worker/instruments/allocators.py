@@ -16,16 +16,23 @@ import gc
 import os
 import time
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from firstbyte.api import Backend, Metric
+from firstbyte.worker.kernel import children, holdings, shared_files_bytes
 from firstbyte.worker.ledgers import (
+    CHILDREN,
+    DESCRIPTORS,
     FREE,
     GLIBC,
     PEAKS,
+    PROCESSES,
     RESIDENT,
+    SHARED,
+    SHARED_FILES,
+    THREADS,
     Moment,
     live_ledger,
     peak_of,
@@ -83,8 +90,9 @@ class Ledgers:
         self._heap_info = _glibc_statistics(self._libc)
 
     def read(self) -> dict[str, int]:
-        """Live bytes by ledger, and RssAnon."""
-        readings = {RESIDENT: read_status(self._status).anon}
+        """Live bytes by ledger, and the process's private and shared memory."""
+        resident = read_status(self._status)
+        readings = {RESIDENT: resident.anon, SHARED: resident.shmem}
         if self._heap_info is not None:
             heap = self._heap_info()
             readings[GLIBC] = heap.heap_used + heap.mmap_used
@@ -93,6 +101,21 @@ class Ledgers:
                 (live_ledger(name), int(size)) for name, size in self._counters().items()
             )
         return readings
+
+    def read_all(self) -> dict[str, int]:
+        """What `read` gives, what is in no map of this process, and what else it holds.
+
+        All of /proc is walked for it: for between uses, not within one.
+        """
+        own, held, started = self.read(), holdings(), children()
+        return {
+            **own,
+            SHARED_FILES: shared_files_bytes(),
+            CHILDREN: started.held_bytes,
+            THREADS: held.threads,
+            DESCRIPTORS: held.descriptors,
+            PROCESSES: started.count,
+        }
 
     def resident_bytes(self) -> int:
         """RssAnon alone: asking glibc takes longer the more pieces its heap is in."""
@@ -143,22 +166,22 @@ class Ledgers:
 
 
 class Series:
-    """One preallocated array per ledger: a list that grows while it is filled would look like a
+    """One preallocated array per reading: a list that grows while it is filled would look like a
     leak.
     """
 
-    def __init__(self, ledgers: Ledgers, length: int) -> None:
-        self._ledgers = ledgers
-        self._arrays = {name: array("q", bytes(8 * length)) for name in ledgers.read()}
+    def __init__(self, read: Callable[[], Mapping[str, int]], length: int) -> None:
+        self._read = read
+        self._arrays = {name: array("q", bytes(8 * length)) for name in read()}
         self._filled = 0
 
     def note(self) -> None:
         """Write the present readings into the next place. Raises IndexError when all are taken."""
-        for name, value in self._ledgers.read().items():
+        for name, value in self._read().items():
             self._arrays[name][self._filled] = value
         self._filled += 1
 
-    def by_ledger(self) -> dict[str, array[int]]:
+    def by_name(self) -> dict[str, array[int]]:
         """What was noted."""
         return {name: values[: self._filled] for name, values in self._arrays.items()}
 
