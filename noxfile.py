@@ -3,7 +3,8 @@
 All but `minimums` share one virtual environment, `.nox/firstbyte`, that each session fills as far as it
 needs, by uv where that is installed and by pip where it is not. What is installed already, from the same
 files, is left as it is, so that a second run starts at once; versions are locked by constraints.txt.
-Where there is no Rust toolchain, arrow_rs is left out and said so.
+Every folder of backends/ whose pyproject.toml has maturin build it is a crate: found, built and checked like
+the others. Where there is no Rust toolchain, crates are left out and that is said.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import nox
@@ -24,16 +27,17 @@ nox.options.sessions = ["bench"]
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 CONSTRAINTS = ROOT / "constraints.txt"
-CRATE = ROOT / "backends" / "arrow_rs"
 NO_RUST = (
-    "no Rust toolchain: arrow_rs is left out; install one with your system's `rustup` or `cargo` "
+    "no Rust toolchain: {} is left out; install one with your system's `rustup` or `cargo` "
     "package to measure it"
+)
+NO_LLVM_COV = (
+    "no cargo-llvm-cov, or no llvm-tools for it: the coverage of {} is left out; `rustup component add "
+    "llvm-tools` and `cargo install --locked cargo-llvm-cov` bring them"
 )
 NO_UV = "no uv, which finds the lowest versions: `python3 -m pip install uv` to run this session"
 CONSTRAINED = ("-c", str(CONSTRAINTS))
 UV = shutil.which("uv")
-REBUILT = ("--reinstall-package", "firstbyte_arrow") if UV else ()
-"""uv, unlike pip, would keep the build that it has of the same version."""
 COVERED_BY = ("tests/unit", "tests/docs")
 """Tests that measure nothing: what traces lines changes what a worker takes."""
 IMPROVED = 12
@@ -92,11 +96,59 @@ def has_rust() -> bool:
     return shutil.which("cargo") is not None
 
 
-def crate_files() -> list[Path]:
-    """What the crate is built from."""
-    built = ("*.rs", "*.toml", "Cargo.lock", "*.py", "*.pyi")
-    found = [path for pattern in built for path in CRATE.rglob(pattern)]
-    return [path for path in found if "target" not in path.relative_to(CRATE).parts]
+def has_llvm_cov() -> bool:
+    """Whether cargo-llvm-cov is there, and the tools of the toolchain's LLVM that it calls."""
+    if shutil.which("cargo-llvm-cov") is None:
+        return False
+    return "LLVM_COV" in os.environ or (rust_libraries().parent / "bin" / "llvm-cov").exists()
+
+
+def rust_libraries() -> Path:
+    """Where the toolchain keeps the libraries of this host; its tools lie beside them."""
+    command = ("rustc", "--print", "target-libdir")
+    return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+
+
+@dataclass(frozen=True)
+class Crate:
+    """A backend that maturin builds: a distribution of its own, and a workspace for cargo."""
+
+    folder: Path
+    distribution: str
+
+    @property
+    def files(self) -> list[Path]:
+        """What it is built from."""
+        built = ("*.rs", "*.toml", "Cargo.lock", "*.py", "*.pyi")
+        found = [path for pattern in built for path in self.folder.rglob(pattern)]
+        return [path for path in found if "target" not in path.relative_to(self.folder).parts]
+
+    @property
+    def least_lines_percent(self) -> float:
+        """How much of its lines its tests must reach, as its Cargo.toml says; 0 where that says nothing."""
+        manifest = nox.project.load_toml(self.folder / "Cargo.toml")
+        of_all = manifest.get("workspace", manifest.get("package", {})).get("metadata", {})
+        return float(of_all.get("coverage", {}).get("least_lines_percent", 0))
+
+    def install(self, environment: Environment, *constrained: str) -> None:
+        """Build it as a release, into the environment."""
+        # uv, unlike pip, would keep the build that it has of the same version.
+        rebuilt = ("--reinstall-package", self.distribution) if UV else ()
+        environment.install(*rebuilt, *constrained, str(self.folder), of=self.files)
+
+
+def crates() -> list[Crate]:
+    """Those of backends/, by name."""
+    found = []
+    for path in sorted(ROOT.glob("backends/*/pyproject.toml")):
+        pyproject = nox.project.load_toml(path)
+        if pyproject["build-system"]["build-backend"] == "maturin":
+            found.append(Crate(path.parent, pyproject["project"]["name"]))
+    return found
+
+
+def names(of: Iterable[Crate]) -> str:
+    return ", ".join(crate.folder.name for crate in of)
 
 
 def prepared(session: nox.Session, *groups: str, backends: bool = True) -> Environment:
@@ -108,13 +160,20 @@ def prepared(session: nox.Session, *groups: str, backends: bool = True) -> Envir
     declared = (ROOT / "pyproject.toml", CONSTRAINTS)
     if backends:
         environment.install(*CONSTRAINED, "-e", f"{ROOT}[all]", of=declared)
-        if has_rust():
-            environment.install(*REBUILT, *CONSTRAINED, str(CRATE), of=crate_files())
-        else:
-            session.warn(NO_RUST)
+        install_crates(session, environment, *CONSTRAINED)
     if tools:
         environment.install(*CONSTRAINED, *tools, of=declared)
     return environment
+
+
+def install_crates(session: nox.Session, environment: Environment, *constrained: str) -> None:
+    """All crates, or one line that says why not."""
+    found = crates()
+    if found and not has_rust():
+        session.warn(NO_RUST.format(names(found)))
+        return
+    for crate in found:
+        crate.install(environment, *constrained)
 
 
 @nox.session
@@ -136,17 +195,20 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Lines and branches that unit tests and their processes reach, not to fall; lines of the crate's."""
+    """Lines and branches that unit tests and their processes reach, and lines of crates: not to fall."""
     environment = prepared(session, "test", "coverage")
     environment.run("coverage", "erase")
     environment.run("coverage", "run", "-m", "pytest", *(session.posargs or COVERED_BY))
     environment.run("coverage", "combine", "--quiet")
     environment.run("coverage", "report")
-    if shutil.which("cargo-llvm-cov") is None:
-        session.warn("no cargo-llvm-cov: the crate's coverage is left out")
+    found = crates()
+    if found and not has_llvm_cov():
+        session.warn(NO_LLVM_COV.format(names(found)))
         return
-    with session.chdir(CRATE):
-        session.run("cargo", "llvm-cov", "--locked", "-p", "firstbyte-core", external=True)
+    for crate in found:
+        least = ("--fail-under-lines", f"{crate.least_lines_percent:g}")
+        with session.chdir(crate.folder):
+            session.run("cargo", "llvm-cov", "--locked", *least, external=True)
 
 
 @nox.session
@@ -157,8 +219,7 @@ def minimums(session: nox.Session) -> None:
     environment = Environment(session, "minimums")
     declared = (ROOT / "pyproject.toml",)
     environment.install("--resolution", "lowest-direct", "-e", f"{ROOT}[all]", of=declared)
-    if has_rust():
-        environment.install(*REBUILT, str(CRATE), of=crate_files())
+    install_crates(session, environment)
     environment.install(*nox.project.dependency_groups(PYPROJECT, "test"), of=declared)
     everywhere = ("tests/unit", "tests/integration/test_workers_every_backend.py")
     environment.run("pytest", "-n", "auto", *(session.posargs or everywhere))
@@ -188,21 +249,23 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def rust(session: nox.Session) -> None:
-    """rustfmt, clippy and the core crate's tests."""
+    """rustfmt, clippy and the tests of every crate."""
     if not has_rust():
         session.error("no Rust toolchain: install `cargo` to run this session")
-    with session.chdir(CRATE):
-        session.run("cargo", "fmt", "--all", "--check", external=True)
-        targets = ("--workspace", "--all-targets", "--all-features")
-        clippy = ("clippy", *targets, "--locked", "--", "-D", "warnings")
-        session.run("cargo", *clippy, external=True)
-        runner = ("nextest", "run") if shutil.which("cargo-nextest") else ("test",)
-        session.run("cargo", *runner, "--locked", "-p", "firstbyte-core", external=True)
+    targets = ("--workspace", "--all-targets", "--all-features")
+    runner = ("nextest", "run") if shutil.which("cargo-nextest") else ("test",)
+    for crate in crates():
+        with session.chdir(crate.folder):
+            session.run("cargo", "fmt", "--all", "--check", external=True)
+            clippy = ("clippy", *targets, "--locked", "--", "-D", "warnings")
+            session.run("cargo", *clippy, external=True)
+            # Of the members that its workspace calls its default.
+            session.run("cargo", *runner, "--locked", external=True)
 
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Known vulnerabilities of what constraints.txt locks, and of the crate's dependencies."""
+    """Known vulnerabilities of what constraints.txt locks, and of the crates' dependencies."""
     environment = prepared(session, "audit", backends=False)
     found = Path(session.create_tmp()) / "audit.json"
     found.unlink(missing_ok=True)
@@ -219,10 +282,11 @@ def audit(session: nox.Session) -> None:
     if bad := [package["name"] for package in asked if package["vulns"]]:
         session.error(f"known vulnerabilities in {', '.join(bad)}: see {found}")
     if shutil.which("cargo-deny") is None:
-        session.warn("no cargo-deny: the crate's dependencies are left out")
+        session.warn(f"no cargo-deny: the dependencies of {names(crates())} are left out")
         return
-    with session.chdir(CRATE):
-        session.run("cargo", "deny", "check", external=True)
+    for crate in crates():
+        with session.chdir(crate.folder):
+            session.run("cargo", "deny", "check", external=True)
 
 
 @nox.session

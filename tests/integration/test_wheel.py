@@ -109,6 +109,29 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel: Path) -> None:
     assert not folders & {"tests", "crates", "fuzz", "harness", "target", "__pycache__"}
 
 
+def test_a_second_crate_stays_out_of_it_but_for_its_backend(wheel: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, project)
+    for name in ("harness", "backends", "scenarios"):
+        unbuilt = shutil.ignore_patterns("target", "__pycache__")
+        shutil.copytree(ROOT / name, project / name, ignore=unbuilt)
+    second = project / "backends" / "second"
+    for name in (
+        *("pyproject.toml", "Cargo.toml", "Cargo.lock", "rustfmt.toml", "deny.toml", "src/lib.rs"),
+        *("crates/core/Cargo.toml", "crates/core/src/lib.rs", "python/second_package/__init__.py"),
+        *("fuzz/Cargo.toml", "target/release/second.d", "backend.py", "backend.toml"),
+    ):
+        path = second / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "built").mkdir()
+    added = set(names(build("wheel", project, tmp_path / "built"))) - set(names(wheel))
+    own = {f"firstbyte/backends/second/backend.{kind}" for kind in ("py", "toml")}
+    assert added == own
+
+
 def test_an_sdist_gives_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     for name in ("sdist", "unpacked", "wheel"):
         (tmp_path / name).mkdir()
