@@ -20,7 +20,7 @@ settings.load_profile("shared_machine")
 ROOT = Path(__file__).parent.parent
 FAULTY = ROOT / "tests" / "integration" / "faulty"
 
-WORK = float(os.environ.get("FIRSTBYTE_TESTS_WORK", "1"))
+WORK = float(os.environ.get("TESTS_WORK", "1"))
 """Share of the work that is done where an outcome could rest on its being long: 0.1 is what a host of ten
 times the speed makes of it. Planted faults read it in `sound/work.py`."""
 

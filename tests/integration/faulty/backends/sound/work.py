@@ -4,4 +4,4 @@ from __future__ import annotations
 
 import os
 
-WORK = float(os.environ.get("FIRSTBYTE_TESTS_WORK", "1"))
+WORK = float(os.environ.get("TESTS_WORK", "1"))
