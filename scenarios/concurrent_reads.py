@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from firstbyte.api import EXTREMES, Backend, Bench, Metric, Repetitions, Shard
+from firstbyte.api import EXTREMES, Backend, Bench, Metric, Purpose, Repetitions, Shard
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 from firstbyte.worker.elsewhere import answer, telling_errors
@@ -27,6 +27,7 @@ from firstbyte.worker.settling import settle
 from firstbyte.worker.status import Resident, own_status
 from firstbyte.worker.verify import shard_digests
 
+PURPOSE = Purpose.SIDE_BY_SIDE
 ORDER = 30
 QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("clock", "proc_memory")

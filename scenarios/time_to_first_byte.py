@@ -13,10 +13,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from firstbyte.api import ALL, Bench, Metric, Repetitions, Unsupported
+from firstbyte.api import ALL, Bench, Metric, Purpose, Repetitions, Unsupported
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 
+PURPOSE = Purpose.FIRST_ROW
 ORDER = 10
 QUICK_VARIANTS = ALL
 INSTRUMENTS = ("clock",)

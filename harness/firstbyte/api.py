@@ -121,6 +121,10 @@ class Purpose(StrEnum):
     """Gives the series in which leaks show (`firstbyte.worker.leak_series`)."""
     WHOLE_SCAN = "whole_scan"
     """Reads everything once; a peak that was planted in one scan must show in it."""
+    FIRST_ROW = "first_row"
+    """Waits for the first row only."""
+    SIDE_BY_SIDE = "side_by_side"
+    """Several readers read at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from firstbyte.gate.trials import GateOutcome
 from firstbyte.leaks.corpus import leak_corpus
 from firstbyte.model import Environment
 from firstbyte.plugins import PACKAGE, own_root
-from firstbyte.selfcheck.memory.planted import BACKEND, FOLDER, make_findable
+from firstbyte.selfcheck.memory.planted import BACKEND, FOLDER
+from firstbyte.selfcheck.planting import findable
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 
@@ -36,11 +37,11 @@ FEW_SCANS = 10
 
 
 @pytest.fixture(autouse=True)
-def findable(own_cache: Path) -> Iterator[None]:
+def planted(own_cache: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(registry.PLUGINS_VARIABLE, raising=False)
-        make_findable()
-        yield
+        with findable(FOLDER):
+            yield
 
 
 def side(name: str, fault: Variant) -> Side:

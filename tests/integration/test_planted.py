@@ -19,7 +19,8 @@ from firstbyte.leaks.corpus import leak_corpus
 from firstbyte.leaks.rules import LeakClass, verdict
 from firstbyte.leaks.slopes import judge_process
 from firstbyte.model import Record, Status
-from firstbyte.selfcheck.memory.planted import TRUTHS, make_findable
+from firstbyte.selfcheck.memory.planted import FOLDER, TRUTHS
+from firstbyte.selfcheck.planting import findable
 from firstbyte.visibility.certificates import certificate, certifying
 from firstbyte.visibility.rule import Sight
 from firstbyte.worker.captures import CAPTURES_VARIABLE
@@ -39,9 +40,9 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.delenv(registry.PLUGINS_VARIABLE, raising=False)
-        make_findable()
         manifest = leak_corpus(resolve("mt:size=1MB,shards=1"), places.cache())
-        yield Laboratory(manifest, registry.discover())
+        with findable(FOLDER):
+            yield Laboratory(manifest, registry.discover())
 
 
 def scanned(laboratory: Laboratory, variant: str) -> Record:

@@ -25,6 +25,7 @@ EXCEPTIONS = {
     ("cases/reported/", "duckdb"): OF_A_LIBRARY,
     ("commands/gate.py", "pyarrow"): OF_A_LIBRARY,
     ("corpora/catalogue.py", "pyarrow"): OF_A_LIBRARY,
+    ("selfcheck/figures/control.py", "pyarrow"): OF_A_LIBRARY,
     ("selfcheck/memory/", "visibility"): "is what is checked",
     ("selfcheck/memory/planted.py", "accumulation"): "is a fault of the planted backend",
     ("selfcheck/planted/", "accumulation"): "is a fault of the planted backend",

@@ -82,6 +82,6 @@ def test_what_is_there_instead_is_said_and_hides_no_other(places: list[Path]) ->
 def test_what_this_project_published_is_found_on_its_host() -> None:
     published = Path(__file__).parents[2] / "results" / "published" / "selfcheck-gate.json"
     made = gate.DOCUMENT.read(published)
-    memory, said = of_host({**host(), **made.host})
+    _, memory, said = of_host({**host(), **made.host})
     assert said == f"gate: {made.summary}"
     assert memory.startswith("memory self-check of ")

@@ -87,20 +87,20 @@ def test_self_checks_are_of_the_runs_host(monkeypatch: pytest.MonkeyPatch, tmp_p
         clean_processes=200,
         false_leaks=(),
     )
-    missing, gate = selfchecks.of_host(host())
+    _, missing, gate = selfchecks.of_host(host())
     assert missing.startswith("memory not self-checked on this host")
     assert gate.startswith("gate: not self-checked")
     selfcheck.save(made)
     assert selfcheck.DOCUMENT.read(selfcheck.certificate_path()) == made
     assert (
         "20 of 20 planted leaks found, 0 false LEAK in 200 others"
-        in (selfchecks.of_host(host())[0])
+        in (selfchecks.of_host(host())[1])
     )
     selfcheck.certificate_path().write_text("{")
-    damaged, _ = selfchecks.of_host(host())
+    _, damaged, _ = selfchecks.of_host(host())
     assert damaged.startswith("memory not self-checked on this host")
     assert f"(cannot read {selfcheck.certificate_path()}: no JSON: " in damaged
     selfcheck.save(made)
-    other = selfchecks.of_host({**host(), "machine": "pdp11"})[0]
+    other = selfchecks.of_host({**host(), "machine": "pdp11"})[1]
     assert "of another host: machine was" in other
     assert "20 of 20" not in other

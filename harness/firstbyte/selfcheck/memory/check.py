@@ -32,15 +32,16 @@ from firstbyte.selfcheck.memory.certificate import (
 )
 from firstbyte.selfcheck.memory.planted import (
     BACKEND,
+    FOLDER,
     PEAKS,
     SIGHTS,
     TRUTHS,
     PlantedPeak,
     compile_faults,
-    make_findable,
     planted_subject,
 )
 from firstbyte.selfcheck.memory.trials import TriedSubject, trials
+from firstbyte.selfcheck.planting import findable
 from firstbyte.visibility.certificates import certificate, certifying
 from firstbyte.worker.instruments.clock import CPU
 from firstbyte.worker.instruments.heap import PEAK_HEAP
@@ -59,8 +60,12 @@ def self_check(repetitions: int, say: Say, *, resume: bool = False) -> MemoryCer
     `resume` goes on with a check that was stopped. Raises HarnessError without a C compiler,
     and where there is nothing that can be resumed.
     """
-    make_findable()
     compile_faults()
+    with findable(FOLDER):
+        return _self_check(repetitions, say, resume=resume)
+
+
+def _self_check(repetitions: int, say: Say, *, resume: bool) -> MemoryCertificate:
     journal = Journal(certificate_path().with_name("memory.progress.jsonl"), resume=resume)
     laboratory = Laboratory(leak_corpus(resolve(CORPUS), places.cache()), registry.discover())
     sights = {variant: _sight(laboratory, variant, say) for variant in SIGHTS}

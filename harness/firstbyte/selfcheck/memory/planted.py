@@ -5,12 +5,9 @@ it.
 from __future__ import annotations
 
 import importlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from firstbyte.api import Unsupported
-from firstbyte.engine import registry
 from firstbyte.errors import HarnessError
 from firstbyte.leaks.rules import LeakClass
 from firstbyte.model import Subject
@@ -78,15 +75,6 @@ PEAK_TOLERANCE_SHARE = 0.02
 def planted_subject(variant: str) -> str:
     """`backend:variant` of a planted fault."""
     return str(Subject(BACKEND, variant))
-
-
-def make_findable() -> None:
-    """Add the planted backend to this process's plug-ins."""
-    entries = os.environ.get(registry.PLUGINS_VARIABLE, "").split(os.pathsep)
-    if str(FOLDER) not in (str(Path(entry).resolve()) for entry in entries if entry):
-        os.environ[registry.PLUGINS_VARIABLE] = os.pathsep.join(
-            [*(entry for entry in entries if entry), str(FOLDER)]
-        )
 
 
 def compile_faults() -> None:
