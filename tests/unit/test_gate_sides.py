@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from firstbyte.errors import HarnessError
-from firstbyte.gate import sides
+from firstbyte.gate import needs, sides, sources
 from firstbyte.gate.budget import parse_seconds
-from firstbyte.gate.sides import WORKING_TREE, SideError
+from firstbyte.gate.sources import WORKING_TREE, SideError
 
 
 def git(repo: Path, *words: str) -> str:
@@ -58,11 +58,11 @@ def describe(repo: Path, name: str, *, native: bool = False) -> None:
 
 def test_a_revision_is_exported_once_and_named_by_its_content(repo: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    source = sides.export(repo, "main", cache)
+    source = sources.export(repo, "main", cache)
     assert (source.folder / "file.txt").read_text() == "one\n"
     assert source.label.startswith("main (")
     before = (source.folder / "file.txt").stat().st_mtime_ns
-    again = sides.export(repo, "HEAD", cache)
+    again = sources.export(repo, "HEAD", cache)
     assert again.folder == source.folder
     assert (again.folder / "file.txt").stat().st_mtime_ns == before
 
@@ -72,7 +72,7 @@ def test_the_working_tree_is_taken_as_it_is_and_stays_as_it_is(repo: Path, tmp_p
     (repo / "new.txt").write_text("new\n")
     (repo / "ignored").write_text("ignored\n")
     status = git(repo, "status", "--porcelain")
-    source = sides.export(repo, WORKING_TREE, tmp_path / "cache")
+    source = sources.export(repo, WORKING_TREE, tmp_path / "cache")
     assert (source.folder / "file.txt").read_text() == "two\n"
     assert (source.folder / "new.txt").exists()
     assert not (source.folder / "ignored").exists()
@@ -80,58 +80,58 @@ def test_the_working_tree_is_taken_as_it_is_and_stays_as_it_is(repo: Path, tmp_p
     assert git(repo, "worktree", "list").count("\n") == 1, "nothing stays registered"
     git(repo, "checkout", "-q", "--", "file.txt")
     (repo / "new.txt").unlink()
-    clean = sides.export(repo, WORKING_TREE, tmp_path / "cache")
-    assert clean.tree == sides.export(repo, "HEAD", tmp_path / "cache").tree
+    clean = sources.export(repo, WORKING_TREE, tmp_path / "cache")
+    assert clean.tree == sources.export(repo, "HEAD", tmp_path / "cache").tree
 
 
 def test_links_that_lead_out_are_exported_as_they_are(repo: Path, tmp_path: Path) -> None:
     """A virtual environment in the checkout is full of them."""
     (repo / "venv").mkdir()
     (repo / "venv" / "python").symlink_to("/usr/bin/env")
-    source = sides.export(repo, WORKING_TREE, tmp_path / "cache")
+    source = sources.export(repo, WORKING_TREE, tmp_path / "cache")
     assert (source.folder / "venv" / "python").readlink() == Path("/usr/bin/env")
 
 
 def test_a_half_exported_source_is_made_again(repo: Path, tmp_path: Path) -> None:
-    source = sides.export(repo, "main", tmp_path / "cache")
+    source = sources.export(repo, "main", tmp_path / "cache")
     (source.folder / ".complete").unlink()
     (source.folder / "file.txt").unlink()
-    assert (sides.export(repo, "main", tmp_path / "cache").folder / "file.txt").exists()
+    assert (sources.export(repo, "main", tmp_path / "cache").folder / "file.txt").exists()
 
 
 def test_unknown_revisions_and_no_repository_are_one_clear_line(repo: Path, tmp_path: Path) -> None:
     with pytest.raises(SideError, match=r"no revision 'nope' .*shallow clone") as caught:
-        sides.export(repo, "nope", tmp_path / "cache")
+        sources.export(repo, "nope", tmp_path / "cache")
     assert "\n" not in str(caught.value)
     with pytest.raises(SideError, match="no revision '--exec=x'"):
-        sides.export(repo, "--exec=x", tmp_path / "cache")
+        sources.export(repo, "--exec=x", tmp_path / "cache")
     (tmp_path / "bare").mkdir()
     with pytest.raises(SideError, match=r"bare is in no git checkout.*rev-parse"):
-        sides.repository(tmp_path / "bare")
+        sources.repository(tmp_path / "bare")
 
 
 def test_an_interpreter_is_shared_only_where_nothing_but_python_differs(
     repo: Path, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
-    base = sides.export(repo, "main", cache)
+    base = sources.export(repo, "main", cache)
     (repo / "backends" / "tiny" / "backend.py").write_text("x = 1\n")
-    sides.require_same_environment(base, sides.export(repo, WORKING_TREE, cache), ["tiny"])
+    needs.require_same_environment(base, sources.export(repo, WORKING_TREE, cache), ["tiny"])
     text = (repo / "pyproject.toml").read_text()
     (repo / "pyproject.toml").write_text(text.replace('tiny = ["b"]', 'tiny = ["b>2"]'))
-    changed = sides.export(repo, WORKING_TREE, cache)
+    changed = sources.export(repo, WORKING_TREE, cache)
     with pytest.raises(SideError, match="differ in dependencies"):
-        sides.require_same_environment(base, changed, ["tiny"])
-    sides.require_same_environment(base, changed, ["other"])
+        needs.require_same_environment(base, changed, ["tiny"])
+    needs.require_same_environment(base, changed, ["other"])
     (repo / "pyproject.toml").write_text(text)
     describe(repo, "rusty", native=True)
-    native = sides.export(repo, WORKING_TREE, cache)
+    native = sources.export(repo, WORKING_TREE, cache)
     with pytest.raises(SideError, match="differ in native code"):
-        sides.require_same_environment(base, native, ["rusty"])
+        needs.require_same_environment(base, native, ["rusty"])
 
 
 def test_a_side_describes_its_own_backends_before_the_plug_ins(repo: Path, tmp_path: Path) -> None:
-    source = sides.export(repo, "main", tmp_path / "cache")
+    source = sources.export(repo, "main", tmp_path / "cache")
     plugin = tmp_path / "plugin"
     describe(plugin, "tiny")
     describe(plugin, "guest")
@@ -184,10 +184,10 @@ def test_backends_from_before_the_package_had_its_name_are_refused(
 ) -> None:
     (repo / "backends" / "tiny" / "deeper").mkdir()
     (repo / "backends" / "tiny" / "deeper" / "more.py").write_text(f'"""Old."""\n{line}\n')
-    source = sides.export(repo, WORKING_TREE, tmp_path / "cache")
-    sides.require_current_imports(source, ["other"])
+    source = sources.export(repo, WORKING_TREE, tmp_path / "cache")
+    needs.require_current_imports(source, ["other"])
     with pytest.raises(SideError, match=r"tiny/deeper/more\.py imports `harness`") as caught:
-        sides.require_current_imports(source, ["tiny"])
+        needs.require_current_imports(source, ["tiny"])
     assert "\n" not in str(caught.value)
 
 
@@ -195,14 +195,14 @@ def test_backends_that_only_speak_of_a_harness_are_not(repo: Path, tmp_path: Pat
     (repo / "backends" / "tiny" / "backend.py").write_text(
         "import harnessed  # not: import harness\n"
     )
-    sides.require_current_imports(sides.export(repo, WORKING_TREE, tmp_path / "cache"), ["tiny"])
+    needs.require_current_imports(sources.export(repo, WORKING_TREE, tmp_path / "cache"), ["tiny"])
 
 
 def test_locked_versions_hold_but_for_what_was_asked_for(tmp_path: Path) -> None:
     (tmp_path / "constraints.txt").write_text("# locked\nPyArrow==26.0.1\nnumpy==2.4.6  # why\n\n")
-    assert sides._constraints(tmp_path, []) == ["PyArrow==26.0.1", "numpy==2.4.6"]
-    assert sides._constraints(tmp_path, ["pyarrow[x] >= 25"]) == ["numpy==2.4.6"]
-    assert sides._constraints(tmp_path / "none", []) == []
+    assert needs._constraints(tmp_path, []) == ["PyArrow==26.0.1", "numpy==2.4.6"]
+    assert needs._constraints(tmp_path, ["pyarrow[x] >= 25"]) == ["numpy==2.4.6"]
+    assert needs._constraints(tmp_path / "none", []) == []
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def command(
             return
     else:
         from firstbyte.engine.fingerprint import host
-        from firstbyte.gate.sides import WORKING_TREE
+        from firstbyte.gate.sources import WORKING_TREE
         from firstbyte.gate.workshop import GateRequest, paired_gate
         from firstbyte.selfcheck.gate import certificate
 

@@ -15,7 +15,7 @@ from firstbyte.engine.environments import Environments, version_differences
 from firstbyte.engine.fingerprint import versions
 from firstbyte.engine.registry import Catalogue, discover, plugin_roots
 from firstbyte.engine.witnesses import resolve
-from firstbyte.gate import sides
+from firstbyte.gate import needs, sides, sources
 from firstbyte.gate.baselines import (
     Baseline,
     StoredSide,
@@ -29,7 +29,8 @@ from firstbyte.gate.metrics import GatedMetric, MetricKind
 from firstbyte.gate.observe import LiveSide
 from firstbyte.gate.policy import Policy
 from firstbyte.gate.run import GateRun
-from firstbyte.gate.sides import Installer, Side, SideError, Source
+from firstbyte.gate.sides import Installer, Side
+from firstbyte.gate.sources import SideError, Source
 from firstbyte.model import Environment
 from firstbyte.say import Say
 
@@ -62,11 +63,11 @@ def paired_gate(
     """
     catalogue = discover()
     metrics = chosen_metrics(policy.metrics)
-    repo = sides.repository(folder)
+    repo = sources.repository(folder)
     cache = places.cache() / "gate"
-    head = sides.export(repo, comparison.head, cache)
+    head = sources.export(repo, comparison.head, cache)
     # Without a base revision the same sources are compared under other libraries.
-    base = sides.export(repo, comparison.base or comparison.head, cache)
+    base = sources.export(repo, comparison.base or comparison.head, cache)
     manifest = resolve(policy.corpus or DEFAULT_CORPUS)
     chosen = _cases(catalogue, head, policy, manifest, metrics)
     install = installer or (
@@ -76,9 +77,9 @@ def paired_gate(
     )
     names = sorted({case.planned.cell.backend for case in chosen})
     for source in (base, head):
-        sides.require_current_imports(source, names)
+        needs.require_current_imports(source, names)
     if comparison.reuse_environment:
-        sides.require_same_environment(base, head, names)
+        needs.require_same_environment(base, head, names)
     ruler = sides.make_ruler(cache)
 
     def side(name: str, source: Source, requirements: Sequence[str]) -> Side:
@@ -157,9 +158,9 @@ def this_program() -> Side:
         label="this program",
         environment=Environment("head", sys.executable, str(plugins.PACKAGE.parent)),
         roots=roots,
-        backends=sides.describe(roots),
+        backends=needs.describe(roots),
         versions=versions(),
-        key=sides.sources_key(plugins.own_root()),
+        key=needs.sources_key(plugins.own_root()),
     )
 
 
@@ -171,7 +172,7 @@ def _cases(
     metrics: Sequence[GatedMetric],
 ) -> tuple[Case, ...]:
     """Cases of the head's backends: availability is a matter of the sides, not of the parent."""
-    described = sides.describe((head.folder, *plugin_roots()))
+    described = needs.describe((head.folder, *plugin_roots()))
     if not described:
         raise SideError(
             f"nothing to compare: {head.label} has no backends; `firstbyte gate` runs in a git checkout "
