@@ -91,8 +91,7 @@ fn read_share(path: &Path, options: &ScanOptions) -> Result<()> {
 fn read_matching(path: &Path, options: &ScanOptions) -> Result<()> {
     let dataset = Dataset::open(path)?;
     let names = dataset.schema().fields().iter().map(|field| field.name().clone());
-    let scan =
-        names.flat_map(|name| [(name.clone(), Literal::from(20)), (name, Literal::from("b"))]);
+    let scan = names.flat_map(|name| [(name.clone(), Literal::from(20)), (name, Literal::from("b"))]);
     let scan = scan.map(|(column, literal)| {
         let predicate = vec![Comparison::new(&column, Operator::GreaterOrEqual, literal)];
         dataset.scan(&ScanOptions { predicate, ..options.clone() })
