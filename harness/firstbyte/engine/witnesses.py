@@ -76,11 +76,7 @@ def _order(info: BackendInfo, shards: Sequence[Path]) -> Order:
         plugin_roots=tuple(map(str, plugin_roots())),
         backend_module=info.module,
         backend_options=variant.options,
-        scenario_module="",
-        instrument_module="",
+        batch_rows=BATCH_ROWS,
         shards=tuple(map(str, shards)),
         shard_rows=(0,) * len(shards),
-        text_column="",
-        batch_rows=BATCH_ROWS,
-        prepared_directory="",
     )

@@ -17,7 +17,7 @@ PREPARE = "prepare"
 DIGEST = "digest"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One worker process's work. Paths are text, as it crosses a pipe as JSON."""
 
@@ -29,14 +29,16 @@ class Order:
     """Folders whose `backends/` and `scenarios/` are mounted beside the project's own."""
     backend_module: str
     backend_options: Mapping[str, Any]
-    scenario_module: str
-    instrument_module: str
-    """Import name of the instrument; empty where nothing is measured."""
+    batch_rows: int
     shards: tuple[str, ...]
     shard_rows: tuple[int, ...]
-    text_column: str
-    batch_rows: int
-    prepared_directory: str
+    """As many as there are shards; of a `digest`, which finds them, zeros."""
+    prepared_directory: str = ""
+    """Where the backend keeps the shards in its own format; empty where it is asked for none."""
+    scenario_module: str = ""
+    instrument_module: str = ""
+    """Import names of the scenario and the instrument; empty where nothing is measured."""
+    text_column: str = ""
     settles: bool = True
     """Whether the worker waits before its first span until the process stands still."""
     final_process: bool = True
