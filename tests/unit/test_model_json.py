@@ -150,4 +150,4 @@ def test_a_subject_comes_back_from_its_text(cell: Cell) -> None:
 
 def test_only_ok_is_ok() -> None:
     assert [status for status in Status if status is Status.OK] == [Status("OK")]
-    assert len(Status) == 7
+    assert len(Status) == 8
