@@ -196,6 +196,20 @@ def columns() -> dict[str, tuple[pa.Array, Draw]]:
     return made
 
 
+RECORD = "record"
+"""A struct, null here and there, that has all columns once more."""
+
+
+def _in_record(made: dict[str, tuple[pa.Array, Draw]]) -> tuple[pa.Array, dict[str, Draw]]:
+    """The struct, and what its fields are compared with."""
+    # An integer of 64 bits stands for a duration where no schema says so.
+    fields = {name: it for name, it in made.items() if name != "duration"}
+    nulls = pa.array([i // 30 % 7 == 3 for i in range(ROWS)])
+    arrays = [array for array, _ in fields.values()]
+    record = pa.StructArray.from_arrays(arrays, list(fields), mask=nulls)
+    return record, {f"{RECORD}.{name}": one for name, (_, one) in fields.items()}
+
+
 def _holes(draw: random.Random, values: Sequence[Any]) -> list[Any]:
     return [None if i // 40 % 6 == 2 or draw.random() < 0.05 else it for i, it in enumerate(values)]
 
@@ -215,15 +229,22 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         import firstbyte_arrow
 
-        self.columns = columns()
-        table = pa.table({name: array for name, (array, _) in self.columns.items()})
+        made = columns()
+        record, drawn = _in_record(made)
+        table = pa.table({name: array for name, (array, _) in made.items()} | {RECORD: record})
         table = table.add_column(0, "id", pa.array(range(ROWS), pa.int32()))
-        self.names = list(self.columns)
-        self.values = {name: _python(array) for name, (array, _) in self.columns.items()}
+        self.sources = {name: one for name, (_, one) in made.items()} | drawn
+        self.values = {name: _python(array) for name, (array, _) in made.items()}
+        for name in drawn:
+            inner = self.values[name.removeprefix(f"{RECORD}.")]
+            self.values[name] = [
+                it if there else None
+                for it, there in zip(inner, record.is_valid().to_pylist(), strict=True)
+            ]
+        self.names = list(self.sources)
         self.datasets = []
         for number, layout in enumerate(LAYOUTS):
             path = folder / f"{number}.parquet"
-            # An integer of 64 bits stands for a duration where no schema says so.
             kept = table if layout.get("store_schema", True) else table.drop_columns(["duration"])
             pq.write_table(kept, path, **layout)
             self.datasets.append(firstbyte_arrow.open(path))
@@ -232,7 +253,7 @@ class Bench:
         """A comparison."""
         name = draw.choice(self.names)
         asked = draw.choice((*PYTHON, "is null", "is not null"))
-        one = self.columns[name][1]
+        one = self.sources[name]
         if asked.startswith("is"):
             return name, asked, None
         known = [value for value in self.values[name] if value is not None]
@@ -256,7 +277,9 @@ class Bench:
         draw, found = random.Random(seed), []
         for number in range(count):
             where = self.draw(draw)
-            dataset = draw.choice([it for it in self.datasets if where[0] in it.schema.names])
+            dataset = draw.choice(
+                [it for it in self.datasets if where[0].split(".")[0] in it.schema.names]
+            )
             options = {"batch_size": draw.choice((64, 1024)), "columns": ["id"]}
             strings = draw.choice(("utf8", "view", "dictionary"))
             try:

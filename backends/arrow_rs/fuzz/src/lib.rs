@@ -10,7 +10,7 @@ use std::path::Path;
 use firstbyte_core::alloc::Counting;
 use firstbyte_core::alloc::{live_bytes, peak_bytes, reset_peak};
 use firstbyte_core::internals::{PageHeader, Stop};
-use firstbyte_core::{Comparison, Dataset, Kind, Literal, Operator, Result, ScanOptions, Strings};
+use firstbyte_core::{Comparison, Dataset, Forms, Kind, Literal, Operator, Result, ScanOptions, Strings};
 
 use crate::scratch::with_file;
 
@@ -48,10 +48,11 @@ pub fn page_header(bytes: &[u8]) {
 /// The first byte as options and as what is done, the others as a file.
 pub fn scan(bytes: &[u8]) {
     let Some((&choice, file)) = bytes.split_first() else { return };
+    let strings = [Strings::AsStored, Strings::View, Strings::Dictionary][usize::from(choice >> 3 & 7) % 3];
     let options = ScanOptions {
         batch_rows: [7, 1024][usize::from(choice & 1)],
         threads: [0, 0, 0, 2][usize::from(choice >> 1 & 3)],
-        strings: [Strings::AsStored, Strings::View, Strings::Dictionary][usize::from(choice >> 3 & 7) % 3],
+        forms: Forms { strings, ..Forms::default() },
         memory_budget_bytes: MEMORY_BUDGET_BYTES,
         max_page_bytes: MAX_PAGE_BYTES,
         max_batch_bytes: MAX_PAGE_BYTES as u64,

@@ -144,6 +144,7 @@ class Dataset:
         threads: int = 0,
         memory_budget: int = 33554432,
         strings: Literal["utf8", "view", "dictionary"] = "utf8",
+        int96: Literal["ns", "us", "ms", "s"] | None = None,
         max_page_bytes: int = 268435456,
         max_batch_bytes: int = 2147483648,
         seed: int | None = None,
@@ -154,7 +155,13 @@ class Dataset:
     ) -> Reader:
         """One pass over the file.
 
-        columns: top-level names, None for all; batches have them in file order.
+        columns: names, None for all; batches have them in file order, however often they are named.
+        A name can go into structs, lists and maps: "messages.content" reads of the column
+        "messages" that field alone, and no byte of its other fields. Levels of lists and maps may
+        be named as in the file ("messages.list.element.content") or left out. At every depth the
+        longest name that fits goes first: a column that is called "a.b" itself goes before the
+        field b of a, which is read with "a". Of maps, keys are "labels.key" and values
+        "labels.value"; without one of them a map comes as a list of structs, as pyarrow has it.
         row_groups: which ones, in the order to read them.
         shard: (rank, world), an equal share of the rows for each of `world` readers.
         batch_size: rows of a batch; only the last one is smaller, or any where rows are dropped.
@@ -163,14 +170,19 @@ class Dataset:
         memory_budget: bytes that threads and queues may hold, besides the next pages and batch.
         strings: "utf8" as the file declares, "view" points into pages, "dictionary" stores what
         repeats once per batch.
+        int96: the unit of timestamps of that old type, rounded down; None is nanoseconds, unless
+        pyarrow noted another unit in the file. Dates that the unit does not reach (for nanoseconds
+        before 1677 or after 2262) raise UnsupportedError.
         max_page_bytes: larger pages raise LimitError before anything is allocated for them.
         max_batch_bytes: a batch that takes more for one column raises LimitError before it does:
         of its pages and the levels of nested values, or for what is decoded from them, with the
         text that a dictionary stands for, offsets, and the least that its rows take.
         seed, epoch: shuffle the row groups; the same pair gives the same order everywhere.
         shuffle_rows: rows held to be shuffled among each other, rounded up to whole batches.
-        where: comparisons that all must hold, each (column, operator, value) with ==, !=, <, <=, >
-        or >=, (column, "in" or "not in", [value, ...]), or (column, "is null" or "is not null").
+        where: comparisons that all must hold, each (column, operator, value) with == (or =), !=, <,
+        <=, > or >=, (column, "in" or "not in", [value, ...]), or (column, "is null" or "is not
+        null"). Columns are named as in `columns`, but those within lists and maps, of which a row
+        has no single value; what is in a struct that is null is null.
         Values compare as in Python, exactly and whatever the number types: an int column with a
         float, a float64 column with an int above 2**53, decimals, truth values as 0 and 1, text,
         bytes, dates, times, durations, and timestamps (with a time zone where the column has one).
@@ -187,13 +199,14 @@ class Dataset:
         *,
         columns: Sequence[str] | None = None,
         strings: Literal["utf8", "view", "dictionary"] = "utf8",
+        int96: Literal["ns", "us", "ms", "s"] | None = None,
         max_page_bytes: int = 268435456,
         max_batch_bytes: int = 2147483648,
     ) -> Batch:
         """The rows with these numbers, counted from 0, in the order asked for, as one batch.
 
-        Only pages that hold them are decompressed. The limits are those of `scan`; rows that are
-        asked for several times count as often. Raises ValueError for a row that is not there.
+        Only pages that hold them are decompressed. Columns, forms and limits are those of `scan`;
+        rows that are asked for several times count as often. Raises ValueError for a row that is not there.
         """
 
     def decompress(self, *, columns: Sequence[str] | None = None) -> int:

@@ -33,8 +33,9 @@ mod random;
 mod scan;
 pub mod source;
 
+pub use arrow_schema::TimeUnit;
 pub use dataset::Dataset;
-pub use dataset::metadata::Strings;
+pub use dataset::forms::{Forms, Strings};
 pub use error::{Error, Kind, Place, Result};
 pub use filter::comparison::{Comparison, Operand, Operator, Test};
 pub use filter::literal::{Literal, Number};

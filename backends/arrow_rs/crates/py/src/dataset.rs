@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use firstbyte_core::defaults;
-use firstbyte_core::{Dataset as CoreDataset, Error, ScanOptions, Strings};
+use firstbyte_core::{Dataset as CoreDataset, Error, Forms, ScanOptions, Strings, TimeUnit};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -37,6 +37,23 @@ fn strings(text: &str) -> Result<Strings, Error> {
     })
 }
 
+fn int96(unit: Option<&str>) -> Result<Option<TimeUnit>, Error> {
+    Ok(match unit {
+        None => None,
+        Some("ns") => Some(TimeUnit::Nanosecond),
+        Some("us") => Some(TimeUnit::Microsecond),
+        Some("ms") => Some(TimeUnit::Millisecond),
+        Some("s") => Some(TimeUnit::Second),
+        Some(unit) => {
+            return Err(Error::usage(format!("no unit '{unit}' of int96 (allowed: ns, us, ms, s)")));
+        }
+    })
+}
+
+fn forms(strings: &str, int96: Option<&str>) -> Result<Forms, Error> {
+    Ok(Forms { strings: self::strings(strings)?, int96: self::int96(int96)? })
+}
+
 #[pymethods]
 impl Dataset {
     #[getter]
@@ -63,9 +80,9 @@ impl Dataset {
     /// One pass over the file. The stub file describes each argument.
     #[pyo3(signature = (*, columns=None, row_groups=None, shard=None, batch_size=defaults::BATCH_ROWS,
                         threads=defaults::THREADS, memory_budget=defaults::MEMORY_BUDGET_BYTES, strings="utf8",
-                        max_page_bytes=defaults::MAX_PAGE_BYTES, max_batch_bytes=defaults::MAX_BATCH_BYTES,
-                        seed=None, epoch=defaults::EPOCH, shuffle_rows=defaults::SHUFFLE_ROWS, r#where=None,
-                        resume=None))]
+                        int96=None, max_page_bytes=defaults::MAX_PAGE_BYTES,
+                        max_batch_bytes=defaults::MAX_BATCH_BYTES, seed=None, epoch=defaults::EPOCH,
+                        shuffle_rows=defaults::SHUFFLE_ROWS, r#where=None, resume=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python method")]
     fn scan(
         &self,
@@ -77,6 +94,7 @@ impl Dataset {
         threads: usize,
         memory_budget: usize,
         strings: &str,
+        int96: Option<&str>,
         max_page_bytes: usize,
         max_batch_bytes: u64,
         seed: Option<u64>,
@@ -96,7 +114,7 @@ impl Dataset {
             batch_rows: batch_size,
             threads,
             memory_budget_bytes: memory_budget,
-            strings: self::strings(strings).map_err(|error| raise(py, &error))?,
+            forms: forms(strings, int96).map_err(|error| raise(py, &error))?,
             max_page_bytes,
             max_batch_bytes,
             seed,
@@ -117,20 +135,22 @@ impl Dataset {
     /// The rows with these numbers, counted from 0 through the file, in the order asked for, as one batch.
     ///
     /// Raises ValueError for a row or column that does not exist.
-    #[pyo3(signature = (indices, *, columns=None, strings="utf8", max_page_bytes=defaults::MAX_PAGE_BYTES,
-                        max_batch_bytes=defaults::MAX_BATCH_BYTES))]
+    #[pyo3(signature = (indices, *, columns=None, strings="utf8", int96=None,
+                        max_page_bytes=defaults::MAX_PAGE_BYTES, max_batch_bytes=defaults::MAX_BATCH_BYTES))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python method")]
     fn take(
         &self,
         py: Python<'_>,
         indices: Vec<u64>,
         columns: Option<Vec<String>>,
         strings: &str,
+        int96: Option<&str>,
         max_page_bytes: usize,
         max_batch_bytes: u64,
     ) -> PyResult<Batch> {
-        let strings = self::strings(strings).map_err(|error| raise(py, &error))?;
+        let forms = forms(strings, int96).map_err(|error| raise(py, &error))?;
         let options =
-            ScanOptions { columns, strings, max_page_bytes, max_batch_bytes, ..ScanOptions::default() };
+            ScanOptions { columns, forms, max_page_bytes, max_batch_bytes, ..ScanOptions::default() };
         let taken = py.detach(|| self.0.take(&indices, &options));
         taken.map(Batch).map_err(|error| raise(py, &error))
     }

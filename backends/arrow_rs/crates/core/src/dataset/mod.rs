@@ -1,14 +1,19 @@
 //! One file, open for any number of readers.
 
 mod cache;
+pub mod forms;
 pub mod metadata;
+pub mod names;
+pub mod parts;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::{Fields, Schema, SchemaRef};
 
-use crate::dataset::metadata::{Meta, Strings, with_strings};
+use crate::dataset::forms::Forms;
+use crate::dataset::metadata::Meta;
+use crate::dataset::parts::Part;
 use crate::error::{Error, Kind, Place, Result};
 use crate::guard::guard;
 use crate::source::LocalFile;
@@ -66,38 +71,18 @@ impl Dataset {
         Place { file: Some(self.path().to_owned()), ..Place::default() }
     }
 
-    /// Refuse columns of which a part is encrypted.
-    pub(crate) fn check_readable(&self, roots: &[usize]) -> Result<()> {
+    /// Refuse what is encrypted.
+    pub(crate) fn check_readable(&self, parts: &[Part]) -> Result<()> {
+        let is_read = |leaf: &&usize| parts.iter().any(|part| part.leaves.contains(leaf));
+        let Some(&leaf) = self.meta.encrypted.iter().find(is_read) else { return Ok(()) };
         let schema = self.meta.parquet.file_metadata().schema_descr();
-        let of_root = |leaf: &&usize| roots.contains(&schema.get_column_root_idx(**leaf));
-        let Some(&leaf) = self.meta.encrypted.iter().find(of_root) else { return Ok(()) };
         let place = Place { column: Some(schema.column(leaf).path().string()), ..Place::default() };
         Err(Error::new(Kind::Unsupported, "the column is encrypted").within(&place))
     }
 
-    /// Positions of top-level columns, in file order. Unknown names are an error that lists what there is.
-    pub fn roots(&self, names: Option<&[String]>) -> Result<Vec<usize>> {
-        let fields = self.schema().fields();
-        let Some(names) = names else { return Ok((0..fields.len()).collect()) };
-        let mut roots = names
-            .iter()
-            .map(|name| {
-                fields.iter().position(|field| field.name() == name).ok_or_else(|| {
-                    let all: Vec<_> = fields.iter().map(|field| field.name().as_str()).collect();
-                    Error::usage(format!("no column '{name}' (the file has: {})", all.join(", ")))
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        roots.sort_unstable();
-        roots.dedup();
-        Ok(roots)
-    }
-
     /// The schema of batches of these columns.
-    pub(crate) fn batch_schema(&self, roots: &[usize], strings: Strings) -> SchemaRef {
-        let fields = self.schema().fields();
-        let picked: Fields = roots.iter().map(|&root| fields[root].clone()).collect();
-        let picked = if strings == Strings::AsStored { picked } else { with_strings(&picked, strings) };
-        Arc::new(Schema::new_with_metadata(picked, self.schema().metadata().clone()))
+    pub(crate) fn batch_schema(&self, parts: &[Part], forms: Forms) -> SchemaRef {
+        let fields: Fields = parts.iter().map(|part| self.meta.shape(part, forms).field).collect();
+        Arc::new(Schema::new_with_metadata(fields, self.schema().metadata().clone()))
     }
 }

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Field, SchemaRef};
+use arrow_schema::{DataType, Field, SchemaRef, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+use parquet::basic::Type as Physical;
 use parquet::file::metadata::ParquetMetaData;
-use parquet::schema::types::ColumnDescPtr;
 
 use crate::dataset::Dataset;
-use crate::dataset::metadata::Strings;
+use crate::dataset::forms::{Forms, Strings, leaf_types};
+use crate::dataset::parts::Part;
 use crate::decode::direct;
 use crate::decode::validate::maps;
 use crate::decode::validate::text;
@@ -33,10 +34,10 @@ use crate::plan::{self, Piece};
 #[derive(Clone, Debug)]
 pub struct Recipe {
     pub dataset: Dataset,
-    /// Top-level columns in file order.
-    pub roots: Vec<usize>,
+    /// Columns in file order, or what of them is read.
+    pub parts: Vec<Part>,
     pub schema: SchemaRef,
-    pub strings: Strings,
+    pub forms: Forms,
     pub batch_rows: usize,
     pub max_page_bytes: usize,
     pub max_batch_bytes: u64,
@@ -47,23 +48,17 @@ pub struct Recipe {
 impl Recipe {
     /// The rows of a row group, and what each wanted column of it decompresses to.
     pub fn group_sizes(&self, group: usize) -> (u64, Vec<u64>) {
-        let parquet = &self.dataset.meta().parquet;
-        let columns = parquet.file_metadata().schema_descr();
-        let group = parquet.row_group(group);
-        let mut sizes = vec![0_u64; self.roots.len()];
-        for leaf in 0..columns.num_columns() {
-            if let Ok(at) = self.roots.binary_search(&columns.get_column_root_idx(leaf)) {
-                sizes[at] = sizes[at].saturating_add(group.column(leaf).uncompressed_size().cast_unsigned());
-            }
-        }
-        (group.num_rows().cast_unsigned(), sizes)
+        let group = self.dataset.meta().parquet.row_group(group);
+        let bytes = |leaf: &usize| group.column(*leaf).uncompressed_size().cast_unsigned();
+        let size = |part: &Part| part.leaves.iter().map(bytes).fold(0, u64::saturating_add);
+        (group.num_rows().cast_unsigned(), self.parts.iter().map(size).collect())
     }
 
     /// The same rows of some of the columns, given by their places, in ascending order.
     pub fn of_columns(&self, columns: &[usize]) -> Result<Self> {
         let schema = self.schema.project(columns).map_err(|error| Error::usage(error.to_string()))?;
-        let roots = columns.iter().map(|&column| self.roots[column]).collect();
-        Ok(Self { roots, schema: Arc::new(schema), ..self.clone() })
+        let parts = columns.iter().map(|&column| self.parts[column].clone()).collect();
+        Ok(Self { parts, schema: Arc::new(schema), ..self.clone() })
     }
 }
 
@@ -107,7 +102,7 @@ impl Decoder {
         neighbours: Option<Neighbours>,
     ) -> Result<Self> {
         let dataset = &recipe.dataset;
-        dataset.check_readable(&recipe.roots)?;
+        dataset.check_readable(&recipe.parts)?;
         let file = dataset.file().clone();
         let context = Arc::new(ReadContext::new(
             file,
@@ -123,9 +118,10 @@ impl Decoder {
         let visits = visits(pieces, |group| groups[group].num_rows().cast_unsigned());
         let selection = selection(&visits);
         // Dictionary arrays are made of dictionary pages.
-        let keeps_values = recipe.strings != Strings::Dictionary;
+        let keeps_values = recipe.forms.strings != Strings::Dictionary;
         let metadata = &dataset.meta().parquet;
-        let columns = recipe.roots.iter().zip(recipe.schema.fields()).map(|(&root, field)| {
+        let leaves = metadata.file_metadata().schema_descr();
+        let columns = recipe.parts.iter().zip(recipe.schema.fields()).map(|(part, field)| {
             let name = field.name().clone();
             let marker = Arc::new(Marker::default());
             let place = Place { column: Some(name.clone()), ..Place::default() };
@@ -136,16 +132,17 @@ impl Decoder {
                 marker: marker.clone(),
                 first_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
                 frees_dictionary: keeps_values,
-                copies_text: recipe.strings == Strings::AsStored,
+                copies_text: recipe.forms.strings == Strings::AsStored,
+                int96: int96_units(metadata, part, field),
             };
             room(field, batch_rows, recipe.max_batch_bytes).map_err(|error| error.within(&place))?;
-            let direct = direct::column(root, field.data_type(), pieces, &chunks, neighbours.clone());
+            let direct = direct::column(part, field.data_type(), pieces, &chunks, neighbours.clone());
             let made = guard(|| {
                 if let Some(column) = direct {
                     return Ok(Rows::Direct(column));
                 }
-                let checks_text = leaves(metadata, root).any(|leaf| text::is_unchecked(&leaf));
-                let levels = dataset.meta().levels(root, recipe.strings)?;
+                let checks_text = part.leaves.iter().any(|&leaf| text::is_unchecked(&leaves.column(leaf)));
+                let levels = dataset.meta().levels(part, recipe.forms)?;
                 let rows = selection.clone();
                 let reader =
                     ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, rows)?;
@@ -185,11 +182,21 @@ impl Decoder {
     }
 }
 
-/// The leaf columns of a top-level one.
-fn leaves(metadata: &ParquetMetaData, root: usize) -> impl Iterator<Item = ColumnDescPtr> {
-    let schema = metadata.file_metadata().schema_descr();
-    let own = move |&leaf: &usize| schema.get_column_root_idx(leaf) == root;
-    (0..schema.num_columns()).filter(own).map(|leaf| schema.column(leaf))
+/// The leaves of type INT96, and the unit that each comes in.
+fn int96_units(metadata: &ParquetMetaData, part: &Part, field: &Field) -> Vec<(usize, TimeUnit)> {
+    let columns = metadata.file_metadata().schema_descr();
+    let is_int96 = |&leaf: &usize| columns.column(leaf).physical_type() == Physical::INT96;
+    if !part.leaves.iter().any(is_int96) {
+        return Vec::new();
+    }
+    let mut types = Vec::new();
+    leaf_types(field.data_type(), &mut types);
+    let unit = |(&leaf, data_type): (&usize, &DataType)| match data_type {
+        DataType::Timestamp(unit, _) => Some((leaf, *unit)),
+        _ => None,
+    };
+    let of_type = part.leaves.iter().zip(types).filter(|(leaf, _)| is_int96(leaf));
+    of_type.filter_map(unit).collect()
 }
 
 /// Refuse batches that could not hold what their rows take at least: decoders reserve it on the word of the footer,

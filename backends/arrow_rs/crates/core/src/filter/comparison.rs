@@ -42,7 +42,7 @@ pub struct Comparison {
 impl Operator {
     fn parse(text: &str) -> Option<Self> {
         Some(match text {
-            "==" => Self::Equal,
+            "==" | "=" => Self::Equal,
             "!=" => Self::NotEqual,
             "<" => Self::Less,
             "<=" => Self::LessOrEqual,

@@ -15,7 +15,7 @@ pub fn row_groups(dataset: &Dataset, all: &[Filter], pieces: &[Piece]) -> Result
     let (footer, _) = footer::read_bytes(dataset.file())?;
     let mut possible = vec![true; dataset.row_group_rows().len()];
     for filter in all {
-        let Some((leaf, notation)) = filter.notation(dataset) else { continue };
+        let Some((leaf, notation)) = filter.bounds() else { continue };
         let bounds = statistics::bounds(&footer, leaf, notation)?;
         if bounds.len() != possible.len() {
             return Err(Error::corrupt("the footer is not the one that it was when the file was opened"));
@@ -54,7 +54,7 @@ pub fn pages(dataset: &Dataset, all: &[Filter], pieces: &[Piece]) -> Result<Vec<
 /// Rows of a row group that are on pages without a match, in ascending order.
 fn excluded_rows(filter: &Filter, dataset: &Dataset, group: usize) -> Result<Vec<Range<u64>>> {
     let metadata = &dataset.meta().parquet;
-    let Some((leaf, notation)) = filter.notation(dataset) else { return Ok(Vec::new()) };
+    let Some((leaf, notation)) = filter.bounds() else { return Ok(Vec::new()) };
     let chunk = metadata.row_group(group).column(leaf);
     let rows = metadata.row_group(group).num_rows().cast_unsigned();
     let Some(spans) = page_index::spans(dataset.file(), chunk, rows)? else { return Ok(Vec::new()) };

@@ -84,15 +84,15 @@ fn decompress(chunk: &Chunk, page: LocatedPage) -> Result<Bytes> {
 /// page, what its levels say, and whether its values were made plain.
 fn check_values(chunk: &Chunk, body: &Body, page: Bytes) -> Result<(Bytes, Option<Levels>, bool)> {
     let (Body::Data { values, encoding, .. } | Body::DataV2 { values, encoding, .. }) = *body else {
-        if chunk.physical == Type::INT96 {
-            int96::check(&page)?;
+        if let Some(unit) = chunk.handling.int96 {
+            int96::check(&page, unit)?;
         }
         return Ok((page, None, false));
     };
-    let levels = levels::check(body, &page, chunk.highest, chunk.nesting.as_deref())?;
+    let levels = levels::check(body, &page, chunk.highest, chunk.handling.nesting.as_deref())?;
     let end = levels.end;
-    if chunk.physical == Type::INT96 && encoding == Encoding::PLAIN {
-        int96::check(&page[end..])?;
+    if let Some(unit) = chunk.handling.int96.filter(|_| encoding == Encoding::PLAIN) {
+        int96::check(&page[end..], unit)?;
     }
     if delta::is_delta(encoding) {
         let bytes = &page[end..];

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use arrow_schema::TimeUnit;
 use parquet::basic::{Compression, Type};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::schema::types::ColumnDescriptor;
@@ -36,6 +37,17 @@ impl Marker {
 /// A dictionary's header takes no more.
 const MOST_FORGOTTEN_BYTES: u64 = 100;
 
+/// What is looked after in a column's pages, because its decoder does not.
+#[derive(Clone, Debug, Default)]
+pub struct Handling {
+    /// Text behind a dictionary is copied without asking for room.
+    pub counts_text: bool,
+    /// What the levels of nested values must keep to.
+    pub nesting: Option<Arc<[u32]>>,
+    /// The unit that timestamps of type INT96 come in, all of which must be within its reach.
+    pub int96: Option<TimeUnit>,
+}
+
 pub struct Chunk {
     pub context: Arc<ReadContext>,
     pub marker: Arc<Marker>,
@@ -44,10 +56,7 @@ pub struct Chunk {
     /// Bytes of each value, where the schema fixes them.
     pub width: Option<u64>,
     pub highest: Highest,
-    /// Whether text behind a dictionary is copied by a decoder that does not ask for room.
-    pub counts_text: bool,
-    /// What the levels of nested values must keep to, where the decoder does not see to it itself.
-    pub nesting: Option<Arc<[u32]>>,
+    pub handling: Handling,
     /// Offsets in the file. The last page may end a little behind `end`, but before `limit`: some writers forgot
     /// the dictionary's header when they added up.
     pub start: u64,
@@ -68,8 +77,7 @@ impl Chunk {
         marker: Arc<Marker>,
         (group, rows): (usize, u64),
         metadata: &ColumnChunkMetaData,
-        nesting: Option<Arc<[u32]>>,
-        counts_text: bool,
+        handling: Handling,
     ) -> Self {
         let (start, length) =
             (chunk_start(metadata).cast_unsigned(), metadata.compressed_size().cast_unsigned());
@@ -85,8 +93,7 @@ impl Chunk {
             physical: metadata.column_type(),
             width: fixed_width(column),
             highest: Highest { repetition: column.max_rep_level(), definition: column.max_def_level() },
-            nesting,
-            counts_text,
+            handling,
             start,
             end,
             limit,

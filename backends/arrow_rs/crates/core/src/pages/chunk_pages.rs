@@ -101,7 +101,7 @@ impl ChunkPages {
         batch_bytes::charge(&self.chunk, &next.header)?;
         let page = self.load_shared(next)?;
         if page.is_dictionary_page() {
-            if self.chunk.counts_text {
+            if self.chunk.handling.counts_text {
                 self.lengths = batch_bytes::lengths(page.buffer());
             }
             self.dictionary = Dictionary::Held(next);
@@ -131,7 +131,7 @@ impl ChunkPages {
             Dictionary::Lacked(page) if is_dictionary(encoding) => {
                 self.dictionary = Dictionary::Held(page);
                 let (page, ..) = body::load(&self.chunk, page)?;
-                if self.chunk.counts_text {
+                if self.chunk.handling.counts_text {
                     self.lengths = batch_bytes::lengths(page.buffer());
                 }
                 Ok(Some(page))
@@ -160,7 +160,7 @@ impl ChunkPages {
             let (loaded, levels) = body::load(&self.chunk, page)?;
             if let Some(levels) = levels {
                 self.count_rows(levels.rows)?;
-                if self.chunk.counts_text && page.header.body.refers() {
+                if self.chunk.handling.counts_text && page.header.body.refers() {
                     let values = loaded.buffer().slice(levels.end..);
                     batch_bytes::charge_text(
                         &self.chunk,

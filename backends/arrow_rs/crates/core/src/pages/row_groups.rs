@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_schema::TimeUnit;
 use parquet::arrow::arrow_reader::RowGroups;
 use parquet::basic::{Repetition, Type as Physical};
 use parquet::column::page::{PageIterator, PageReader};
@@ -11,7 +12,7 @@ use parquet::schema::types::Type;
 use crate::error::Result;
 use crate::format::page_index;
 use crate::memory::size::in_memory;
-use crate::pages::chunk::{Chunk, Marker};
+use crate::pages::chunk::{Chunk, Handling, Marker};
 use crate::pages::chunk_pages::ChunkPages;
 use crate::pages::context::ReadContext;
 use crate::pages::map::PageMap;
@@ -28,14 +29,14 @@ pub struct Chunks {
     pub frees_dictionary: bool,
     /// Whether decoders that do not ask for room copy text from dictionaries.
     pub copies_text: bool,
+    /// Leaves of type INT96, and the unit that their timestamps come in.
+    pub int96: Vec<(usize, TimeUnit)>,
 }
 
 impl Chunks {
-    /// `nesting` asks for levels to be held against it.
-    pub fn leaf(&self, leaf: usize, frees_dictionary: bool, nesting: Option<Arc<[u32]>>) -> LeafChunks {
+    pub fn leaf(&self, leaf: usize, frees_dictionary: bool, handling: Handling) -> LeafChunks {
         LeafChunks {
-            nesting,
-            counts_text: false,
+            handling,
             metadata: self.metadata.clone(),
             visits: self.visits.clone(),
             next: 0,
@@ -60,8 +61,13 @@ impl RowGroups for Chunks {
         let nesting = (column.max_rep_level() > 0).then(|| {
             nesting(self.metadata.file_metadata().schema_descr().root_schema(), leaf).unwrap_or_default()
         });
-        let mut chunks = self.leaf(leaf, frees_dictionary, nesting.map(Arc::from));
-        chunks.counts_text = self.copies_text && column.physical_type() == Physical::BYTE_ARRAY;
+        let int96 = self.int96.iter().find(|(of, _)| *of == leaf).map(|(_, unit)| *unit);
+        let handling = Handling {
+            counts_text: self.copies_text && column.physical_type() == Physical::BYTE_ARRAY,
+            nesting: nesting.map(Arc::from),
+            int96,
+        };
+        let mut chunks = self.leaf(leaf, frees_dictionary, handling);
         // Nor do they know what of a page of lists they had before.
         chunks.first_rows = chunks.first_rows.filter(|_| column.max_rep_level() == 0);
         Ok(Box::new(chunks))
@@ -109,8 +115,7 @@ fn nesting(root: &Type, leaf: usize) -> Option<Vec<u32>> {
 
 /// The chunks of one leaf column, one row group after another.
 pub struct LeafChunks {
-    nesting: Option<Arc<[u32]>>,
-    counts_text: bool,
+    handling: Handling,
     metadata: Arc<ParquetMetaData>,
     visits: Arc<[Visit]>,
     next: usize,
@@ -144,8 +149,7 @@ impl LeafChunks {
                 self.marker.clone(),
                 (visit.group, visit.rows),
                 metadata,
-                self.nesting.clone(),
-                self.counts_text,
+                self.handling.clone(),
             ),
             self.first_rows.take(),
             self.frees_dictionary,

@@ -6,7 +6,7 @@ use crate::dataset::Dataset;
 use crate::defaults::MAX_PAGE_BYTES;
 use crate::error::Result;
 use crate::guard::guard;
-use crate::pages::chunk::Chunk;
+use crate::pages::chunk::{Chunk, Handling};
 use crate::pages::chunk_pages::ChunkPages;
 use crate::pages::context::ReadContext;
 use crate::pages::headers::{Headers, PEEK_BYTES};
@@ -30,10 +30,9 @@ impl Dataset {
         columns: Option<&[String]>,
         figure: impl Fn(Chunk) -> Result<u64>,
     ) -> Result<Vec<u64>> {
-        let roots = self.roots(columns)?;
-        self.check_readable(&roots)?;
+        let parts = self.parts(columns)?;
+        self.check_readable(&parts)?;
         let parquet = &self.meta().parquet;
-        let schema = parquet.file_metadata().schema_descr();
         // There are no batches.
         let limits = (MAX_PAGE_BYTES, u64::MAX);
         let context = ReadContext::new(self.file().clone(), limits, Arc::default(), None, Arc::default());
@@ -41,14 +40,13 @@ impl Dataset {
         let mut sums = Vec::new();
         for (index, group) in parquet.row_groups().iter().enumerate() {
             let mut sum = 0;
-            for (leaf, metadata) in group.columns().iter().enumerate() {
-                if roots.binary_search(&schema.get_column_root_idx(leaf)).is_ok() {
-                    let rows = group.num_rows().cast_unsigned();
-                    let chunk =
-                        Chunk::new(context.clone(), Arc::default(), (index, rows), metadata, None, false);
-                    let found = guard(|| figure(chunk));
-                    sum += found.map_err(|error| error.within(&self.place()))?;
-                }
+            let rows = group.num_rows().cast_unsigned();
+            for &leaf in parts.iter().flat_map(|part| &part.leaves) {
+                let metadata = group.column(leaf);
+                let chunk =
+                    Chunk::new(context.clone(), Arc::default(), (index, rows), metadata, Handling::default());
+                let found = guard(|| figure(chunk));
+                sum += found.map_err(|error| error.within(&self.place()))?;
             }
             sums.push(sum);
         }

@@ -62,14 +62,13 @@ impl Scan {
         if options.shuffle_rows > 0 && options.seed.is_none() {
             return Err(Error::usage("shuffle_rows needs a seed"));
         }
-        let roots = dataset.roots(options.columns.as_deref())?;
-        let schema = dataset.batch_schema(&roots, options.strings);
-        let mut read = roots.clone();
+        let mut parts = dataset.parts(options.columns.as_deref())?;
+        let schema = dataset.batch_schema(&parts, options.forms);
         let mut predicate = None;
         let mut pieces = plan::groups(&dataset.row_group_rows(), options.row_groups.as_deref())?;
         if !options.predicate.is_empty() {
-            let made = Predicate::new(dataset, &options.predicate, &roots, schema.clone())?;
-            read.clone_from(&made.roots);
+            let made = Predicate::new(dataset, &options.predicate, (parts, options.forms), schema.clone())?;
+            parts = made.parts.clone();
             pieces = prune::row_groups(dataset, &made.filters, &pieces)?;
             predicate = Some(made);
         }
@@ -101,16 +100,16 @@ impl Scan {
         });
         let recipe = Recipe {
             dataset: dataset.clone(),
-            schema: dataset.batch_schema(&read, options.strings),
-            roots: read,
-            strings: options.strings,
+            schema: dataset.batch_schema(&parts, options.forms),
+            parts,
+            forms: options.forms,
             batch_rows: options.batch_rows,
             max_page_bytes: options.max_page_bytes,
             max_batch_bytes: options.max_batch_bytes,
             // Threads of our own are none that the caller could be asked in.
             interrupt: options.interrupt.clone().filter(|_| options.threads == 0),
         };
-        dataset.check_readable(&recipe.roots)?;
+        dataset.check_readable(&recipe.parts)?;
         let source = if options.threads == 0 {
             Source::Direct(Box::new(Decoder::new(
                 &recipe,

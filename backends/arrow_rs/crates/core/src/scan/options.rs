@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::dataset::metadata::Strings;
+use crate::dataset::forms::Forms;
 use crate::defaults;
 use crate::filter::comparison::Comparison;
 use crate::interrupt::Interrupt;
 
 #[derive(Clone, Debug)]
 pub struct ScanOptions {
-    /// Top-level column names, `None` for all.
+    /// Names of columns, or of what is in them, as `messages.content`; `None` for all.
     pub columns: Option<Vec<String>>,
     /// Row groups in the order in which to read them, `None` for all.
     pub row_groups: Option<Vec<usize>>,
@@ -21,7 +21,7 @@ pub struct ScanOptions {
     pub threads: usize,
     /// What threads and queues may hold, on top of the pages and the batch that are next.
     pub memory_budget_bytes: usize,
-    pub strings: Strings,
+    pub forms: Forms,
     /// Larger pages are an error.
     pub max_page_bytes: usize,
     /// A batch that takes more than this of the pages of one column is an error.
@@ -48,7 +48,7 @@ impl Default for ScanOptions {
             batch_rows: defaults::BATCH_ROWS,
             threads: defaults::THREADS,
             memory_budget_bytes: defaults::MEMORY_BUDGET_BYTES,
-            strings: Strings::AsStored,
+            forms: Forms::default(),
             max_page_bytes: defaults::MAX_PAGE_BYTES,
             max_batch_bytes: defaults::MAX_BATCH_BYTES,
             seed: None,

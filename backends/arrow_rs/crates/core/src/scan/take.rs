@@ -23,20 +23,19 @@ impl Dataset {
     }
 
     fn take_rows(&self, indices: &[u64], options: &ScanOptions) -> Result<RecordBatch> {
-        let strings = options.strings;
         if let Some(bad) = indices.iter().find(|&&index| index >= self.num_rows()) {
             return Err(Error::usage(format!("no row {bad} (the file has {})", self.num_rows())));
         }
-        let roots = self.roots(options.columns.as_deref())?;
-        let schema = self.batch_schema(&roots, strings);
+        let parts = self.parts(options.columns.as_deref())?;
+        let schema = self.batch_schema(&parts, options.forms);
         let mut sorted = indices.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
         let recipe = Recipe {
             dataset: self.clone(),
-            roots,
+            parts,
             schema: schema.clone(),
-            strings,
+            forms: options.forms,
             batch_rows: sorted.len().max(1),
             max_page_bytes: options.max_page_bytes,
             max_batch_bytes: options.max_batch_bytes,

@@ -32,26 +32,28 @@ use self::list_entries::Meaning;
 use self::lists::Lists;
 use self::numbers::Numbers;
 use self::values::{ArraySink, Decoded, Values};
+use crate::dataset::parts::Part;
 use crate::encoding::is_of_levels;
 use crate::encoding::levels::Highest;
 use crate::pages::batch_bytes::Room;
 use crate::pages::boundary::Neighbours;
+use crate::pages::chunk::Handling;
 use crate::pages::row_groups::Chunks;
 use crate::pages::visits::stretches;
 use crate::plan::Piece;
 
-/// The decoder of a top-level column, if there is one here; arrow-rs has one for all.
+/// The decoder of a column, if there is one here; arrow-rs has one for all.
 ///
 /// What the footer lists as encodings decides, over all row groups that are read.
 pub fn column(
-    root: usize,
+    part: &Part,
     data_type: &DataType,
     pieces: &[Piece],
     chunks: &Chunks,
     neighbours: Option<Neighbours>,
 ) -> Option<Box<dyn Column>> {
     let schema = chunks.metadata.file_metadata().schema_descr();
-    let leaf = (0..schema.num_columns()).find(|&leaf| schema.get_column_root_idx(leaf) == root)?;
+    let &[leaf] = part.leaves.as_slice() else { return None };
     let descriptor = schema.column(leaf);
     // The footer lists the encoding of levels among those of values.
     let values = |data_type| {
@@ -63,7 +65,7 @@ pub fn column(
         pieces.iter().all(listed).then_some(values)
     };
     let highest = Highest { repetition: descriptor.max_rep_level(), definition: descriptor.max_def_level() };
-    let pages = || (chunks.leaf(leaf, true, None), stretches(&chunks.visits));
+    let pages = || (chunks.leaf(leaf, true, Handling::default()), stretches(&chunks.visits));
     match data_type {
         DataType::List(item) | DataType::LargeList(item) => {
             let meaning = list_levels(&descriptor, schema.get_column_root(leaf))?;
