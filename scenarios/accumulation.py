@@ -62,31 +62,39 @@ def run(bench: Bench) -> None:
     longest = max(range(len(bench.shards)), key=lambda index: bench.shards[index].rows)
     path = bench.shards[longest].path
     with bench.span():
-        values = _consumers(bench, ledgers, path)
+        values, delivered = _consumers(bench, ledgers, path)
         values |= _abandoned(bench, ledgers, path)
         values |= _pinned(bench, ledgers, path)
     ledgers.close()
     bench.emit(values)
-    if bench.final_process:
-        bench.verify(longest)
+    for rows in delivered:
+        bench.check_rows(longest, rows)
 
 
-def _consumers(bench: Bench, ledgers: Ledgers, path: Path) -> dict[str, float]:
-    """Highest private and shared memory above the base, of a cold scan at full speed and of one with pauses.
+def _consumers(
+    bench: Bench, ledgers: Ledgers, path: Path
+) -> tuple[dict[str, float], tuple[int, int]]:
+    """Highest private and shared memory above the base, of a cold scan at full speed and of one with pauses;
+    and the rows of both.
 
     The slow one comes second, so what it has beyond the first is not for want of a warm-up.
     """
     base = _held(ledgers.read())
     found = {}
+    delivered = []
     for name, pause in (("fast", 0.0), ("slow", PAUSE_SECONDS)):
         top = base
+        rows = 0
         with bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows) as reader:
-            for number, _ in enumerate(reader):
+            for number, batch in enumerate(reader):
+                rows += reader.rows(batch)
                 if number < SLOW_BATCHES:
                     time.sleep(pause)
                 top = max(top, _held(ledgers.read()))
         found[f"{name}_peak_above_base_bytes"] = float(top - base)
-    return found
+        delivered.append(rows)
+    fast, slow = delivered
+    return found, (fast, slow)
 
 
 def _abandoned(bench: Bench, ledgers: Ledgers, path: Path) -> dict[str, float]:

@@ -15,7 +15,7 @@ import time
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from firstbyte.api import EXTREMES, Backend, Bench, Metric, Purpose, Repetitions, Shard
 from firstbyte.model import Param
@@ -90,23 +90,27 @@ def run(bench: Bench) -> None:
     # Readers that are processes have allocators of their own, which end with them.
     inside = bench.instrument != "clock" and bench.params["mode"] == "threads"
     ledgers = Ledgers(bench.backend) if inside else None
-    for _ in range(bench.repetitions):
-        timed = crew(bench, shards, _read)
-        if ledgers:
-            ledgers.reset_peaks()
-        with bench.span():
-            began_ns = time.monotonic_ns()
-            passes: list[Pass] = timed.go()
-        left = {**ledgers.peaks(), **aftermath(ledgers).values()} if ledgers else {}
-        bench.emit(_figures(bench, timed, passes, began_ns) | left)
-        for shard, done in zip(shards, passes, strict=True):
-            bench.check_rows(shard, done.rows)
+    for number in range(bench.repetitions):
+        with crew(bench, shards) as timed:
+            if ledgers:
+                ledgers.reset_peaks()
+            with bench.span():
+                began_ns = time.monotonic_ns()
+                passes: list[Pass] = timed.go(_read)
+            left = {**ledgers.peaks(), **aftermath(ledgers).values()} if ledgers else {}
+            bench.emit(_figures(bench, timed, passes, began_ns) | left)
+            for shard, done in zip(shards, passes, strict=True):
+                bench.check_rows(shard, done.rows)
+            if bench.final_process and number == bench.repetitions - 1:
+                _verify(bench, shards, timed)
     if ledgers:
         ledgers.close()
-    if bench.final_process and bench.instrument == "clock":
-        # By readers side by side again: a backend may be right alone and wrong in company.
-        for shard, digests in zip(shards, crew(bench, shards, shard_digests).go(), strict=True):
-            bench.check_digests(shard, digests)
+
+
+def _verify(bench: Bench, shards: list[int], crew: _Crew) -> None:
+    """By the same readers side by side again: a backend may be right alone and wrong in company."""
+    for shard, digests in zip(shards, crew.go(shard_digests), strict=True):
+        bench.check_digests(shard, digests)
 
 
 def derive(params: Mapping[str, Param], values: Mapping[str, float]) -> dict[str, float]:
@@ -145,48 +149,73 @@ def _read(backend: Backend, shard: Shard, batch_rows: int) -> Pass:
 
 
 class _Crew(Protocol):
-    """Readers that stand ready, one for each entry of `shards`; `go` lets them all do the task.
+    """Readers that stand ready, one for each entry of `shards`, until the `with` block ends.
 
-    A task is a module's function of a backend, a shard and the rows of a batch; `go` gives what
-    each returned.
+    A task is a module's function of a backend, a shard and the rows of a batch; `go` lets all of them
+    do it at once and gives what each returned.
     """
 
     base: dict[str, float]
     """Memory of the readers before they read, where they are not this process."""
 
-    def __init__(self, bench: Bench, shards: list[int], task: Task) -> None: ...
+    def __init__(self, bench: Bench, shards: list[int]) -> None: ...
 
-    def go(self) -> list[Any]: ...
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc_info: object) -> None: ...
+
+    def go(self, task: Task) -> list[Any]: ...
 
 
 class _Threads:
-    """Readers as threads of this process, waiting at a barrier."""
+    """Readers as threads of this process, waiting at a barrier; they end with their task."""
 
-    def __init__(self, bench: Bench, shards: list[int], task: Task) -> None:
+    def __init__(self, bench: Bench, shards: list[int]) -> None:
         self.base: dict[str, float] = {}
+        self._bench = bench
+        self._shards = [bench.shards[shard] for shard in shards]
+        self._task: Task | None = None
         self._results: list[Any] = [None] * len(shards)
         self._errors: list[BaseException] = []
         self._barrier = threading.Barrier(len(shards) + 1)
-        self._threads = [
-            threading.Thread(
-                target=self._one, args=(bench, slot, bench.shards[shard], task), daemon=True
-            )
-            for slot, shard in enumerate(shards)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads = self._started()
 
-    def _one(self, bench: Bench, slot: int, shard: Shard, task: Task) -> None:
+    def _started(self) -> list[threading.Thread]:
+        threads = [
+            threading.Thread(target=self._one, args=(slot, shard), daemon=True)
+            for slot, shard in enumerate(self._shards)
+        ]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _one(self, slot: int, shard: Shard) -> None:
         self._barrier.wait()
+        if self._task is None:
+            return
         try:
-            self._results[slot] = task(bench.backend, shard, bench.batch_rows)
+            self._results[slot] = self._task(self._bench.backend, shard, self._bench.batch_rows)
         except BaseException as error:  # handed to the caller, who raises it
             self._errors.append(error)
 
-    def go(self) -> list[Any]:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._threads:  # they were given no task
+            self._task = None
+            self._end()
+
+    def _end(self) -> None:
         self._barrier.wait(_START_TIMEOUT_SECONDS)
         for thread in self._threads:
             thread.join()
+        self._threads = []
+
+    def go(self, task: Task) -> list[Any]:
+        self._task = task
+        self._threads = self._threads or self._started()
+        self._end()
         if self._errors:
             raise self._errors[0]
         return self._results
@@ -195,7 +224,7 @@ class _Threads:
 class _Processes:
     """Readers as spawned processes that have imported the library, each waiting for a word."""
 
-    def __init__(self, bench: Bench, shards: list[int], task: Task) -> None:
+    def __init__(self, bench: Bench, shards: list[int]) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipes = []
         self._processes = []
@@ -203,7 +232,7 @@ class _Processes:
             ours, theirs = context.Pipe()
             process = context.Process(
                 target=_reader_process,
-                args=(theirs, bench.create_backend, bench.shards[shard], bench.batch_rows, task),
+                args=(theirs, bench.create_backend, bench.shards[shard], bench.batch_rows),
             )
             process.start()
             theirs.close()
@@ -216,15 +245,19 @@ class _Processes:
         }
         bench.observe([process.pid for process in self._processes if process.pid])
 
-    def go(self) -> list[Any]:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
         for pipe in self._pipes:
-            pipe.send("go")
-        results = self._answers("result")
-        for pipe in self._pipes:
-            pipe.send("end")
+            pipe.close()
         for process in self._processes:
             process.join()
-        return results
+
+    def go(self, task: Task) -> list[Any]:
+        for pipe in self._pipes:
+            pipe.send(task)
+        return self._answers("result")
 
     def _answers(self, kind: str) -> list[Any]:
         return [
@@ -234,14 +267,22 @@ class _Processes:
 
 
 def _reader_process(
-    pipe: Any, create_backend: Callable[[], Backend], shard: Shard, batch_rows: int, task: Task
+    pipe: Any, create_backend: Callable[[], Backend], shard: Shard, batch_rows: int
 ) -> None:
     def work() -> None:
         backend = create_backend()
         settle()
         pipe.send(("ready", own_status()))
-        pipe.recv()
-        pipe.send(("result", task(backend, shard, batch_rows)))
-        pipe.recv()
+        while (task := _task(pipe)) is not None:
+            pipe.send(("result", task(backend, shard, batch_rows)))
 
     telling_errors(pipe, work)
+
+
+def _task(pipe: Any) -> Task | None:
+    """What to do next; None where the other end was closed, and nothing more will come."""
+    try:
+        task: Task = pipe.recv()
+    except EOFError:
+        return None
+    return task

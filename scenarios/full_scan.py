@@ -67,9 +67,6 @@ def run(bench: Bench) -> None:
             bench.check_rows(index, rows)
     if ledgers:
         ledgers.close()
-    if bench.final_process and bench.instrument == "clock":
-        for index in range(len(bench.shards)):
-            bench.verify(index)
 
 
 def _scan(bench: Bench, index: int) -> int:

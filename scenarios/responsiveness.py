@@ -80,8 +80,6 @@ def run(bench: Bench) -> None:
         bench.emit(figures | {"sleeps_count": float(len(beside.took_ns))})
         for index, rows in sorted(passes):
             bench.check_rows(index, rows)
-    if bench.final_process:
-        bench.verify(0)
 
 
 class Sleeper:

@@ -85,7 +85,6 @@ def run(bench: Bench) -> None:
     ledgers.close()
     _release(second)
     _release(filling)
-    bench.verify(0)
 
 
 def _release(kept: list[Any]) -> None:

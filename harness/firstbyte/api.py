@@ -243,7 +243,8 @@ class Bench(Protocol):
     """What a scenario's `run` gets: the backend, the data and the measured span.
 
     `span()` is the only thing that starts and stops the instrument; what runs outside it is neither
-    timed nor counted.
+    timed nor counted. Every shard over which a reader of `backend` was opened is verified when `run` has
+    returned: read once more, with the same columns and rows of a batch, and its digests sent to the parent.
     """
 
     backend: Backend
@@ -255,7 +256,7 @@ class Bench(Protocol):
     instrument: str
     repetitions: int
     final_process: bool
-    """True in the last process of the cell: digests need to be made only once."""
+    """True in the last process of the cell: what was read is verified only once, there."""
     startup: Mapping[str, float]
     """`spawn_ns`, `harness_ns` and `import_ns` of this process, and what the import gained:
     `import_rss_anon_bytes`, `import_rss_shmem_bytes` and `import_rss_file_bytes`."""
@@ -285,12 +286,12 @@ class Bench(Protocol):
         ...
 
     def verify(self, shard: int) -> None:
-        """Read the shard once more, unmeasured, and send its digests to the parent."""
+        """Have that shard verified as well, though no reader of `backend` was opened over it."""
         ...
 
     def check_digests(self, shard: int, digests: Mapping[str, Any]) -> None:
         """Send digests that the scenario had made by `firstbyte.worker.verify.shard_digests`, as where a
-        shard is to be verified in the thread or process that reads it.
+        shard is to be verified in the thread or process that reads it. It is then verified.
         """
         ...
 

@@ -42,7 +42,7 @@ AT_ONCE: dict[str, tuple[Status, str]] = {
     "one_row_less_in_digests": (Status.WRONG, "row count mismatch, expected 3000, got 2997"),
     "swapped_columns": (
         Status.WRONG,
-        "column mismatch, expected text, number, got number, text",
+        "column mismatch, expected the order 'text', 'number', got 'number', 'text'",
     ),
     "swapped_values": (Status.WRONG, "shard 0, column 'text': digest mismatch"),
     "no_batches": (Status.WRONG, "row count mismatch, expected 3000, got 0"),

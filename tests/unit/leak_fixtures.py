@@ -98,6 +98,9 @@ class InProcess:
         sent = json.loads(json.dumps({"values": dict(values), "series": listed}))
         self.samples.append(Sample(**sent))
 
+    def check_rows(self, shard: int, rows: int) -> None:
+        assert rows == self.shards[shard].rows
+
 
 def leak_sample(folder: Path, rows: Mapping[str, int] = FILES, **arena: Any) -> Sample:
     """What the project's own leak scenario emits for such a reader and files of so many rows."""

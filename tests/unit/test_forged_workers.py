@@ -41,6 +41,8 @@ WITHOUT_SPAN = {"begin_ns": 0, "end_ns": 0}
 GOOD = [
     sample(**WITHOUT_SPAN),
     b'{"event": "rows", "shard": 0, "rows": 3}',
+    b'{"event": "measured"}',
+    b'{"event": "digest", "shard": 0, "rows": 3, "asked": ["text"], "columns": {"text": "text-digest-0"}}',
     b'{"event": "versions", "versions": {"fake": "1"}}',
     b'{"event": "done"}',
 ]
@@ -105,6 +107,13 @@ def test_a_shard_that_the_corpus_does_not_have_is_an_error(run: Run) -> None:
     record = run("cat says", says=[line, *GOOD])
     assert record.status is Status.ERROR
     assert "shard is 2, but there are 2" in record.reason
+
+
+def test_a_sample_after_the_last_is_an_error(run: Run) -> None:
+    """What a worker does once it has said that all is measured must be in no figure."""
+    record = run("cat says", says=[*GOOD[:3], sample(), *GOOD[3:]])
+    assert record.status is Status.ERROR
+    assert "a sample after all was measured" in record.reason
 
 
 def test_a_sample_that_its_instrument_cannot_use_is_an_error(run: Run) -> None:

@@ -75,7 +75,7 @@ def test_efficiency_is_made_from_the_cells_beside_it() -> None:
 def test_no_efficiency_without_a_single_reader_beside_it() -> None:
     found = [
         record(
-            cell("concurrent_reads", mode="threads", readers=1), status=Status.WRONG, reason="x"
+            cell("concurrent_reads", mode="threads", readers=1), status=Status.CRASHED, reason="x"
         ),
         record(cell("concurrent_reads", mode="threads", readers=2), {"rows_per_s": 5.0}),
         record(cell("concurrent_reads", mode="processes", readers=1), {"rows_per_s": 5.0}),

@@ -120,11 +120,11 @@ FORGED: dict[str, tuple[bytes, str]] = {
         "versions: 'a' is 1, not a text",
     ),
     "digests of null": (
-        b'{"event": "digest", "shard": 0, "rows": 3, "columns": null}',
+        b'{"event": "digest", "shard": 0, "rows": 3, "columns": null, "asked": null}',
         "columns is null, though there were 3 rows",
     ),
     "a digest that is a number": (
-        b'{"event": "digest", "shard": 0, "rows": 3, "columns": {"a": 1}}',
+        b'{"event": "digest", "shard": 0, "rows": 3, "columns": {"a": 1}, "asked": null}',
         "columns: 'a' is 1, not a text",
     ),
     "a reason that is a list": (

@@ -21,8 +21,8 @@ def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]
     What witnesses of the corpus do not agree on is not judged (`firstbyte.corpora.reference`).
 
     The first process that did not end well decides; then rows, first values and digests; a cell in
-    which nothing at all was checked is an ERROR, since nobody knows what it measured. What is right may
-    still be too good to be true: SUSPECT.
+    which nothing was verified is an ERROR, since nobody knows what it measured. What is right may still be
+    too good to be true: SUSPECT.
     """
     for number, outcome in enumerate(outcomes, 1):
         if outcome.status is not Status.OK:
@@ -35,8 +35,8 @@ def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]
         return Status.ERROR, "the workers ended without a single sample"
     if not all(outcome.versions for outcome in outcomes):
         return Status.ERROR, "the backend states no version: no version, no measurement"
-    if not any(outcome.rows or outcome.digests for outcome in outcomes):
-        return Status.ERROR, "the scenario checked neither rows nor digests"
+    if not any(outcome.digests for outcome in outcomes):
+        return Status.ERROR, "nothing was verified: the scenario opened no reader over a shard"
     reasons = dict.fromkeys(reason for outcome in outcomes for reason in outcome.suspicions)
     if reasons:
         return Status.SUSPECT, "; ".join(reasons)
@@ -87,17 +87,34 @@ def _digest_differences(digested: Digested, manifest: Manifest) -> list[str]:
         return [f"shard {shard}: row count mismatch, expected {entry.rows}, got {rows}"]
     if columns is None:  # no batch at all, and none was due
         return []
-    if list(columns) != list(entry.digests):
-        return [
-            f"shard {shard}: column mismatch, expected {', '.join(entry.digests)}, "
-            f"got {', '.join(columns)}"
-        ]
+    due = list(entry.digests if digested.asked is None else digested.asked)
+    if list(columns) != due:
+        return [f"shard {shard}: column mismatch, {_column_difference(due, list(columns))}"]
     return [
         f"shard {shard}, column '{name}': digest mismatch, expected {expected[:12]}, "
         f"got {columns[name][:12]}"
-        for name, expected in entry.digests.items()
-        if expected is not None and columns[name] != expected
+        for name in due
+        if (expected := entry.digests.get(name)) is not None and columns[name] != expected
     ]
+
+
+def _column_difference(due: Sequence[str], got: Sequence[str]) -> str:
+    """What is missing and what is too much; or the order, where that alone differs."""
+    missing = [name for name in due if name not in got]
+    surplus = [name for name in got if name not in due]
+    if not missing and not surplus:
+        return f"expected the order {_names(due)}, got {_names(got)}"
+    found = {"missing": missing, "too much": surplus}
+    return "; ".join(f"{what}: {_names(names)}" for what, names in found.items() if names)
+
+
+MOST_NAMES = 8
+"""A file can have thousands of columns."""
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(map(_short, names[:MOST_NAMES]))
+    return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"
 
 
 def _short(value: object) -> str:

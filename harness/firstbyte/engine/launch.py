@@ -34,6 +34,7 @@ from firstbyte.worker.protocol import (
     Event,
     Failed,
     FirstValue,
+    Measured,
     Observed,
     Prepared,
     ProtocolError,
@@ -98,12 +99,14 @@ class _Watch:
         self._shards = len(order.shards)
         self._outcome = Outcome()
         self._failed: tuple[Status, str] | None = None
+        self._measured = False
         self._done = False
         self._pending: list[bytes] = []
         """Pieces of a line whose end has not come yet."""
         self._closed = False
         self._oom_kills = _oom_kills()
         self._began_ns = time.monotonic_ns()
+        self._deadline_ns = self._began_ns + self._timeout_ns
         handed = order.turns.descriptors if order.turns else ()
         goes_on, self._go_on = os.pipe()
         try:
@@ -171,8 +174,7 @@ class _Watch:
             os.close(self._own_status)
             os.close(self._go_on)
             self._looker.close()
-            if self._observer:
-                self._observer.close()
+            self._stop_observing()
         outcome = self._outcome
         outcome.duration_s = (time.monotonic_ns() - self._began_ns) / 1e9
         outcome.status, outcome.reason = self._judge(code)
@@ -180,13 +182,12 @@ class _Watch:
 
     def _follow(self, selector: selectors.BaseSelector) -> None:
         """Until the worker has ended, or breaks the protocol or a limit."""
-        deadline_ns = self._began_ns + int(self._limits.timeout_s * 1e9)
         guard_ns = 0
         while self._listen(selector):
             if self._observer:
                 self._observer.poll()
             now_ns = time.monotonic_ns()
-            if now_ns > deadline_ns:
+            if now_ns > self._deadline_ns:
                 self._failed = (Status.TIMEOUT, self._overdue())
                 self._process.send_signal(signal.SIGUSR2)
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -213,10 +214,21 @@ class _Watch:
             return self._receive(chunk)
         return not ended  # a process that it left behind may hold the protocol open
 
+    @property
+    def _timeout_ns(self) -> int:
+        return int(self._limits.timeout_s * 1e9)
+
     def _overdue(self) -> str:
         if self._done:
             return f"work done, but no exit after {self._limits.timeout_s:g} s"
-        return f"no end after {self._limits.timeout_s:g} s"
+        of_what = " of its verification" if self._measured else ""
+        return f"no end{of_what} after {self._limits.timeout_s:g} s"
+
+    def _stop_observing(self) -> None:
+        if self._observer:
+            self._observer.close()
+        self._observer = None
+        self._poll_seconds = GUARD_SECONDS
 
     def _over_memory(self) -> bool:
         held = 0
@@ -255,6 +267,8 @@ class _Watch:
         """Note an event. Raises ProtocolError for one that does not fit the order."""
         if isinstance(event, Counted | FirstValue | Digested) and event.shard >= self._shards:
             raise ProtocolError(f"shard is {event.shard}, but there are {self._shards}")
+        if isinstance(event, Sampled) and self._measured:
+            raise ProtocolError("a sample after all was measured")
         outcome = self._outcome
         match event:
             case Sampled():
@@ -276,6 +290,11 @@ class _Watch:
                 self._guard(event.pids)
                 if self._observer:
                     self._observer.observe(event.pids)
+            case Measured():
+                # What is read again for its digests takes its own time, and none of it is a figure.
+                self._measured = True
+                self._deadline_ns = time.monotonic_ns() + self._timeout_ns
+                self._stop_observing()
             case Prepared():
                 outcome.prepared = tuple(event.shards)
             case Versions():

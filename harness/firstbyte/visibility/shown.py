@@ -4,19 +4,23 @@ Everything that shows figures takes these types, and they come from a whole run 
 nowhere else: the certificates of an instrument are records of the same run, so whoever had some of
 its records only would withhold what is certified, or show what is not. Stored records are of another
 type, on purpose. Parts of a run are chosen afterwards, with `ShownRun.only`.
+
+For the same reason a reader that was WRONG in one cell is known here to be so in all of the run: whoever
+delivers other rows than the corpus has in one cell has no time and no memory to show in another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from firstbyte.engine import store
 from firstbyte.engine.registry import Catalogue, ScenarioInfo
 from firstbyte.inert import inert, inert_fields
-from firstbyte.model import Cell, Conditions, Record, Run, Sample, Status
+from firstbyte.model import Cell, Conditions, Record, Run, Sample, Status, Subject
 from firstbyte.visibility.certificates import Covered, certificates, certifying, covered
 from firstbyte.visibility.rule import Sight, VisibilityCertificate
 
@@ -122,11 +126,12 @@ class ShownRun:
 
     @property
     def withheld(self) -> tuple[str, ...]:
-        """One line for each instrument, backend and variant of which something is withheld."""
+        """One line for each instrument, backend and variant that is OK and has figures withheld."""
         return tuple(
             dict.fromkeys(
                 f"{record.cell.subject}: {reason}"
                 for record in self.records
+                if record.ok
                 for reason in record.withheld.values()
             )
         )
@@ -140,28 +145,67 @@ def load(folder: Path, catalogue: Catalogue) -> ShownRun:
     run, records = store.load(folder)
     kept = {record.cell.key: record for record in records}.values()
     made = certificates(kept, catalogue)
-    records_shown = tuple(_shown(record, made, catalogue) for record in kept)
+    wrong = _wrong(kept)
+    records_shown = tuple(_shown(_tainted(one, wrong), made, catalogue) for one in kept)
     return ShownRun(inert_fields(run), records_shown, len(records_shown))
+
+
+class Reads(NamedTuple):
+    """Who reads what: the rows are right or wrong, whatever is measured meanwhile."""
+
+    subject: Subject
+    """In one environment."""
+    corpus: str
+
+
+def _reads(cell: Cell) -> Reads:
+    return Reads(cell.subject_here, cell.corpus)
+
+
+def _wrong(records: Iterable[Record]) -> dict[Reads, Record]:
+    """The first cell that is WRONG, for each reader and corpus that has any."""
+    found: dict[Reads, Record] = {}
+    for record in records:
+        if record.status is Status.WRONG:
+            found.setdefault(_reads(record.cell), record)
+    return found
+
+
+def _tainted(record: Record, wrong: Mapping[Reads, Record]) -> Record:
+    """The record; one that is OK is WRONG where its reader is, in whatever cell that was seen."""
+    cause = wrong.get(_reads(record.cell))
+    if cause is None or not record.ok:
+        return record
+    key = cause.cell.key
+    where = " ".join(part for part in (key.scenario, key.params, f"under {key.instrument}") if part)
+    return replace(record, status=Status.WRONG, reason=f"WRONG in {where}: {cause.reason}")
 
 
 def _shown(
     record: Record, made: Mapping[Covered, VisibilityCertificate], catalogue: Catalogue
 ) -> ShownRecord:
-    hidden = _uncovered(record, made, catalogue)
-    why = Withheld(_reason(record, made, catalogue)) if hidden else None
+    hidden = _hidden(record, made, catalogue)
     return ShownRecord(
         cell=inert_fields(record.cell),
         versions={inert(name): inert(version) for name, version in record.versions.items()},
         status=record.status,
         reason=inert(record.reason),
-        samples=tuple(
-            _sample(sample, dict.fromkeys(hidden, why) if why else {}) for sample in record.samples
-        ),
+        samples=tuple(_sample(sample, hidden) for sample in record.samples),
         stderr_tail=inert(record.stderr_tail, keep="\n\t"),
         started=record.started,
         duration_s=record.duration_s,
         conditions=record.conditions,
     )
+
+
+def _hidden(
+    record: Record, made: Mapping[Covered, VisibilityCertificate], catalogue: Catalogue
+) -> Mapping[str, Withheld]:
+    """What is withheld of the record, by name: all figures of a cell that read other rows."""
+    if record.status is Status.WRONG:
+        return dict.fromkeys(_names(record), Withheld(inert(record.reason)))
+    hidden = _uncovered(record, made, catalogue)
+    return dict.fromkeys(hidden, Withheld(_reason(record, made, catalogue))) if hidden else {}
 
 
 def _sample(sample: Sample, hidden: Mapping[str, Withheld]) -> ShownSample:

@@ -40,6 +40,7 @@ from firstbyte.worker.settling import settle  # noqa: E402
 from firstbyte.worker.status import own_status  # noqa: E402
 from firstbyte.worker.turns import TurnTaker  # noqa: E402
 from firstbyte.worker.verify import shard_digests  # noqa: E402
+from firstbyte.worker.ways import NotingBackend, Ways  # noqa: E402
 
 TRACEBACK_SIGNAL = signal.SIGUSR2
 """The parent sends it before it kills a worker that takes too long: all stacks go to stderr."""
@@ -89,8 +90,10 @@ class WorkerBench:
         backend: Backend,
         startup: dict[str, float],
     ) -> None:
-        self.backend = backend
         self.shards: Sequence[Shard] = order.readable_shards()
+        self._unnoted = backend
+        self._ways = Ways(self.shards)
+        self.backend: Backend = NotingBackend(backend, self._ways)
         self.columns: Sequence[str] | None = None
         self.text_column = order.text_column
         self.batch_rows = order.batch_rows
@@ -152,11 +155,21 @@ class WorkerBench:
         self._sender.send(protocol.FirstValue(shard, value))
 
     def check_digests(self, shard: int, digests: Mapping[str, Any]) -> None:
+        self._ways.verified(shard)
         self._sender.send(protocol.Digested(shard, **digests))
 
     def verify(self, shard: int) -> None:
-        digests = shard_digests(self.backend, self.shards[shard], self.batch_rows)
-        self.check_digests(shard, digests)
+        self._ways.add(shard, self.columns, self.batch_rows)
+
+    def end(self) -> None:
+        """Say that all is measured; then read once more what this process has read, for its digests."""
+        self._sender.send(protocol.Measured())
+        if not self.final_process:
+            return
+        for one in self._ways.left():
+            shard = self.shards[one.shard]
+            digests = shard_digests(self._unnoted, shard, one.batch_rows, one.columns)
+            self._sender.send(protocol.Digested(one.shard, **digests))
 
     def observe(self, pids: Sequence[int]) -> None:
         self._observing_others = True
@@ -245,7 +258,9 @@ def work(order: Order, sender: Sender) -> None:
     else:
         standstill = Standstill(sender, order.go_on_descriptor)
         standstill.at(protocol.IMPORTED)
-        scenario.run(WorkerBench(order, sender, standstill, probe, backend, startup))
+        bench = WorkerBench(order, sender, standstill, probe, backend, startup)
+        scenario.run(bench)
+        bench.end()
     sender.send(protocol.Versions(backend.versions()))
 
 

@@ -108,10 +108,14 @@ class Digested:
     rows: int
     columns: Mapping[str, str] | None
     """None where no batch came at all, hence no row."""
+    asked: Sequence[str] | None = None
+    """The columns that were asked for; None for all."""
 
     def __post_init__(self) -> None:
         _whole("shard", self.shard)
         _whole("rows", self.rows)
+        for name in _list("asked", self.asked) if self.asked is not None else ():
+            _text("asked", name)
         if self.columns is not None:
             _texts("columns", self.columns)
         elif self.rows:
@@ -131,6 +135,11 @@ class Observed:
                 _refuse("pids: 0 is no process")
         if len(self.pids) > MOST_PROCESSES:
             _refuse(f"pids: {len(self.pids)} processes, at most {MOST_PROCESSES} can be observed")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All samples were sent: what the worker does from now on is in no figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +196,7 @@ Event = (
     | FirstValue
     | Digested
     | Observed
+    | Measured
     | Prepared
     | Versions
     | Failed
@@ -201,6 +211,7 @@ _EVENTS: Mapping[str, type[Event]] = {
     "first_value": FirstValue,
     "digest": Digested,
     "observe": Observed,
+    "measured": Measured,
     "prepared": Prepared,
     "versions": Versions,
     "failed": Failed,

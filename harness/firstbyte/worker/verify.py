@@ -1,26 +1,31 @@
-"""What a backend delivers of a shard, as digests. Never timed; done in whichever process reads."""
+"""What a backend delivers of a shard, as digests. Never measured; done in whichever process reads."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from firstbyte.api import Backend, Shard
 
 
-def shard_digests(backend: Backend, shard: Shard, batch_rows: int) -> dict[str, Any]:
+def shard_digests(
+    backend: Backend, shard: Shard, batch_rows: int, columns: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Read the shard once: `rows`, and `columns` as name -> digest in the order delivered.
 
-    `columns` is None where no batch came at all. Raises whatever the backend raises.
+    `columns` of the result is None where no batch came at all; `asked` are those that were asked for,
+    None for all. Raises whatever the backend raises.
     """
     from firstbyte.corpora.digest import ColumnDigests
 
     digests: ColumnDigests | None = None
-    with backend.open(shard.path, batch_rows=batch_rows) as reader:
+    with backend.open(shard.path, columns=columns, batch_rows=batch_rows) as reader:
         for batch in reader:
             canonical = reader.canonical(batch)
             if digests is None:
                 digests = ColumnDigests(canonical.schema.names)
             digests.update(canonical)
+    asked = None if columns is None else list(columns)
     if digests is None:
-        return {"rows": 0, "columns": None}
-    return {"rows": digests.rows, "columns": digests.hexdigests()}
+        return {"rows": 0, "columns": None, "asked": asked}
+    return {"rows": digests.rows, "columns": digests.hexdigests(), "asked": asked}
