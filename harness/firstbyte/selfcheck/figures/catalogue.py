@@ -20,7 +20,8 @@ from firstbyte.worker.instruments.proc_memory import (
     PEAK_CHILDREN,
     PEAK_SHMEM,
 )
-from firstbyte.worker.ledgers import RESIDENT
+from firstbyte.worker.ledgers import CHILDREN, GLIBC, RESIDENT, SHARED, SHARED_FILES
+from firstbyte.worker.shapes import Shape
 
 SCAN = Place(Purpose.WHOLE_SCAN, "clock")
 SCAN_MEMORY = Place(Purpose.WHOLE_SCAN, "proc_memory", repetitions=1)
@@ -159,36 +160,36 @@ HIDDEN: dict[str, WantedAnswer] = {
 }
 """Kind -> the figures that must have it: whole, above the base, and the part that says where it is."""
 
-_RESIDENT = Grows((RESIDENT,), LEAKED_BYTES)
-_LEAKED_SHARED = Grows(("shm",), LEAKED_BYTES)
+_RESIDENT = Grows(RESIDENT, LEAKED_BYTES)
+_HEAP = f"{GLIBC}|{RESIDENT}"
 
 LEAKS: dict[str, Grows] = {
     "raw_mapping": _RESIDENT,
-    "malloc": Grows(("glibc|rss",), LEAKED_BYTES),
-    "python_objects": Grows(("glibc|rss",), None),
-    "python_bytes": Grows(("glibc|rss",), LEAKED_BYTES),
-    "shared_anonymous": _LEAKED_SHARED,
-    "memfd": _LEAKED_SHARED,
-    "memfd_unmapped": _LEAKED_SHARED,
-    "descriptors": Grows(("descriptors",), None),
-    "threads": Grows(("threads",), None),
-    "children": Grows(("child|process",), None),
-    "zombies": Grows(("zombie|child|process",), None),
-    "growing_child": Grows(("child",), LEAKED_BYTES),
-    "files_left": Grows(("file|shm",), None),
-    "abandoned": Grows((RESIDENT, "abandon"), LEAKED_BYTES),
-    "failing": Grows((RESIDENT, "fail"), LEAKED_BYTES),
-    "concurrent": Grows((RESIDENT, "concurrent|at once"), None),
+    "malloc": Grows(_HEAP, LEAKED_BYTES),
+    "python_objects": Grows(_HEAP, None),
+    "python_bytes": Grows(_HEAP, LEAKED_BYTES),
+    "shared_anonymous": Grows(SHARED, LEAKED_BYTES),
+    "memfd": Grows(SHARED, LEAKED_BYTES),
+    "memfd_unmapped": Grows(SHARED_FILES, LEAKED_BYTES),
+    "descriptors": Grows("descriptors", None),
+    "threads": Grows("threads", None),
+    "children": Grows("children", None),
+    "zombies": Grows("children", None),
+    "growing_child": Grows(CHILDREN, LEAKED_BYTES),
+    "files_left": Grows(SHARED_FILES, LEAKED_BYTES),
+    "abandoned": Grows(RESIDENT, LEAKED_BYTES, Shape.ABANDONED),
+    "failing": Grows(RESIDENT, None, Shape.FAILING),
+    "concurrent": Grows(RESIDENT, None, Shape.CONCURRENT),
     "every_seventh": _RESIDENT,
     "geometric": _RESIDENT,
     "frees_and_retakes": _RESIDENT,
     "one_drop": _RESIDENT,
     "late_start": _RESIDENT,
-    "per_batch": Grows(("glibc|rss",), None),
+    "per_batch": Grows(_HEAP, None),
     "large_behind_small": _RESIDENT,
     "queue": _RESIDENT,
 }
-"""Kind -> the ledger and the shape of use that the reason names, and the size."""
+"""Kind -> the ledger, the size, and the shape of use in which it shows."""
 
 
 def kinds() -> tuple[Kind, ...]:

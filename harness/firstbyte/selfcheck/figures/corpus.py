@@ -22,7 +22,7 @@ from firstbyte.corpora.digest import ColumnDigests
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.corpora.reference import WRITER, Reading
 
-VERSION = 1
+VERSION = 2
 """Changes whenever other rows would be written."""
 SHARDS = 8
 ROWS = 2400
@@ -72,17 +72,18 @@ def table(shard: int) -> pa.Table:
 
 
 def _row(n: int, at: int) -> dict[str, object]:
-    text = _TEXTS[n % len(_TEXTS)]
+    """Row `at` of a shard, which is row `n` of the corpus: in every shard the same rows are odd."""
+    text = _TEXTS[at % len(_TEXTS)]
     return {
         "text": "long " * 14_000 if at == LONG_TEXT_ROW else text and text.format(n=n),
         "id": (1 << 61) + n * 1_000_003,
         "twin": n,
         "small": n % 1000,
-        "score": _SCORES[n % len(_SCORES)],
-        "at": None if n % 11 == 3 else _BEGAN + timedelta(seconds=n, microseconds=n % 1000),
+        "score": _SCORES[at % len(_SCORES)],
+        "at": None if at % 11 == 3 else _BEGAN + timedelta(seconds=n, microseconds=n % 1000),
         "flag": n % 3 == 0,
-        "raw": None if n % 13 == 5 else bytes([n % 256, 0xFF, 0xFE]),
-        "ids": None if n % 17 == 2 else list(range(n, n + n % 5)),
+        "raw": None if at % 13 == 5 else bytes([n % 256, 0xFF, 0xFE]),
+        "ids": None if at % 17 == 2 else list(range(n, n + at % 5)),
     }
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from firstbyte.api import Purpose
 from firstbyte.leaks.rules import LeakClass
 from firstbyte.model import Param, Status, Subject
+from firstbyte.worker.shapes import Shape
 
 
 class Sort(StrEnum):
@@ -64,15 +65,18 @@ class InFigures:
 
 @dataclass(frozen=True, slots=True)
 class Grows:
-    """The leak check says so, with all of these words and, where it is memory, with the size a scan."""
+    """The leak check of that shape of use says so, with this in ledger or reason and, where it is memory that
+    can be counted, with the size."""
 
-    words: tuple[str, ...]
+    ledger: str
+    """As a regular expression."""
     bytes_per_scan: int | None
+    shape: Shape = Shape.WHOLE
     outcome: LeakClass = LeakClass.LEAK
 
     def __str__(self) -> str:
-        size = f", {self.bytes_per_scan:,} B a scan" if self.bytes_per_scan else ""
-        return f"{self.outcome}: {', '.join(self.words)}{size}"
+        size = f", {self.bytes_per_scan:,} B a use" if self.bytes_per_scan else ""
+        return f"{self.outcome} ({self.shape}): {self.ledger}{size}"
 
 
 WantedAnswer = Told | InFigures | Grows

@@ -76,7 +76,7 @@ def of_investigation(kind: Kind, found: Investigation) -> Answer:
         return Answer(found.trouble, named=False, praised=())
     said = f"{verdict.outcome}: {verdict.reason}"
     words = f"{verdict.ledger} {verdict.reason}"
-    named = verdict.outcome is wanted.outcome and all(_holds(word, words) for word in wanted.words)
+    named = verdict.outcome is wanted.outcome and _holds(wanted.ledger, words)
     if wanted.bytes_per_scan is not None:
         slope = verdict.slope.estimate if verdict.slope else 0.0
         share = slope / wanted.bytes_per_scan

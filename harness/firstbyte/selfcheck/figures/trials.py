@@ -23,7 +23,7 @@ from firstbyte.model import Record, Run, Subject
 from firstbyte.render.tables import RunView
 from firstbyte.say import Say
 from firstbyte.selfcheck.figures import saying
-from firstbyte.selfcheck.figures.kinds import CONTROL, Kind, Place, Sort
+from firstbyte.selfcheck.figures.kinds import CONTROL, Grows, Kind, Place, Sort
 from firstbyte.selfcheck.figures.saying import Answer
 from firstbyte.selfcheck.gate.busy import busy_cores
 from firstbyte.visibility import shown
@@ -95,10 +95,15 @@ class Trials:
         return tried
 
     def _leak(self, kind: Kind) -> Answer:
-        subject = self.small.subject(str(kind.subject))
-        return saying.of_investigation(
-            kind, investigate(self.small, subject, EFFORT, name_stacks=False)
+        assert isinstance(kind.wanted, Grows)
+        found = investigate(
+            self.small,
+            self.small.subject(str(kind.subject)),
+            EFFORT,
+            name_stacks=False,
+            shape=kind.wanted.shape,
         )
+        return saying.of_investigation(kind, found)
 
     def _shown(self, kind: Kind) -> Answer:
         """Through a run folder, as everything that is shown comes from one."""
