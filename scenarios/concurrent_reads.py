@@ -123,10 +123,9 @@ def _figures(bench: Bench, crew: _Crew, passes: list[Pass], began_ns: int) -> di
     if bench.instrument != "clock":
         return {"readers_count": len(passes), **crew.base}
     wall_ns = max(done.ended_ns for done in passes) - began_ns
-    figures = {
-        "rows_per_s": sum(done.rows for done in passes) / wall_ns * 1e9,
-        "wall_ns": wall_ns,
-    }
+    figures: dict[str, float] = {"wall_ns": wall_ns}
+    if wall_ns > 0:  # a clock may stand still
+        figures["rows_per_s"] = sum(done.rows for done in passes) / wall_ns * 1e9
     if waits_ns := sorted(wait for done in passes for wait in done.waits_ns):
         figures["wait_p50_ns"] = waits_ns[(len(waits_ns) - 1) // 2]
         figures["wait_p99_ns"] = waits_ns[-(-99 * len(waits_ns) // 100) - 1]

@@ -13,6 +13,7 @@ KNOWN: Mapping[str, str] = {
     "FIRSTBYTE_REPORTS": "folder of HTML reports",
     "FIRSTBYTE_CAPTURES": "folder in which the heap instrument keeps memray's captures",
     "FIRSTBYTE_ORDER": "set by the parent for a micro-benchmark: its order",
+    "FIRSTBYTE_WORKER": "set by the parent for each worker: what it and its helpers are known by",
     "FIRSTBYTE_FIRST_VALUE": "set by the parent for a micro-benchmark: what it must find",
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from firstbyte.worker.family import Births, Family, kin_of, living_cpu_ns
+from firstbyte.worker.family import MARK, Births, Family, kin_of, living_cpu_ns
 from firstbyte.worker.instruments.proc_memory import Process
 from firstbyte.worker.sharing import Sharing
 
@@ -53,6 +53,50 @@ def test_an_orphan_belongs_to_its_session(parent: tuple[subprocess.Popen[bytes],
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert Family([process.pid]).newcomers() == []
     assert Family([process.pid], session=process.pid).newcomers() == [orphan]
+
+
+DAEMON = """
+import os
+if os.fork():
+    os._exit(0)
+os.setsid()
+if os.fork():
+    os._exit(0)
+print(os.getpid(), flush=True)
+os.read(0, 1)
+"""
+
+
+def daemon(mark: str) -> tuple[subprocess.Popen[bytes], int]:
+    """A process that has ended, and one that it started and that has left its parent and its session."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", DAEMON],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, MARK: mark},
+    )
+    assert process.stdout
+    left = int(process.stdout.readline())
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    return process, left
+
+
+def test_one_that_has_left_parent_and_session_is_known_by_its_mark() -> None:
+    started = [daemon("one"), daemon("other")]
+    try:
+        (leader, _), _ = started
+        family = Family([leader.pid], session=leader.pid)
+        assert family.newcomers() == [], "the mark of one that has ended is not known any more"
+        (_, first), (_, second) = started
+        family = Family([first], session=first)
+        assert second not in family.newcomers()
+        third, fourth = daemon("one")
+        started.append((third, fourth))
+        assert family.newcomers() == [fourth]
+    finally:
+        for process, _ in started:
+            process.communicate()
 
 
 def test_strangers_do_not_belong() -> None:

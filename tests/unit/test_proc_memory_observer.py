@@ -94,6 +94,7 @@ def test_only_samples_within_the_span_count() -> None:
         "peak_rss_anon_bytes": 300,
         "peak_rss_anon_above_base_bytes": 200,
         "peak_rss_shmem_bytes": 60,
+        "peak_unmapped_bytes": 0,
         "peak_children_rss_bytes": 0,
         "children_count": 0,
         "peak_rss_file_bytes": 30,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import secrets
 import selectors
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from firstbyte.engine.looks import Evidence, Looker
 from firstbyte.engine.room import within
 from firstbyte.model import Environment, Limits, Sample, Status
 from firstbyte.plugins import PACKAGE
+from firstbyte.worker.family import MARK
 from firstbyte.worker.order import Order
 from firstbyte.worker.protocol import (
     Counted,
@@ -394,6 +396,7 @@ def _worker_environ(root: str) -> dict[str, str]:
     environ = dict(os.environ)
     environ["PYTHONPATH"] = root
     environ["PYTHONHASHSEED"] = "0"
+    environ[MARK] = secrets.token_hex(8)
     return environ
 
 

@@ -1,7 +1,8 @@
 """The processes that a process has started, whoever their parent is by now.
 
-Found by their parent, or by the session that they were born into: a helper whose own parent has ended
-belongs to init, but is still in the session. The kernel lists no children where it was built without
+Found by their parent, by the session that they were born into (a helper whose own parent has ended
+belongs to init, but is still in the session), or by the mark in the environment that the worker was started
+with, which a helper inherits that has left both. The kernel lists no children where it was built without
 CONFIG_PROC_CHILDREN, so /proc is walked; only processes that were not there before are looked at.
 """
 
@@ -13,6 +14,9 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
+MARK = "FIRSTBYTE_WORKER"
+"""Environment variable that tells a worker and what it starts from all other processes."""
+_MARK = f"{MARK}=".encode()
 _STAT_BYTES = 1024
 _LAST_PID_BYTES = 128
 _PF_FORKNOEXEC = 0x40
@@ -57,12 +61,29 @@ def kin_of(pid: int) -> Kin | None:
     )
 
 
+def mark_of(pid: int) -> bytes:
+    """The process's mark; empty where it has none, is somebody else's or has gone."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/environ", os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            entries = file.readall().split(b"\0")
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+    return next((entry for entry in entries if entry.startswith(_MARK)), b"")
+
+
 class Family:
     """Some processes and all that they start, as they come."""
 
     def __init__(self, roots: Collection[int], session: int | None = None) -> None:
-        """`session`: all of its processes belong to the family as well."""
+        """`session`: all of its processes belong to the family as well, and all with its leader's mark."""
         self._session = session
+        self._mark = b"" if session is None else mark_of(session)
         self._members = set(roots)
         self._strangers: set[int] = set()
 
@@ -78,7 +99,8 @@ class Family:
             if (kin := kin_of(pid)) is not None
         }
         found: list[int] = []
-        while born := [pid for pid, kin in unknown.items() if self._owns(kin)]:
+        marked = {pid for pid in unknown if self._mark and mark_of(pid) == self._mark}
+        while born := [pid for pid, kin in unknown.items() if pid in marked or self._owns(kin)]:
             found += born
             self._members.update(born)
             for pid in born:

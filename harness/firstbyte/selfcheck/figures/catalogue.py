@@ -19,6 +19,7 @@ from firstbyte.worker.instruments.proc_memory import (
     PEAK_ABOVE_BASE,
     PEAK_CHILDREN,
     PEAK_SHMEM,
+    PEAK_UNMAPPED,
 )
 from firstbyte.worker.ledgers import CHILDREN, GLIBC, RESIDENT, SHARED, SHARED_FILES
 from firstbyte.worker.shapes import Shape
@@ -44,8 +45,8 @@ QUICK = frozenset(
         "cached_batches",
         "footer_counting",
         "half_speed",
-        "memfd",
-        "child",
+        "memfd_unmapped",
+        "daemon",
         "raw_mapping",
     }
 )
@@ -53,8 +54,8 @@ QUICK = frozenset(
 LIES: dict[str, tuple[str, ...]] = {
     "swapped_values": ("'text'", "row 7"),
     "swapped_columns": ("'id'",),
-    "duplicated_row": ("rows",),
-    "dropped_row": ("rows",),
+    "duplicated_row": ("row count",),
+    "dropped_row": ("row count",),
     "replaced_row": ("row 7",),
     "reordered_rows": ("row 0",),
     "negative_zero": ("'score'", "-0.0"),
@@ -90,7 +91,7 @@ LIES: dict[str, tuple[str, ...]] = {
     "other_threads": ("'small'", "row 7"),
     "other_first_value": ("first value",),
     "right_when_looked_at": ("first value",),
-    "left_off": ("rows",),
+    "left_off": ("first value",),
 }
 """Kind -> what the reason names, as regular expressions: the column, and the row where there is one."""
 LIES_ELSEWHERE: dict[str, tuple[Place, ...]] = {
@@ -129,14 +130,15 @@ _PEAKS = (PEAK.name, PEAK_ABOVE_BASE.name)
 _SHARED = InFigures((*_PEAKS, PEAK_SHMEM.name))
 _PRIVATE = InFigures(_PEAKS)
 _CHILDREN = InFigures((*_PEAKS, PEAK_CHILDREN.name))
+_UNMAPPED = InFigures((*_PEAKS, PEAK_UNMAPPED.name))
 _NEW_FILE = Told(Status.SUSPECT, ("file",))
 
 HIDDEN: dict[str, WantedAnswer] = {
     "memfd": _SHARED,
     "dev_shm": _SHARED,
     "shared_anonymous": _SHARED,
-    "memfd_unmapped": _SHARED,
-    "dev_shm_unmapped": _SHARED,
+    "memfd_unmapped": _UNMAPPED,
+    "dev_shm_unmapped": _UNMAPPED,
     "dev_shm_closed": _NEW_FILE,
     "file_on_disk": _NEW_FILE,
     "file_on_disk_unmapped": _NEW_FILE,
@@ -145,17 +147,17 @@ HIDDEN: dict[str, WantedAnswer] = {
     "raw_system_call": _PRIVATE,
     "freed_lazily": _PRIVATE,
     "paged_out": _PRIVATE,
-    "fleeting": _PRIVATE,
-    "fleeting_shared": _SHARED,
+    "fleeting": InFigures((PEAK_ABOVE_BASE.name,), passing=True),
+    "fleeting_shared": InFigures((PEAK_ABOVE_BASE.name, PEAK_SHMEM.name), passing=True),
     "child": _CHILDREN,
     "grandchild": _CHILDREN,
     "orphan": _CHILDREN,
     "daemon": _CHILDREN,
     "fork": _CHILDREN,
-    "fleeting_child": _CHILDREN,
+    "fleeting_child": InFigures((PEAK_ABOVE_BASE.name, PEAK_CHILDREN.name), passing=True),
     "server": _CHILDREN,
-    "pipes": _PRIVATE,
-    "sockets": _PRIVATE,
+    "pipes": _UNMAPPED,
+    "sockets": _UNMAPPED,
     "before_the_base": InFigures((PEAK.name, BASE.name)),
 }
 """Kind -> the figures that must have it: whole, above the base, and the part that says where it is."""

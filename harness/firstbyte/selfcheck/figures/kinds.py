@@ -58,6 +58,8 @@ class InFigures:
     """Each of these figures has what was planted, above those of the control."""
 
     figures: tuple[str, ...]
+    passing: bool = False
+    """Whether it has gone again before the reader takes its own: a figure is then as large, and no sum."""
 
     def __str__(self) -> str:
         return f"in {', '.join(self.figures)}"

@@ -61,7 +61,9 @@ def _counted(kind: Kind, wanted: InFigures, view: RunView, stored: Sequence[Reco
             named = False
             continue
         values, plain = one.samples[0].values, control[_place(one)].samples[0].values
-        gains = {name: values[name] - plain[name] for name in wanted.figures}
+        gains = {
+            name: values[name] - (0 if wanted.passing else plain[name]) for name in wanted.figures
+        }
         named = named and all(gain >= LEAST_SHARE * HELD_BYTES for gain in gains.values())
         found += [f"{name} {gain / 1e6:+,.1f} MB" for name, gain in gains.items()]
     stars = tuple(star for star in _stars(view, kind.subject) if star in wanted.figures)

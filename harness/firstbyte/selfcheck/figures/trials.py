@@ -1,6 +1,7 @@
 """Tries the planted kinds and the honest ones, one condition of the machine after another.
 
-What time is judged by runs alone. Lies are told by values, so that two of them are tried at once.
+What is judged by time, or by when memory was there, runs alone. Lies are told by values and leaks by slopes:
+two of them are tried at once.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from firstbyte.selfcheck.gate.busy import busy_cores
 from firstbyte.visibility import shown
 
 AT_ONCE = 2
-"""Lies that are tried beside each other."""
+"""Lies or leaks that are tried beside each other."""
 EFFORT = Effort(budget_seconds=10.0)
 
 
@@ -72,14 +73,14 @@ class Trials:
     def all(self, kinds: Sequence[Kind], condition: Surroundings) -> Iterator[TriedKind]:
         """Every kind under the condition; what the journal has is not tried again."""
         with condition.begin():
-            lies = [kind for kind in kinds if kind.sort is Sort.LIE]
+            together = [kind for kind in kinds if kind.sort in (Sort.LIE, Sort.LEAK)]
+            lies = [kind for kind in together if kind.sort is Sort.LIE]
             for place in dict.fromkeys(place for kind in lies for place in kind.places):
                 self._control(self.rich, place)
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                yield from pool.map(lambda kind: self._one(kind, condition), lies)
-            self._controls.clear()
+                yield from pool.map(lambda kind: self._one(kind, condition), together)
             for kind in kinds:
-                if kind.sort is not Sort.LIE:
+                if kind not in together:
                     yield self._one(kind, condition)
             self._controls.clear()
 

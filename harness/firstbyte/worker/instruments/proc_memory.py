@@ -1,11 +1,11 @@
 """Process memory from outside: the worker's and that of all processes that it starts.
 
-What counts is what nobody else can use meanwhile: private memory (RssAnon) and shared memory
-(RssShmem: memfd, /dev/shm, shared anonymous mappings). Pages of files stand apart, as the kernel can
-drop them. The parent reads /proc/PID/status (proc_pid_status(5)) about every millisecond while the
-worker is inside the span; the worker only resets its peak through /proc/self/clear_refs
-(proc_pid_clear_refs(5), value 5) and reads its own status once before and once after, so the sampler
-allocates nothing there.
+What counts is what nobody else can use meanwhile: private memory (RssAnon), shared memory (RssShmem:
+memfd, /dev/shm, shared anonymous mappings) and what is held by descriptors alone (`unmapped`). Pages of
+files stand apart, as the kernel can drop them. The parent reads /proc/PID/status (proc_pid_status(5))
+about every millisecond while the worker is inside the span; the worker only resets its peak through
+/proc/self/clear_refs (proc_pid_clear_refs(5), value 5) and reads its own status once before and once
+after, so the sampler allocates nothing there.
 
 A peak that came and went between two samples is still in VmHWM, which counts file pages as well:
 VmHWM less the most file pages that were seen is a peak that there was at least, given that no more
@@ -28,6 +28,7 @@ from firstbyte.api import Metric
 from firstbyte.worker.family import Births, Family, kin_of
 from firstbyte.worker.sharing import Sharing
 from firstbyte.worker.status import Resident, read_status
+from firstbyte.worker.unmapped import Descriptors
 
 BASE = Metric("base_rss_bytes", "RssAnon and RssShmem after the import, before the span", better="")
 PEAK_ABOVE_BASE = Metric(
@@ -35,7 +36,7 @@ PEAK_ABOVE_BASE = Metric(
 )
 PEAK = Metric(
     "peak_rss_bytes",
-    "highest sum of RssAnon and RssShmem during the span, of the worker and the processes that it started",
+    "highest sum of private and shared memory during the span, of the worker and what it started",
     parts=(BASE.name, PEAK_ABOVE_BASE.name),
 )
 BASE_ANON = Metric("base_rss_anon_bytes", "RssAnon before the span", better="")
@@ -45,6 +46,10 @@ PEAK_ANON_ABOVE_BASE = Metric(
     "peak_rss_anon_above_base_bytes", "highest RssAnon, less RssAnon before the span"
 )
 PEAK_SHMEM = Metric("peak_rss_shmem_bytes", "highest RssShmem (shared memory) during the span")
+PEAK_UNMAPPED = Metric(
+    "peak_unmapped_bytes",
+    "the part that no process had mapped: in nameless files in memory, pipes and sockets",
+)
 PEAK_CHILDREN = Metric(
     "peak_children_rss_bytes", "the part of it that processes held which the worker had started"
 )
@@ -60,6 +65,7 @@ METRICS = (
     BASE_ANON,
     Metric("end_rss_anon_bytes", "RssAnon just after the span"),
     PEAK_SHMEM,
+    PEAK_UNMAPPED,
     BASE_SHMEM,
     Metric("end_rss_shmem_bytes", "RssShmem just after the span"),
     PEAK_CHILDREN,
@@ -130,14 +136,23 @@ class MemorySample:
     children_anon: int = 0
     children_shmem: int = 0
     children_file: int = 0
+    files_in_memory: int = 0
+    """Of all of them, as the next one is: nameless ones, mapped or not."""
+    waiting: int = 0
+    """In pipes and sockets."""
 
     @property
     def children(self) -> int:
         return self.children_anon + self.children_shmem
 
     @property
+    def unmapped(self) -> int:
+        """At least so much is in no map: what is mapped of the files is in the shared memory."""
+        return max(0, self.files_in_memory - self.shmem - self.children_shmem) + self.waiting
+
+    @property
     def held(self) -> int:
-        return self.anon + self.shmem + self.children
+        return self.anon + self.shmem + self.children + self.unmapped
 
 
 class MemorySamples:
@@ -175,6 +190,7 @@ class Observer:
         self.samples = MemorySamples()
         self._births = Births()
         self._sharing = Sharing()
+        self._descriptors = Descriptors()
         self._named: list[Process] = []
         self._children: list[Process] = []
         self._seen_at_ns = array("q")
@@ -215,6 +231,7 @@ class Observer:
                 others.anon,
                 others.shmem,
                 others.file,
+                *self._descriptors.held([one.pid for one in (*self._named, *self._children)]),
             )
         )
 
@@ -246,6 +263,7 @@ class Observer:
             PEAK_ANON.name: anon,
             PEAK_ANON_ABOVE_BASE.name: anon - base.anon - base.children_anon,
             PEAK_SHMEM.name: max(one.shmem + one.children_shmem for one in everything),
+            PEAK_UNMAPPED.name: max(one.unmapped for one in everything),
             PEAK_CHILDREN.name: max(one.children for one in everything),
             "children_count": sum(at <= end_ns for at in self._seen_at_ns),
             PEAK_FILE.name: max(one.file + one.children_file for one in everything),

@@ -54,7 +54,7 @@ import os, socket, sys
 end = socket.socket(fileno=int(sys.argv[1]))
 print(os.getpid(), flush=True)
 while asked := end.recv(16):
-    end.sendall(kept[int(asked):][:4096])
+    end.sendall(kept[int(asked):int(asked) + 4096])
 """
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -52,7 +52,7 @@ class RightWhenLookedAt(HonestReader):
 
 
 class LeftOff(HonestReader):
-    """Goes on where the last reader of the shard left off before its end."""
+    """After a pass that was left off before its end, the next one begins a batch late."""
 
     consumed: ClassVar[Counter[Path]] = Counter()
 
@@ -68,7 +68,7 @@ class LeftOff(HonestReader):
         except StopIteration:
             self.consumed[self._shard] = 0
             raise
-        self.consumed[self._shard] += 1
+        self.consumed[self._shard] = 1
         return batch
 
 
