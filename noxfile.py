@@ -290,6 +290,15 @@ def audit(session: nox.Session) -> None:
 
 
 @nox.session
+def differential(session: nox.Session) -> None:
+    """Files drawn at random, sound and damaged, by our readers and by others; prints the table."""
+    environment = prepared(session, "test")
+    folders = ("harness", "tests", "tests/integration")
+    session.env["PYTHONPATH"] = os.pathsep.join(str(ROOT / folder) for folder in folders)
+    environment.run("python", "-m", "differential", *session.posargs)
+
+
+@nox.session
 def microbench(session: nox.Session) -> None:
     """Hot in-process paths under pytest-benchmark; the result becomes a run beside the others."""
     prepared(session, "test").run("firstbyte", "microbench", *session.posargs)
