@@ -10,11 +10,12 @@ from leak_fixtures import leak_sample
 
 from firstbyte.analysis.stats import Slope
 from firstbyte.engine.registry import discover
-from firstbyte.gate.figures import MIN_SLOPE_POINTS, figures, growth
+from firstbyte.gate.figures import figures, growth
 from firstbyte.gate.metrics import DERIVED, GATED_METRICS, MetricKind
+from firstbyte.leaks.slopes import MIN_SCANS
 from firstbyte.model import Sample
 from firstbyte.worker.leak_series import LeakSeries
-from firstbyte.worker.ledgers import GLIBC, PEAKS, RESIDENT, live_ledger
+from firstbyte.worker.ledgers import CHILDREN, GLIBC, PEAKS, RESIDENT, SHARED, live_ledger
 
 
 def clock(wall: float, wait: float | None = None, **more: float) -> Sample:
@@ -69,11 +70,28 @@ def test_slopes_over_repeated_scans_are_of_all_live_ledgers_together() -> None:
     assert "accumulation_rho" not in found
 
 
+def test_a_drop_does_not_hide_growth_and_a_saw_is_none() -> None:
+    dropped = [size - 8e6 * (index >= 400) for index, size in enumerate(scans(65536.0, 800))]
+    saw = [1e6 + 65536.0 * (index % 50) for index in range(120)]
+    for readings, slope in ((dropped, 65536.0), (saw, 0.0)):
+        found = growth(LeakSeries({GLIBC: scans(0.0, 120), RESIDENT: readings}))
+        resident = found["resident_bytes_per_scan"]
+        assert isinstance(resident, Slope)
+        assert resident.low == pytest.approx(slope)
+
+
+@pytest.mark.parametrize("ledger", [RESIDENT, SHARED, CHILDREN])
+def test_memory_that_the_kernel_gave_is_private_shared_or_that_of_children(ledger: str) -> None:
+    still = {GLIBC: scans(0.0, 100), RESIDENT: scans(0.0, 100)}
+    found = growth(LeakSeries({**still, ledger: scans(65536.0, 100)}))
+    assert found["resident_bytes_per_scan"] == Slope(65536.0, 65536.0, 65536.0)
+
+
 def test_too_few_scans_have_no_slope() -> None:
-    enough = MIN_SLOPE_POINTS * 3 // 2 + 1
+    enough = MIN_SCANS
     short, long = (
         LeakSeries({GLIBC: scans(1.0, count), RESIDENT: scans(1.0, count)})
-        for count in (enough - 2, enough)
+        for count in (enough - 1, enough)
     )
     assert growth(short) == {}
     assert growth(long).keys() == {"live_bytes_per_scan", "resident_bytes_per_scan"}

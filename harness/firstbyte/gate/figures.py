@@ -6,7 +6,7 @@ processes that measured in turns are compared span by span: neighbours saw the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import exp, log
 from statistics import median
 
@@ -20,13 +20,14 @@ from firstbyte.gate.metrics import (
     MetricKind,
 )
 from firstbyte.gate.trials import GateFigure
+from firstbyte.leaks import slopes
 from firstbyte.model import Sample
 from firstbyte.worker.instruments.clock import WAIT, WALL
 from firstbyte.worker.leak_series import LeakSeries, Role
-from firstbyte.worker.ledgers import RESIDENT, counts_live
+from firstbyte.worker.ledgers import CHILDREN, RESIDENT, SHARED, counts_live
 
-MIN_SLOPE_POINTS = 61
-"""Readings that must be left once the first third, the warm-up of caches and pools, is dropped."""
+HELD = (RESIDENT, SHARED, CHILDREN)
+"""Ledgers of the kernel that have no memory in common but what processes share."""
 MIN_RHO_POINTS = 9
 
 
@@ -88,13 +89,13 @@ def growth(noted: LeakSeries) -> dict[str, GateFigure]:
 
     What has too few readings for a slope is left out, and so is what nobody counted.
     """
-    live, resident = _live_in_all(noted.repeated), noted.repeated[RESIDENT]
-    slopes = {
+    live, resident = _live_in_all(noted.repeated), _sum(noted.repeated, HELD)
+    found = {
         LIVE_GROWTH: _slope_over_scans(live),
         RESIDENT_GROWTH: _slope_over_scans(resident),
         RHO: _rho(noted),
     }
-    return {name: slope for name, slope in slopes.items() if slope is not None}
+    return {name: slope for name, slope in found.items() if slope is not None}
 
 
 def _rho(noted: LeakSeries) -> Slope | None:
@@ -109,13 +110,15 @@ def _rho(noted: LeakSeries) -> Slope | None:
 
 
 def _slope_over_scans(readings: Sequence[float]) -> Slope | None:
-    tail = readings[len(readings) // 3 :]
-    if len(tail) < MIN_SLOPE_POINTS:
-        return None
-    return theil_sen([float(index) for index in range(len(tail))], tail)
+    return slopes.growth(readings) if len(readings) >= slopes.MIN_SCANS else None
 
 
 def _live_in_all(ledgers: Mapping[str, Sequence[float]]) -> list[float]:
     """Live bytes of all allocators added up, reading by reading: a leak shows in one of them."""
-    live = [readings for ledger, readings in ledgers.items() if counts_live(ledger)]
-    return [sum(at_once) for at_once in zip(*live, strict=True)]
+    return _sum(ledgers, [ledger for ledger in ledgers if counts_live(ledger)])
+
+
+def _sum(ledgers: Mapping[str, Sequence[float]], some: Collection[str]) -> list[float]:
+    """A worker of an older revision may not have all of them."""
+    chosen = [readings for ledger, readings in ledgers.items() if ledger in some]
+    return [sum(at_once) for at_once in zip(*chosen, strict=True)]

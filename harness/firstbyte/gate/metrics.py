@@ -72,7 +72,7 @@ GATED_METRICS: Mapping[str, GatedMetric] = {
         GatedMetric(
             RESIDENT_GROWTH,
             MetricKind.GROWTH,
-            "slope of RssAnon over repeated scans, for allocators that nothing can ask",
+            "slope of private and shared memory, with that of children, over repeated scans",
             threshold=32 * 1024.0,
             unit="B/scan",
         ),

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firstbyte.errors import HarnessError
-from firstbyte.leaks.rules import LONGER
 from firstbyte.leaks.slopes import (
+    KERNEL_FLOOR_BYTES,
     LIVE_FLOOR_BYTES,
     NOISE_FACTOR,
-    RESIDENT_FLOOR_BYTES,
     SeriesFinding,
 )
+from firstbyte.leaks.suspicion import LONGER
 from firstbyte.worker.ledgers import RESIDENT
 
 DEFAULT_SCANS = 120
@@ -66,8 +66,8 @@ def effort_for(
             "larger size"
         )
     scans, note = live, "where an allocator can be asked"
-    if threshold < RESIDENT_FLOOR_BYTES:
-        note += f"; elsewhere {RESIDENT_FLOOR_BYTES:,.0f} B is the least that RssAnon can show"
+    if threshold < KERNEL_FLOOR_BYTES:
+        note += f"; elsewhere {KERNEL_FLOOR_BYTES:,.0f} B is the least that RssAnon can show"
     elif resident > affordable:
         note += f"; elsewhere it would take {resident:,} scans, which are not done"
     else:

@@ -1,8 +1,9 @@
 """The leak check of one backend in one shape of use: one process, and what it takes to settle a suspicion.
 
-A clean backend costs one process. A flagged one is run in two more fresh processes, then over four
-times as many scans; a confirmed leak is run once under memray for the stacks. Each step is an
-ordinary record; the verdict is a pure function of them (`firstbyte.leaks.rules`).
+A clean backend costs one process. A suspicious one is run in two more fresh processes, then over four
+times as many uses, and sixteen times where that leaves it open; a confirmed leak is run once under memray
+for the stacks. Each step is an ordinary record; the verdict is a pure function of them
+(`firstbyte.leaks.rules`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from firstbyte.engine.laboratory import Laboratory, scratch
 from firstbyte.engine.registry import Chosen
 from firstbyte.leaks.captures import flamegraph, leaking_stacks
 from firstbyte.leaks.effort import DEFAULT_SECONDS, PILOT_SCANS, Effort
-from firstbyte.leaks.rules import LONGER, LeakClass, LeakVerdict, verdict
+from firstbyte.leaks.rules import LeakClass, LeakVerdict, verdict
 from firstbyte.leaks.slopes import SeriesFinding, judge_process
 from firstbyte.leaks.stacks import LeakingStack
+from firstbyte.leaks.suspicion import LONGER, LONGEST, Wants
 from firstbyte.model import Param, Record, Sample, Status
 from firstbyte.say import Say
 from firstbyte.worker.captures import CAPTURES_VARIABLE, capture_path
@@ -93,9 +95,7 @@ def investigate(
     picture = None
     if name_stacks and settled.outcome is LeakClass.LEAK and shape is not Shape.CHILDREN:
         stacks, picture = case.name_culprits()
-        settled = verdict(
-            case.processes, case.longer, stacks=stacks, floor_bytes=effort.live_floor_bytes
-        )
+        settled = case.verdict(stacks, exhausted=True)
     return found(settled, tuple(case.processes), flamegraph=picture)
 
 
@@ -121,23 +121,37 @@ class _Underway:
         self._step = step
         self._shape = shape
         self.processes: list[LeakSeries] = []
-        self.longer: LeakSeries | None = None
+        self.longer: list[LeakSeries] = []
 
     def settle(self) -> LeakVerdict:
-        self._step(f"{self._effort.scans} scans in one process")
+        self._step(f"{self._effort.scans} uses in one process")
         budget = self._effort.budget_seconds
         self.processes.append(self.observe(Attempt.FIRST, self._effort.scans, budget))
-        while (current := self._verdict()).wants == "processes":
+        while (current := self.verdict()).wants is Wants.PROCESSES:
             self._step(f"suspicion: {current.reason}; once more in a fresh process")
             # As long as the first, or the two could not be compared.
-            scans = self.processes[0].scans
-            self.processes.append(self.observe(Attempt.AGAIN, scans, 2 * budget))
-        if current.wants == "longer":
-            scans = LONGER * self.processes[0].scans
-            self._step(f"confirmed in fresh processes; {scans} scans in one")
-            self.longer = self.observe(Attempt.LONGER, scans, 2 * LONGER * budget)
-            current = self._verdict()
-        return current
+            self.processes.append(self.observe(Attempt.AGAIN, self._scans, 2 * budget))
+        for times, wanted in ((LONGER, Wants.LONGER), (LONGEST, Wants.LONGEST)):
+            if current.wants is not wanted or not self._can_afford(times):
+                continue
+            self._step(f"{current.reason}; {times * self._scans:,} uses in one process")
+            seen = self.observe(Attempt.LONGER, times * self._scans, 2 * times * budget)
+            self.longer.append(seen)
+            current = self.verdict()
+        return self.verdict(exhausted=True) if current.wants else current
+
+    @property
+    def _scans(self) -> int:
+        return self.processes[0].scans
+
+    def _can_afford(self, times: int) -> bool:
+        """Whether so many times the uses fit into the time that a worker has; four times are always tried."""
+        seconds = times * self._scans * max(one.scan_seconds for one in self.processes)
+        return times <= LONGER or seconds <= self._most_seconds
+
+    @property
+    def _most_seconds(self) -> float:
+        return SCANNING_SHARE * self._laboratory.limits.timeout_s
 
     def name_culprits(self) -> tuple[Sequence[LeakingStack], Path | None]:
         """The leaking stacks and the flamegraph; nothing where memray cannot run the scenario."""
@@ -159,9 +173,17 @@ class _Underway:
         picture = flamegraph(capture_path(folder, 1), folder / "leaks.html") if stacks else None
         return stacks, picture
 
-    def _verdict(self) -> LeakVerdict:
-        floor = self._effort.live_floor_bytes
-        return verdict(self.processes, self.longer, floor_bytes=floor)
+    def verdict(
+        self, stacks: Sequence[LeakingStack] = (), *, exhausted: bool = False
+    ) -> LeakVerdict:
+        """On what was observed up to now."""
+        return verdict(
+            self.processes,
+            self.longer,
+            stacks=stacks,
+            floor_bytes=self._effort.live_floor_bytes,
+            exhausted=exhausted,
+        )
 
     def observe(self, attempt: Attempt, scans: int, budget_seconds: float) -> LeakSeries:
         """One process of the scenario. Raises EndedBadlyError where it gave no sample."""
@@ -179,7 +201,7 @@ class _Underway:
         """A use of several readers takes as long as several, and no process may scan until it is killed."""
         if self._shape is Shape.CONCURRENT:
             budget_seconds *= READERS
-        return min(budget_seconds, SCANNING_SHARE * self._laboratory.limits.timeout_s)
+        return min(budget_seconds, self._most_seconds)
 
     def _params(self, attempt: Attempt) -> dict[str, Param]:
         return {ATTEMPT: attempt, SHAPE: self._shape}

@@ -1,14 +1,14 @@
-"""Leak or not: what the series of one to four processes say together.
+"""Leak or not: what the series of one to five processes say together.
 
-A series that grows (rules B and C, `firstbyte.leaks.slopes`) is only a suspicion. A LEAK needs two
-of three fresh processes and a slope that persists over four times as many scans. Rule **A**
+A series that grows (rules B and C, `firstbyte.leaks.slopes`) is only a suspicion; how it is followed up,
+ledger by ledger, stands in `firstbyte.leaks.suspicion`. Rule **A**
 (`firstbyte.leaks.stacks`) names stacks and decides nothing. **D**: threads, open files or processes
 that uses leave behind again and again are leaks whatever their memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -16,6 +16,14 @@ from firstbyte.analysis.stats import Slope
 from firstbyte.leaks.accumulation import judge_scans
 from firstbyte.leaks.slopes import MIN_SCANS, SeriesFinding, grows_by_count, judge_process
 from firstbyte.leaks.stacks import LeakingStack
+from firstbyte.leaks.suspicion import (
+    CONFIRMING_MAJORITY,
+    CONFIRMING_PROCESSES,
+    Standing,
+    State,
+    Wants,
+    settle,
+)
 from firstbyte.worker.leak_series import LeakSeries
 from firstbyte.worker.ledgers import (
     COUNTS,
@@ -31,12 +39,6 @@ from firstbyte.worker.ledgers import (
 
 KIB = 1024
 MIB = 1024 * KIB
-
-PERSISTENCE = 0.5
-"""Over four times the scans, a leak keeps at least this share of its slope."""
-LONGER = 4
-CONFIRMING_PROCESSES = 3
-CONFIRMING_MAJORITY = 2
 
 _IN_WORDS = {THREADS: "threads", DESCRIPTORS: "open files", PROCESSES: "processes"}
 CACHE_STEP_BYTES = 256 * KIB
@@ -68,38 +70,50 @@ class LeakVerdict:
     scans: int = 0
     processes: int = 0
     detectable_bytes: Mapping[str, float] = field(default_factory=dict)
-    """By ledger, bytes per scan; a leak in an allocator without a counter shows in RssAnon only."""
+    """By ledger, bytes per use; a leak in an allocator without a counter shows in the kernel's only."""
     stacks: tuple[LeakingStack, ...] = ()
-    wants: str = ""
-    """What would settle it: `processes`, `longer` or nothing."""
+    wants: Wants = Wants.NOTHING
+    """What would settle it."""
 
 
 def verdict(
     processes: Sequence[LeakSeries],
-    longer: LeakSeries | None = None,
+    longer: Sequence[LeakSeries] = (),
     *,
     stacks: Sequence[LeakingStack] = (),
     floor_bytes: float | None = None,
+    exhausted: bool = False,
 ) -> LeakVerdict:
-    """The verdict on one to three processes of N scans and, if there was one, a process of 4N.
+    """The verdict on one to three processes of N uses and, if there were any, of one of LONGER N and one of
+    LONGEST N.
 
     A suspicion that has not been followed up is INCONCLUSIVE, and `wants` says what would settle
-    it; so are series that are too short. `stacks` are those that rule A found; they name the culprit of a
-    leak, and do not decide. `floor_bytes` are the bytes per scan that live ledgers are judged by. Raises
-    ValueError without a process.
+    it; so are series that are too short. `exhausted`: nothing more can be done. `stacks` are those that
+    rule A found; they name the culprit of a leak, and do not decide. `floor_bytes` are the bytes per use
+    that live ledgers are judged by. Raises ValueError without a process.
     """
     if not processes:
         raise ValueError("a verdict needs at least one process")
-    fewest = min(one.scans for one in (*processes, *([longer] if longer else [])))
+    fewest = min(one.scans for one in (*processes, *longer))
     if fewest < MIN_SCANS:
         return LeakVerdict(
             LeakClass.INCONCLUSIVE,
             f"{fewest} uses within the time are too few for a verdict, at least {MIN_SCANS} are needed",
             scans=fewest,
-            processes=len(processes),
+            processes=len(processes) + len(longer),
         )
-    judged = [judge_process(one, floor_bytes) for one in processes]
-    basis = _Basis(tuple(processes), tuple(judged), longer, tuple(stacks), floor_bytes)
+    short, long = (
+        tuple(judge_process(one, floor_bytes) for one in some) for some in (processes, longer)
+    )
+    settled = {
+        ledger: settle(
+            [one[ledger] for one in short if ledger in one],
+            [one[ledger] for one in long if ledger in one],
+            exhausted=exhausted,
+        )
+        for ledger in short[0]
+    }
+    basis = _Basis(tuple(processes), tuple(longer), short, long, settled, tuple(stacks))
     return (
         _left_behind(basis)
         or _leak(basis)
@@ -115,10 +129,11 @@ class _Basis:
     """All that the steps of a verdict look at."""
 
     processes: tuple[LeakSeries, ...]
+    longer: tuple[LeakSeries, ...]
     judged: tuple[dict[str, SeriesFinding], ...]
-    longer: LeakSeries | None
+    judged_longer: tuple[dict[str, SeriesFinding], ...]
+    settled: Mapping[str, Standing]
     stacks: tuple[LeakingStack, ...]
-    live_floor_bytes: float | None
 
     def say(
         self,
@@ -127,33 +142,44 @@ class _Basis:
         *,
         finding: SeriesFinding | None = None,
         rule: str = "",
-        wants: str = "",
+        wants: Wants = Wants.NOTHING,
     ) -> LeakVerdict:
-        worst: dict[str, float] = {}
-        for findings in self.judged:
-            for ledger, one in findings.items():
-                worst[ledger] = max(worst.get(ledger, 0.0), one.detectable_bytes)
-        steepest = finding or max(
-            self.judged[0].values(), key=lambda one: one.slope.low / one.threshold_bytes
-        )
+        shown = finding or _steepest(one.finding for one in self.settled.values())
         return LeakVerdict(
             outcome=outcome,
             reason=reason,
             rule=rule or (finding.rule if finding else ""),
-            ledger=steepest.ledger,
-            slope=steepest.slope,
-            scans=steepest.scans,
-            processes=len(self.processes),
-            detectable_bytes=worst,
+            ledger=shown.ledger,
+            slope=shown.slope,
+            scans=shown.scans,
+            processes=len(self.processes) + len(self.longer),
+            detectable_bytes=self._bounds(),
             stacks=self.stacks if outcome is LeakClass.LEAK else (),
             wants=wants,
         )
 
+    def _bounds(self) -> dict[str, float]:
+        """By ledger, what every process would have shown; the longest one alone, where there is one."""
+        judged = self.judged_longer[-1:] or self.judged
+        return {
+            ledger: max(one[ledger].detectable_bytes for one in judged if ledger in one)
+            for ledger in self.settled
+        }
+
     def clean_reason(self) -> str:
-        flagged = sum(any(f.flagged for f in findings.values()) for findings in self.judged)
-        if flagged:
-            return f"flagged in {flagged} of {len(self.judged)} processes, and not confirmed"
-        return "no ledger grows with the scans"
+        reasons = [one.reason for one in self.settled.values() if one.reason]
+        return "; ".join(reasons) or "no ledger grows with the uses"
+
+
+def _steepest(findings: Iterable[SeriesFinding]) -> SeriesFinding:
+    """That with the largest slope of those that are surely above their floor, or the one nearest to it."""
+    return max(
+        findings,
+        key=lambda one: (
+            one.suspicious,
+            one.slope.low if one.suspicious else one.slope.low / one.floor_bytes,
+        ),
+    )
 
 
 def _left_behind(basis: _Basis) -> LeakVerdict | None:
@@ -168,7 +194,7 @@ def _left_behind(basis: _Basis) -> LeakVerdict | None:
                 LeakClass.INCONCLUSIVE,
                 f"{reason} in one process: not confirmed",
                 rule="D",
-                wants="processes",
+                wants=Wants.PROCESSES,
             )
         if len(growing) >= CONFIRMING_MAJORITY:
             return basis.say(LeakClass.LEAK, reason, rule="D")
@@ -176,43 +202,30 @@ def _left_behind(basis: _Basis) -> LeakVerdict | None:
 
 
 def _leak(basis: _Basis) -> LeakVerdict | None:
-    for ledger in _by_preference(basis.judged[0]):
-        findings = [one[ledger] for one in basis.judged if ledger in one]
-        flagged = [one for one in findings if one.flagged]
-        if not flagged:
-            continue
-        first = flagged[0]
-        if len(findings) < CONFIRMING_PROCESSES:
+    """Of several ledgers that grow, the steepest says how much: a leak may show in more than one.
+
+    Nothing is said before all are settled, as the steepest may be the last.
+    """
+    for wants in list(Wants)[1:]:
+        if asking := [one for one in basis.settled.values() if one.wants is wants]:
+            first = _steepest_of(asking)
             return basis.say(
-                LeakClass.INCONCLUSIVE,
-                f"{ledger} grows {first.slope.estimate:,.0f} B per scan in one process: not confirmed",
-                finding=first,
-                wants="processes",
+                LeakClass.INCONCLUSIVE, first.reason, finding=first.finding, wants=wants
             )
-        if len(flagged) < CONFIRMING_MAJORITY:
-            continue
-        if basis.longer is None or ledger not in basis.longer.repeated:
-            return basis.say(
-                LeakClass.INCONCLUSIVE,
-                f"{ledger} grows {first.slope.estimate:,.0f} B per scan in {len(flagged)} of "
-                f"{len(findings)} processes: not followed over {LONGER} times the scans",
-                finding=first,
-                wants="longer",
-            )
-        late = judge_process(basis.longer, basis.live_floor_bytes)[ledger]
-        if late.flagged and late.slope.estimate >= PERSISTENCE * first.slope.estimate:
-            return basis.say(
-                LeakClass.LEAK,
-                f"{ledger} grows {late.slope.estimate:,.0f} B per scan in {len(flagged)} of "
-                f"{len(findings)} processes, and still does after {late.scans:,} scans",
-                finding=late,
-            )
+    for state, outcome in ((State.LEAKS, LeakClass.LEAK), (State.OPEN, LeakClass.INCONCLUSIVE)):
+        if found := [one for one in basis.settled.values() if one.state is state]:
+            first = _steepest_of(found)
+            others = [one for one in basis.settled.values() if one.state is State.OPEN]
+            besides = [
+                one.reason for one in others if one is not first and outcome is LeakClass.LEAK
+            ]
+            reason = "; beside it ".join([first.reason, *besides])
+            return basis.say(outcome, reason, finding=first.finding)
     return None
 
 
-def _by_preference(findings: Mapping[str, SeriesFinding]) -> list[str]:
-    """Live ledgers first: they are exact, and a leak in them shows in RssAnon as well."""
-    return sorted(findings, key=lambda ledger: (ledger in KERNELS, ledger))
+def _steepest_of(settled: Sequence[Standing]) -> Standing:
+    return max(settled, key=lambda one: one.finding.slope.estimate)
 
 
 def _accumulation(basis: _Basis) -> LeakVerdict | None:
@@ -225,7 +238,7 @@ def _accumulation(basis: _Basis) -> LeakVerdict | None:
         return basis.say(LeakClass.ACCUMULATION, reason, rule="rho")
     if len(basis.processes) < CONFIRMING_PROCESSES:
         reason = f"{reason} in one process: not confirmed"
-        return basis.say(LeakClass.INCONCLUSIVE, reason, rule="rho", wants="processes")
+        return basis.say(LeakClass.INCONCLUSIVE, reason, rule="rho", wants=Wants.PROCESSES)
     return None
 
 
