@@ -196,6 +196,50 @@ def test_more_memory_is_caught(repo: Path, cache: Path) -> None:
     assert verdict["finding"]["change"] > 0.3
 
 
+KEPT = {
+    "retained_bytes": "KEPT.append(bytes(b'x') * 2_000_000) if not KEPT else None",
+    "left_descriptors_per_scan": "KEPT.append(os.open(os.devnull, os.O_RDONLY))",
+    "left_threads_per_scan": (
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()"
+    ),
+}
+
+
+@pytest.mark.alone
+def test_what_a_reader_keeps_is_caught_by_its_names(repo: Path, cache: Path) -> None:
+    plant(repo, "CRASH = False", "CRASH = False\nKEPT = []")
+    plant(repo, "import os\n", "import os\nimport threading\n")
+    lines = "".join(f"        {line}\n" for line in KEPT.values())
+    plant(repo, "        self._at, self", f"{lines}        self._at, self")
+    asked = [word for metric in KEPT for word in ("-m", metric)]
+    code, result, shown = gate(repo, cache, "-s", "leak_scan", *asked)
+    assert code == 10, shown
+    found = {one["metric"]: one["finding"]["outcome"] for one in result["verdicts"]}  # type: ignore[attr-defined]
+    assert found == dict.fromkeys(KEPT, "REGRESSED")
+    assert shown.startswith("REGRESSED: 3 of 3 figures became worse, most of all ")
+
+
+@pytest.mark.alone
+def test_a_peak_that_no_allocator_tells_of_is_caught(repo: Path, cache: Path) -> None:
+    """In a mapping of its own, of which neither memray nor an allocator of the backend knows."""
+    plant(repo, "import os\n", "import mmap\nimport os\n")
+    plant(
+        repo,
+        "        self._at, self",
+        "        self._map = mmap.mmap(-1, 50_000_000)\n"
+        "        self._map.write(b'x' * 50_000_000)\n"
+        "        self._at, self",
+    )
+    code, result, shown = gate(repo, cache, "-m", "peak_rss_bytes")
+    assert code == 10, shown
+    (verdict,) = result["verdicts"]  # type: ignore[misc]
+    assert verdict["finding"]["change"] > 0.5
+    git(repo, "checkout", "-q", ".")
+    code, result, shown = gate(repo, cache, "-m", "peak_rss_bytes")
+    assert code == 0, shown
+    assert result["not_gated"] == []
+
+
 def test_a_crash_fails_at_once_and_a_waiver_covers_it_until_its_date(
     repo: Path, cache: Path
 ) -> None:

@@ -15,7 +15,7 @@ from firstbyte.gate.metrics import DERIVED, GATED_METRICS, MetricKind
 from firstbyte.leaks.slopes import MIN_SCANS
 from firstbyte.model import Sample
 from firstbyte.worker.leak_series import LeakSeries
-from firstbyte.worker.ledgers import CHILDREN, GLIBC, PEAKS, RESIDENT, SHARED, live_ledger
+from firstbyte.worker.ledgers import CHILDREN, GLIBC, PEAKS, RESIDENT, SHARED, Moment, live_ledger
 
 
 def clock(wall: float, wait: float | None = None, **more: float) -> Sample:
@@ -93,8 +93,9 @@ def test_too_few_scans_have_no_slope() -> None:
         LeakSeries({GLIBC: scans(1.0, count), RESIDENT: scans(1.0, count)})
         for count in (enough - 1, enough)
     )
-    assert growth(short) == {}
-    assert growth(long).keys() == {"live_bytes_per_scan", "resident_bytes_per_scan"}
+    left = {f"left_{what}_per_scan" for what in ("children", "descriptors", "threads")}
+    assert growth(short).keys() == left
+    assert growth(long).keys() == left | {"live_bytes_per_scan", "resident_bytes_per_scan"}
 
 
 def test_all_growth_is_made_from_what_the_scenario_emits(tmp_path: Path) -> None:
@@ -106,6 +107,17 @@ def test_all_growth_is_made_from_what_the_scenario_emits(tmp_path: Path) -> None
     rho = growth(LeakSeries.of(only_counter(sample)))["accumulation_rho"]
     assert isinstance(rho, Slope)
     assert rho.estimate == pytest.approx(0.9)
+
+
+def test_what_grows_or_stays_in_any_ledger_of_the_kernel_is_seen() -> None:
+    repeated = {RESIDENT: scans(0.0, 100), SHARED: scans(65536.0, 100), GLIBC: scans(0.0, 100)}
+    moments = {
+        Moment.BASE: {RESIDENT: 9e6, SHARED: 0.0},
+        Moment.TRIMMED: {RESIDENT: 8e6, SHARED: 1e6},
+    }
+    found = growth(LeakSeries(repeated, moments=moments))
+    assert found["resident_bytes_per_scan"] == Slope(65536.0, 65536.0, 65536.0)
+    assert found["retained_bytes"] == 0.0
 
 
 def test_every_other_gated_figure_is_one_that_somebody_declares() -> None:

@@ -8,11 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from firstbyte.gate.outputs import junit, markdown
+from firstbyte.gate.outputs import OUTPUTS, junit, markdown
 from firstbyte.gate.outputs._rows import HEADINGS, rows
 from firstbyte.gate.result import EXIT_CODES, GateResult
 from firstbyte.gate.trials import GateOutcome, TrialFinding
 from firstbyte.gate.verdicts import Verdict
+from firstbyte.render.output import as_text
 
 SLOWER = Verdict(
     "full_scan/pyarrow:dataset/mt",
@@ -64,6 +65,7 @@ RESULT = GateResult(
     seconds=312.0,
     pairs=240,
     suspects=1,
+    not_gated=("memory of fake:plain: not gated, because nobody asked",),
     notes=("the host was busy: 55% | of the time",),
 )
 
@@ -116,14 +118,53 @@ def test_json_holds_every_verdict_and_is_valid() -> None:
 
 def test_markdown_shows_what_needs_attention_and_folds_the_rest() -> None:
     text = markdown.render(RESULT)
-    attention, folded = text.split("<details>")
-    assert "### Gate: REGRESSED" in attention
+    attention, reasons, folded, rules = text.split("<details>")
+    first = "### Gate: REGRESSED: 2 of 5 figures became worse, most of all net wall of "
+    assert attention.startswith(first)
+    assert "+5.1%" in attention.splitlines()[0]
+    assert "- **memory of fake:plain: not gated, because nobody asked**" in attention
+    assert "net wall" in reasons
     assert "net wall" in attention
     assert "waived: known" in attention, "a waived finding is never folded away"
     assert "allocation count" in folded
-    assert "1 of 5 metrics passed" in folded
-    assert RESULT.certificate.split("`", maxsplit=1)[0] in text
+    assert "1 of 5 figures passed" in folded
+    assert RESULT.certificate.split("`", maxsplit=1)[0] in rules
     assert "> the host was busy" in text
+
+
+def test_markdown_fits_into_a_comment_and_loses_no_finding() -> None:
+    passed = next(one for one in RESULT.verdicts if one.outcome is GateOutcome.PASS)
+    many = replace(RESULT, verdicts=(*RESULT.verdicts, *[passed] * 2_000))
+    text = markdown.render(many)
+    assert len(text) < markdown.MOST_CHARACTERS
+    assert "rows are left out here" in text
+    assert text.count("REGRESSED") > 2
+
+
+def test_what_was_not_gated_stands_before_every_verdict() -> None:
+    for name in OUTPUTS.summaries():
+        text = as_text(OUTPUTS.load(name).render(RESULT)).replace("\\", "")
+        place = text.find("memory of fake:plain: not gated, because nobody asked")
+        assert place >= 0, name
+        assert name == "json" or place < text.find("allocation")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (GateOutcome.REGRESSED, "2 of 5 figures became worse, most of all net wall of "),
+        (GateOutcome.INCONCLUSIVE, "1 of 1 figures could not be judged, such as live of "),
+        (
+            GateOutcome.PASS,
+            "none of 1 figures became worse; the largest change is allocation count",
+        ),
+    ],
+)
+def test_the_first_line_says_what_was_found(outcome: GateOutcome, said: str) -> None:
+    mixed = outcome is GateOutcome.REGRESSED
+    chosen = [one for one in RESULT.verdicts if mixed or one.finding.outcome is outcome]
+    text = as_text(OUTPUTS.load("table").render(replace(RESULT, verdicts=tuple(chosen))))
+    assert text.startswith(f"{outcome}: {said}")
 
 
 def test_markdown_cannot_be_broken_by_a_name() -> None:
@@ -139,10 +180,10 @@ def test_markdown_cannot_be_broken_by_a_name() -> None:
 def test_junit_counts_and_kinds() -> None:
     root = ElementTree.fromstring(junit.render(RESULT))
     assert (root.get("tests"), root.get("failures"), root.get("errors"), root.get("skipped")) == (
-        "5",
+        "6",
         "2",
         "1",
-        "1",
+        "2",
     )
     kinds = {case.get("name"): [child.tag for child in case] for case in root.iter("testcase")}
     assert kinds == {
@@ -151,9 +192,10 @@ def test_junit_counts_and_kinds() -> None:
         "status": ["failure"],
         "live_bytes_per_scan": ["error"],
         "cpu_ns": ["skipped"],
+        RESULT.not_gated[0]: ["skipped"],
     }
     for suite in root:
-        assert suite.get("tests") == str(len(suite))
+        assert suite.get("tests") == str(len(suite.findall("testcase")))
     failure = root.find(".//testcase[@name='net_wall_ns']/failure")
     assert failure is not None
     assert "+5.1%" in failure.get("message", "")
@@ -164,4 +206,4 @@ def test_an_empty_gate_is_never_green() -> None:
     root = ElementTree.fromstring(junit.render(empty))
     assert root.get("errors") == "1"
     assert "INCONCLUSIVE" in markdown.render(empty)
-    assert "Nothing was measured" in markdown.render(empty)
+    assert "nothing was measured" in markdown.render(empty)

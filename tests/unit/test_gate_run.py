@@ -111,7 +111,7 @@ def test_what_both_sides_skip_is_left_out_and_said() -> None:
     cases = [case(), case(backend="rusty")]
     result = gate(FakeSide("base", script), FakeSide("head", script), cases).run()
     assert result.outcome is GateOutcome.PASS
-    assert any("1 cases left out" in note and "no Rust" in note for note in result.notes)
+    assert any("1 cases left out" in note and "no Rust" in note for note in result.not_gated)
     nothing = gate(FakeSide("base", script), FakeSide("head", script), cases[1:]).run()
     assert nothing.outcome is GateOutcome.INCONCLUSIVE, "nothing measured is never a pass"
 
@@ -209,14 +209,14 @@ def test_heap_figures_are_withheld_where_the_tracer_is_blind(
     told = [text for text in texts if "5.00 MB" in text or "5000000" in text]
     assert bool(told) is (not base and not head)
     if base:
-        assert any("withheld: blind" in note for note in beside.notes)
+        assert any("withheld: blind" in note for note in beside.not_gated)
     elif head:
         assert "not that of the head: blind" in found(beside)["status"][1]
 
 
 def test_metrics_that_nothing_gave_are_named() -> None:
     result = gate(constant("base", timed(1e6)), constant("head", timed(1e6))).run()
-    (note,) = [note for note in result.notes if note.startswith("not gated")]
+    (note,) = [note for note in result.not_gated if note.startswith("not gated")]
     assert "peak_heap_bytes" in note
     assert "cpu_ns" not in note
 
@@ -290,3 +290,34 @@ def test_threads_are_looked_for_on_all_cores_and_then_left_on_them(
     threads = constant("base", timed(2e6, wall_ns=1e6))
     gate(threads, threads).run()
     assert cores == [None] * 7
+
+
+def test_a_backend_whose_memory_nobody_judged_is_named_first() -> None:
+    timed_only = gate(constant("base", timed(1e6)), constant("head", timed(1e6))).run()
+    assert timed_only.outcome is GateOutcome.PASS
+    first = "memory of fake:plain: not gated, because no scenario of this gate gives a figure of it"
+    assert timed_only.not_gated[0].startswith(first)
+
+
+def test_a_policy_that_names_memory_is_not_passed_without_any() -> None:
+    asked = Policy(metrics=("cpu_ns", "peak_rss_bytes"))
+    sides = constant("base", timed(1e6)), constant("head", timed(1e6))
+    result = gate(*sides, policy=asked).run()
+    assert found(result)["peak_rss_bytes"][0] is GateOutcome.INCONCLUSIVE
+    assert result.outcome is GateOutcome.INCONCLUSIVE
+
+
+def test_more_memory_is_found_like_more_time() -> None:
+    def script(peak: float) -> FakeSide:
+        def observe(_asked: object, number: int) -> Observation:
+            jitter = 4096.0 * (number % 3)
+            return replace(timed(1e6), figures={"peak_rss_bytes": peak + jitter})
+
+        return FakeSide("side", observe)
+
+    cases = [case("proc_memory")]
+    more = gate(script(30e6), script(33e6), cases).run()
+    assert found(more)["peak_rss_bytes"][0] is GateOutcome.REGRESSED
+    same = gate(script(30e6), script(30e6), cases).run()
+    assert found(same)["peak_rss_bytes"][0] is GateOutcome.PASS
+    assert not [line for line in same.not_gated if line.startswith("memory of")]

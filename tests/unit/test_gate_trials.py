@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from firstbyte.analysis.stats import Slope
 from firstbyte.gate.growth import GrowthRule, GrowthTrial
 from firstbyte.gate.paired import PairedRule, PairedTrial
-from firstbyte.gate.steady import SteadyRule, SteadyTrial
+from firstbyte.gate.steady import NotRepeatingError, SteadyRule, SteadyTrial, require_repeating
 from firstbyte.gate.trials import GateOutcome, Trial
+from firstbyte.gate.verdicts import Gate, overall
 from firstbyte.selfcheck.gate.simulation import _rises
 
 RULE = PairedRule()
@@ -321,3 +322,23 @@ def test_growth_that_fresh_processes_do_not_show_is_inconclusive() -> None:
     for _ in range(2):
         trial.add(0.0, 10.0)
     assert trial.finding().outcome is GateOutcome.INCONCLUSIVE
+
+
+def test_a_size_that_the_base_does_not_repeat_is_left_out_as_from_a_baseline() -> None:
+    trial = SteadyTrial(SteadyRule())
+    trial.add(497.0, 497.0)
+    with pytest.raises(NotRepeatingError, match=r"does not repeat \(spread 13\.1%\)"):
+        trial.add(562.0, 497.0)
+    with pytest.raises(NotRepeatingError, match="does not repeat"):
+        require_repeating([497.0, 497.0, 562.0])
+    require_repeating([497.0, 497.0, 498.0])
+
+
+def test_what_is_left_out_has_no_verdict_and_stops_nothing() -> None:
+    rule = PairedRule()
+    running = Gate({"a": {"peak": SteadyTrial(SteadyRule()), "cpu_ns": PairedTrial(rule)}})
+    for number in range(rule.screen_pairs):
+        running.add("a", {"peak": (497.0 + 20 * number, 497.0), "cpu_ns": (1.0, 1.0)})
+    assert [verdict.metric for verdict in running.verdicts()] == ["cpu_ns"]
+    assert overall(running.verdicts()) is GateOutcome.PASS
+    assert running.left_out == (("a", "peak", "does not repeat (spread 4.0%)"),)

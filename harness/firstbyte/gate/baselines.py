@@ -22,7 +22,7 @@ from firstbyte.gate.cases import Case
 from firstbyte.gate.metrics import GATED_METRICS, GatedMetric, MetricKind
 from firstbyte.gate.observe import GateSide, Observation
 from firstbyte.gate.result import EXIT_CODES
-from firstbyte.gate.steady import SIZE_TOLERANCE
+from firstbyte.gate.steady import NotRepeatingError, require_repeating
 from firstbyte.gate.trials import GateOutcome
 from firstbyte.model import CellKey, Figure, Status
 from firstbyte.say import Say
@@ -182,12 +182,12 @@ def measure(
             numbers = [value for value in values if isinstance(value, float | int)]
             if len(numbers) < PROCESSES:
                 continue
-            if max(numbers) > min(numbers) * (1 + SIZE_TOLERANCE):
-                spread = max(numbers) / min(numbers) - 1 if min(numbers) else float("inf")
-                reason = f"{metric.name} does not repeat (spread {spread:.1%})"
-                left_out.append(LeftOut(case.name, reason))
-            else:
-                figures[metric.name] = sorted(numbers)[len(numbers) // 2]
+            try:
+                require_repeating(numbers)
+            except NotRepeatingError as error:
+                left_out.append(LeftOut(case.name, f"{metric.name} {error}"))
+                continue
+            figures[metric.name] = sorted(numbers)[len(numbers) // 2]
         stored[case.name] = StoredCase(dict(seen[0].versions), figures)
     return Baseline(manifest.spec, corpus_content(manifest), host_facts(), stored, tuple(left_out))
 

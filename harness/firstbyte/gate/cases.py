@@ -29,6 +29,7 @@ TRACER = "heap"
 
 INSTRUMENTS: Mapping[MetricKind, tuple[str, ...]] = {
     MetricKind.TIME: ("clock",),
+    MetricKind.MEMORY: ("proc_memory",),
     MetricKind.SIZE: ("heap", "proc_memory"),
     MetricKind.GROWTH: ("proc_memory",),
 }

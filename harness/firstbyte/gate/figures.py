@@ -16,6 +16,7 @@ from firstbyte.gate.metrics import (
     LIVE_GROWTH,
     NET_WALL,
     RESIDENT_GROWTH,
+    RETAINED,
     RHO,
     MetricKind,
 )
@@ -23,8 +24,23 @@ from firstbyte.gate.trials import GateFigure
 from firstbyte.leaks import slopes
 from firstbyte.model import Sample
 from firstbyte.worker.instruments.clock import WAIT, WALL
-from firstbyte.worker.leak_series import LeakSeries, Role
-from firstbyte.worker.ledgers import CHILDREN, RESIDENT, SHARED, counts_live
+from firstbyte.worker.leak_series import (
+    LEFT_CHILDREN,
+    LEFT_DESCRIPTORS,
+    LEFT_THREADS,
+    LeakSeries,
+    Role,
+)
+from firstbyte.worker.ledgers import (
+    CHILDREN,
+    DESCRIPTORS,
+    PROCESSES,
+    RESIDENT,
+    SHARED,
+    THREADS,
+    Moment,
+    counts_live,
+)
 
 HELD = (RESIDENT, SHARED, CHILDREN)
 """Ledgers of the kernel that have no memory in common but what processes share."""
@@ -85,17 +101,33 @@ def _with_derived(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def growth(noted: LeakSeries) -> dict[str, GateFigure]:
-    """Slopes over repeated scans, and live bytes gained per compressed byte within the long scan.
+    """Slopes over repeated scans, live bytes gained per compressed byte within the long scan, and what
+    was left behind.
 
     What has too few readings for a slope is left out, and so is what nobody counted.
     """
     live, resident = _live_in_all(noted.repeated), _sum(noted.repeated, HELD)
-    found = {
+    found: dict[str, GateFigure | None] = {
         LIVE_GROWTH: _slope_over_scans(live),
         RESIDENT_GROWTH: _slope_over_scans(resident),
         RHO: _rho(noted),
+        RETAINED: _retained(noted),
+        LEFT_DESCRIPTORS: noted.left_per_scan(DESCRIPTORS),
+        LEFT_THREADS: noted.left_per_scan(THREADS),
+        LEFT_CHILDREN: noted.left_per_scan(PROCESSES),
     }
-    return {name: slope for name, slope in found.items() if slope is not None}
+    return {name: figure for name, figure in found.items() if figure is not None}
+
+
+def _retained(noted: LeakSeries) -> float | None:
+    """Bytes that the process and its children hold more, once everything was dropped and trimmed."""
+    if not {Moment.BASE, Moment.TRIMMED} <= noted.moments.keys():
+        return None
+    before, after = (
+        sum(noted.moments[moment].get(name, 0.0) for name in HELD)
+        for moment in (Moment.BASE, Moment.TRIMMED)
+    )
+    return after - before
 
 
 def _rho(noted: LeakSeries) -> Slope | None:

@@ -17,7 +17,11 @@ from firstbyte.gate.steady import SIZE_TOLERANCE, SteadyRule, SteadyTrial
 from firstbyte.gate.trials import Trial
 from firstbyte.worker.instruments.clock import CPU, WALL
 from firstbyte.worker.instruments.heap import ALLOCATED, ALLOCATIONS, PEAK_HEAP
+from firstbyte.worker.instruments.proc_memory import PEAK
+from firstbyte.worker.leak_series import LEFT_CHILDREN, LEFT_DESCRIPTORS, LEFT_THREADS
 from firstbyte.worker.ledgers import PEAKS
+
+MEMORY_TOLERANCE = 0.03
 
 
 class MetricKind(StrEnum):
@@ -25,6 +29,8 @@ class MetricKind(StrEnum):
 
     TIME = "time"
     """Noisy: pairs, screen, confirmation."""
+    MEMORY = "memory"
+    """What the kernel counts: pages more or less, whoever allocates. Judged like a time."""
     SIZE = "size"
     """Repeats exactly in a single-thread process: two processes a side."""
     GROWTH = "growth"
@@ -46,7 +52,8 @@ NET_WALL = "net_wall_ns"
 LIVE_GROWTH = "live_bytes_per_scan"
 RESIDENT_GROWTH = "resident_bytes_per_scan"
 RHO = "accumulation_rho"
-DERIVED = (NET_WALL, LIVE_GROWTH, RESIDENT_GROWTH, RHO)
+RETAINED = "retained_bytes"
+DERIVED = (NET_WALL, LIVE_GROWTH, RESIDENT_GROWTH, RHO, RETAINED)
 """What the gate makes of a sample; the others are figures of instruments and scenarios."""
 
 GATED_METRICS: Mapping[str, GatedMetric] = {
@@ -56,6 +63,9 @@ GATED_METRICS: Mapping[str, GatedMetric] = {
         GatedMetric(WALL.name, MetricKind.TIME, "wall clock, only where the kernel keeps no wait"),
         GatedMetric(CPU.name, MetricKind.TIME, "processor time of all threads"),
         GatedMetric("first_batch_ns", MetricKind.TIME, "first batch out of an open reader"),
+        GatedMetric(
+            PEAK.name, MetricKind.MEMORY, "peak of private and shared memory, children included"
+        ),
         GatedMetric(PEAKS, MetricKind.SIZE, "peak live bytes of the library's allocator"),
         GatedMetric(
             PEAK_HEAP.name, MetricKind.SIZE, "peak requested bytes, as the heap tracer saw it"
@@ -83,8 +93,28 @@ GATED_METRICS: Mapping[str, GatedMetric] = {
             threshold=0.1,
             unit="B/B",
         ),
+        GatedMetric(
+            RETAINED,
+            MetricKind.GROWTH,
+            "private and shared memory, children's included, that stays when all was dropped and trimmed",
+            threshold=512 * 1024.0,
+            unit="B",
+        ),
+        GatedMetric(
+            LEFT_DESCRIPTORS, MetricKind.GROWTH, "open files left behind by a scan", 0.5, "per scan"
+        ),
+        GatedMetric(
+            LEFT_THREADS, MetricKind.GROWTH, "threads left behind by a scan", 0.5, "per scan"
+        ),
+        GatedMetric(
+            LEFT_CHILDREN, MetricKind.GROWTH, "processes left behind by a scan", 0.5, "per scan"
+        ),
     )
 }
+
+
+MEMORY_METRICS = (PEAK.name, PEAK_HEAP.name, PEAKS)
+"""Of these one at least must be judged, or a reader's memory is not gated at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +123,14 @@ class Tolerances:
 
     time: float = TIME_TOLERANCE
     size: float = SIZE_TOLERANCE
+    memory: float = MEMORY_TOLERANCE
     named: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, scenario: str, metric: GatedMetric) -> float:
         """The most specific tolerance: scenario and metric, metric, then kind."""
         default = {
             MetricKind.TIME: self.time,
+            MetricKind.MEMORY: self.memory,
             MetricKind.SIZE: self.size,
             MetricKind.GROWTH: metric.threshold,
         }[metric.kind]
@@ -118,7 +150,7 @@ def trial_for(
 ) -> Trial:
     """A fresh trial of the metric's kind. `paired` carries screen size, looks and alarm rate."""
     tolerance = tolerances.of(scenario, metric)
-    if metric.kind is MetricKind.TIME:
+    if metric.kind in (MetricKind.TIME, MetricKind.MEMORY):
         return PairedTrial(replace(paired, tolerance=tolerance))
     if metric.kind is MetricKind.SIZE:
         noisy = replace(paired, tolerance=max(tolerance, paired.tolerance))

@@ -16,6 +16,7 @@ from firstbyte.engine.plan import Planned
 from firstbyte.engine.registry import discover
 from firstbyte.gate.cases import Case, name_of
 from firstbyte.gate.figures import figures, growth, spans
+from firstbyte.gate.metrics import GATED_METRICS, MetricKind
 from firstbyte.gate.sides import Side
 from firstbyte.gate.trials import GateFigure
 from firstbyte.model import Sample, Status, Subject
@@ -199,5 +200,10 @@ class LiveSide:
 
 
 def _all_figures(case: Case, samples: Sequence[Sample]) -> dict[str, GateFigure]:
+    """Of repeated scans only what they are there for: peaks are a matter of single ones, which are short."""
     found = figures(samples, warm_up=case.warm_up)
-    return found | growth(LeakSeries.of(samples[-1])) if case.grows and samples else found
+    if not (case.grows and samples):
+        return found
+    memory = {name for name in found if GATED_METRICS[name].kind is MetricKind.MEMORY}
+    single = {name: figure for name, figure in found.items() if name not in memory}
+    return single | growth(LeakSeries.of(samples[-1]))

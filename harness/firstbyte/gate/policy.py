@@ -6,6 +6,7 @@
     backends = ["pyarrow:buffered"]
     tolerance = 0.02                       # times: a change up to this never fails
     size_tolerance = 0.005                 # allocator peak, bytes, counts
+    memory_tolerance = 0.03                # what the kernel counts
 
     [tool.firstbyte.gate.params]
     cache = ["warm"]
@@ -149,6 +150,7 @@ class PolicyTable(GateChoice):
     params: Mapping[str, tuple[Param, ...]] = field(default_factory=dict)
     tolerance: Fraction | None = None
     size_tolerance: Fraction | None = None
+    memory_tolerance: Fraction | None = None
     tolerances: Mapping[str, Fraction] = field(default_factory=dict)
     waivers: tuple[WaiverTable, ...] = ()
 
@@ -264,6 +266,7 @@ def _policy(said: PolicyTable, where: str, today: date) -> Policy:
         tolerances=Tolerances(
             time=_fraction(said.tolerance, f"{where}.tolerance", defaults.time),
             size=_fraction(said.size_tolerance, f"{where}.size_tolerance", defaults.size),
+            memory=_fraction(said.memory_tolerance, f"{where}.memory_tolerance", defaults.memory),
             named={
                 name: parse_fraction(str(value), f"{where}.tolerances.{name}")
                 for name, value in said.tolerances.items()

@@ -38,6 +38,8 @@ class GateResult:
     seconds: float
     pairs: int
     suspects: int | None = None
+    not_gated: tuple[str, ...] = ()
+    """What passes or fails with none of the verdicts: shown before them."""
     notes: tuple[str, ...] = ()
     """What the reader has to know to weigh the verdicts: a busy host, drift, what was left out."""
     certificate: str = NOT_SELF_CHECKED

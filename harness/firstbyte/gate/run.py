@@ -15,6 +15,7 @@ from firstbyte.gate.cores import IdlestCore
 from firstbyte.gate.hostwatch import HostWatch
 from firstbyte.gate.metrics import (
     GATED_METRICS,
+    MEMORY_METRICS,
     NET_WALL,
     GatedMetric,
     Tolerances,
@@ -27,6 +28,7 @@ from firstbyte.gate.policy import Policy
 from firstbyte.gate.result import NOT_SELF_CHECKED, GateResult
 from firstbyte.gate.trials import GateOutcome, PairedFigures, Trial
 from firstbyte.gate.tuning import threaded, tuned, with_threaded_wall
+from firstbyte.gate.unguarded import unguarded
 from firstbyte.gate.unseen import unseen
 from firstbyte.gate.verdicts import Gate
 from firstbyte.model import Status
@@ -63,6 +65,8 @@ class GateRun:
     def __post_init__(self) -> None:
         self.notes: list[str] = []
         """Lines that the result will show."""
+        self.not_gated: list[str] = []
+        """What nobody should believe to have passed: said before everything else."""
         self.lost: list[str] = []
         """Cases that base has and nobody can run any more: a missing side."""
         self._watch = HostWatch()
@@ -93,6 +97,7 @@ class GateRun:
             seconds=self._elapsed(),
             pairs=self._pairs,
             suspects=gate.suspects,
+            not_gated=(*self.not_gated, *_left_out(gate)),
             notes=(
                 *self.notes,
                 *blind_passes(gate.verdicts(), self._tolerance),
@@ -118,11 +123,11 @@ class GateRun:
                 continue
             probes[case.name] = (base, head)
         for reason, names in left_out.items():
-            self.notes.append(f"{len(names)} cases left out, on both sides alike: {reason}")
+            self.not_gated.append(f"{len(names)} cases left out, on both sides alike: {reason}")
         skipped = {name for names in left_out.values() for name in names}
         hidden = unseen(self.base, self.head, self.cases, probes)
         probes |= hidden.probes
-        self.notes.extend(hidden.notes)
+        self.not_gated.extend(hidden.notes)
         unmeasured = [
             case for case in self.cases if case.name not in probes and case.name not in skipped
         ]
@@ -145,6 +150,10 @@ class GateRun:
             self._fail_unless_comparable(gate, name, *probes[name])
         for name, reason in hidden.lost.items():
             gate.fail(name, GateOutcome.INCONCLUSIVE, reason)
+        for one in unguarded(self.cases, kept, probes, self._gated()):
+            self.not_gated.insert(0, str(one))
+            for name in self._asked_of_memory():
+                gate.unjudged(one.case, name, str(one))
         for case in unmeasured:
             gate.fail(case.name, GateOutcome.INCONCLUSIVE, f"not measured: {self._spent()}")
         return gate, {
@@ -183,6 +192,10 @@ class GateRun:
             names.add(WALL.name)  # stands in where the kernel keeps no run-queue wait
         return [metric for metric in GATED_METRICS.values() if metric.name in names]
 
+    def _asked_of_memory(self) -> list[str]:
+        """The metrics of memory that the policy names: whoever asks for them wants an answer."""
+        return [name for name in self.policy.metrics if name in MEMORY_METRICS]
+
     def _missing_metrics(
         self,
         trials: Mapping[str, Mapping[str, Trial]],
@@ -194,7 +207,7 @@ class GateRun:
             given.add(NET_WALL)
         asked = {metric.name for metric in self.metrics if metric.name != WALL.name}
         if probes and (absent := sorted(asked - given)):
-            self.notes.append(f"not gated, as no case gave it: {', '.join(absent)}")
+            self.not_gated.append(f"not gated, as no case gave it: {', '.join(absent)}")
 
     def _measure(self, gate: Gate, cases: Mapping[str, Case]) -> None:
         """Rounds of one pair a case, cases and sides in random order, until nothing is wanted."""
@@ -293,3 +306,9 @@ class GateRun:
 
     def _elapsed(self) -> float:
         return self.clock() - self._began
+
+
+def _left_out(gate: Gate) -> list[str]:
+    return [
+        f"not gated, as it {reason}: {metric} of {case}" for case, metric, reason in gate.left_out
+    ]

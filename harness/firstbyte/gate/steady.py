@@ -1,4 +1,8 @@
-"""Figures that repeat exactly, such as allocated bytes: every head process against every base process."""
+"""Figures that repeat exactly, such as allocated bytes: every head process against every base process.
+
+What does not repeat in one and the same program is no size. One rule, for gates of pairs and for stored
+baselines: it is left out, and said to be (`NotRepeatingError`).
+"""
 
 from __future__ import annotations
 
@@ -21,20 +25,32 @@ class SteadyRule:
     tolerance: float = SIZE_TOLERANCE
     pairs: int = 2
     otherwise: PairedRule = field(default_factory=PairedRule)
-    """Takes over where a side does not agree with itself: the figure is then judged as a time."""
+    """Takes over where only the head does not agree with itself: the figure is then judged as a time."""
+
+
+class NotRepeatingError(ValueError):
+    """The processes of one program do not agree on the figure: it cannot be judged as a size."""
+
+
+def require_repeating(values: Sequence[float], tolerance: float = SIZE_TOLERANCE) -> None:
+    """Raises NotRepeatingError where the largest is above the smallest by more than the tolerance."""
+    if max(values) > min(values) * (1 + tolerance):
+        spread = max(values) / min(values) - 1 if min(values) else inf
+        raise NotRepeatingError(f"does not repeat (spread {spread:.1%})")
 
 
 class SteadyTrial:
     """Every head process above every base process by more than the tolerance, twice.
 
     A change is confirmed on as many fresh pairs, so a figure with two modes is not taken for a
-    change. A side that disagrees with itself shows that the figure does not repeat here: then the
+    change. Where the base disagrees with itself the figure is no size; where only the head does, the
     pairs seen so far are discarded and a paired trial takes over.
     """
 
     def __init__(self, rule: SteadyRule) -> None:
         self._rule = rule
         self._pairs: list[tuple[float, float]] = []
+        self._bases: list[float] = []
         self._paired: PairedTrial | None = None
 
     @property
@@ -53,11 +69,13 @@ class SteadyTrial:
 
     def add(self, base: GateFigure, head: GateFigure) -> None:
         base, head = number_of(base), number_of(head)
+        if not (0 <= base < inf and 0 <= head < inf):
+            raise ValueError(f"a size cannot be negative: base {base:g}, head {head:g}")
+        self._bases.append(base)
+        require_repeating(self._bases, self._rule.tolerance)
         if self._paired is not None:
             self._paired.add(base, head)
             return
-        if not (0 <= base < inf and 0 <= head < inf):
-            raise ValueError(f"a size cannot be negative: base {base:g}, head {head:g}")
         self._pairs.append((base, head))
         if self.wanted == 0 and not self._repeats():
             self._paired = PairedTrial(self._rule.otherwise)

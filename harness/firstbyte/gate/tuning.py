@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 from firstbyte.gate.cases import TIMED_SAMPLES, Case
@@ -39,4 +40,4 @@ def with_threaded_wall(tolerances: Tolerances) -> Tolerances:
     named = dict(tolerances.named)
     for name in (NET_WALL, WALL.name):
         named.setdefault(name, max(THREADED_WALL_TOLERANCE, tolerances.time))
-    return Tolerances(tolerances.time, tolerances.size, named)
+    return replace(tolerances, named=named)

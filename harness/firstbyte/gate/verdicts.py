@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from firstbyte.gate.steady import NotRepeatingError
 from firstbyte.gate.trials import GateOutcome, PairedFigures, Trial, TrialFinding
 
 STATUS_METRIC = "status"
@@ -63,6 +64,7 @@ class Gate:
         """`trials` maps a case to a trial for each of its metrics."""
         self._trials = {case: dict(metrics) for case, metrics in trials.items()}
         self._ended: dict[str, dict[str, TrialFinding]] = {case: {} for case in trials}
+        self._left_out: dict[str, dict[str, str]] = {case: {} for case in trials}
         self._suspects: dict[int, int] | None = None
         self._stopped = ""
 
@@ -94,7 +96,8 @@ class Gate:
     def add(self, case: str, pair: PairedFigures) -> None:
         """Feed one pair of the case: base and head figure of each metric that both sides gave.
 
-        A metric that is missing, or cannot be judged, ends as INCONCLUSIVE with the reason.
+        A metric that is missing, or cannot be judged, ends as INCONCLUSIVE with the reason; one that does
+        not repeat in the base itself is left out.
         """
         for metric, trial in self._live(case).items():
             if trial.wanted == 0:
@@ -104,6 +107,8 @@ class Gate:
                 continue
             try:
                 trial.add(*pair[metric])
+            except NotRepeatingError as error:
+                self._left_out[case][metric] = str(error)
             except ValueError as error:
                 self._end(case, metric, str(error))
 
@@ -113,6 +118,19 @@ class Gate:
         for metric, trial in self._live(case).items():
             if trial.wanted or trial.suspect:
                 self._end(case, metric, reason)
+
+    def unjudged(self, case: str, metric: str, reason: str) -> None:
+        """Nobody can say anything of a metric that was asked for: INCONCLUSIVE, whatever the others say."""
+        self._ended[case][metric] = TrialFinding(GateOutcome.INCONCLUSIVE, reason)
+
+    @property
+    def left_out(self) -> tuple[tuple[str, str, str], ...]:
+        """Case, metric and reason of what has no verdict, as it does not repeat."""
+        return tuple(
+            (case, metric, reason)
+            for case, metrics in self._left_out.items()
+            for metric, reason in metrics.items()
+        )
 
     def stop(self, reason: str) -> None:
         """End the gate early, such as when a budget is spent; what is open is INCONCLUSIVE."""
@@ -135,8 +153,8 @@ class Gate:
         return findings
 
     def _live(self, case: str) -> dict[str, Trial]:
-        ended = self._ended[case]
-        return {name: trial for name, trial in self._trials[case].items() if name not in ended}
+        over = self._ended[case].keys() | self._left_out[case].keys()
+        return {name: trial for name, trial in self._trials[case].items() if name not in over}
 
     def _pairs_wanted(self) -> dict[str, int]:
         wanted = {

@@ -123,7 +123,7 @@ def memory_gate(baseline: Baseline, label: str, policy: Policy, say: Say) -> Gat
         StoredSide(baseline, label), live, chosen, metrics, policy, say=say, same_versions=True
     )
     present = {case.name for case in chosen}
-    run.notes.extend(
+    run.not_gated.extend(
         f"not gated, as it is not in the baseline: {one}"
         for one in baseline.left_out
         if one.case in present

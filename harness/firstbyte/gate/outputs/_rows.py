@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from firstbyte.gate.result import GateResult
 from firstbyte.gate.trials import GateOutcome, TrialFinding
 from firstbyte.gate.verdicts import STATUS_METRIC, Verdict
 from firstbyte.inert import inert
@@ -58,6 +59,38 @@ def rows(verdicts: Iterable[Verdict]) -> list[GateRow]:
     """The verdicts as rows, worst first, otherwise in their own order."""
     ordered = sorted(verdicts, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
     return [_row(verdict) for verdict in ordered]
+
+
+def sentence(result: GateResult) -> str:
+    """The verdict for people: how many of how many, and the worst of them with its interval."""
+    verdicts = result.verdicts
+    if not verdicts:
+        return f"{result.outcome}: nothing was measured, so nothing is known"
+    those = [verdict for verdict in verdicts if verdict.outcome is result.outcome]
+    worst = max(those, key=_size_of_change)
+    count = f"{len(those)} of {len(verdicts)}"
+    said = {
+        GateOutcome.REGRESSED: f"{count} figures became worse, most of all",
+        GateOutcome.INCONCLUSIVE: f"{count} figures could not be judged, such as",
+        GateOutcome.IMPROVED: f"nothing became worse and {count} figures better, most of all",
+        GateOutcome.PASS: f"none of {len(verdicts)} figures became worse; the largest change is",
+    }[result.outcome]
+    return f"{result.outcome}: {said} {_about(worst)}"
+
+
+def _size_of_change(verdict: Verdict) -> tuple[bool, float]:
+    """Ratios before changes in units of their own, which do not compare; the larger the worse."""
+    finding = verdict.finding
+    relative = finding.change is not None and finding.unit == "ratio"
+    sign = -1.0 if finding.outcome is GateOutcome.IMPROVED else 1.0
+    return relative, sign * (finding.change or 0.0)
+
+
+def _about(verdict: Verdict) -> str:
+    name = "status" if verdict.metric == STATUS_METRIC else title(verdict.metric)
+    finding = verdict.finding
+    what = change(finding) if finding.change is not None else inert(finding.rule)
+    return f"{name} of {verdict.case}: {what}"
 
 
 def change(finding: TrialFinding) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
-from firstbyte.gate.outputs._rows import change
+from firstbyte.gate.outputs._rows import change, sentence
 from firstbyte.gate.result import GateResult
 from firstbyte.gate.trials import GateOutcome
 from firstbyte.gate.verdicts import Verdict
@@ -22,8 +22,10 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 def render(given: GateResult) -> str:
     verdicts = given.verdicts
-    root = ElementTree.Element("testsuites", {"name": "firstbyte gate", **_counts(verdicts)})
+    counts = _counts(verdicts, left_out=len(given.not_gated))
+    root = ElementTree.Element("testsuites", {"name": "firstbyte gate", **counts})
     root.set("time", f"{given.seconds:.3f}")
+    _said_first(root, given)
     for case, group in groupby(verdicts, key=lambda verdict: verdict.case):
         members = tuple(group)
         suite = ElementTree.SubElement(root, "testsuite", {"name": _text(case), **_counts(members)})
@@ -34,6 +36,20 @@ def render(given: GateResult) -> str:
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _said_first(root: ElementTree.Element, given: GateResult) -> None:
+    """The sentence, and what was not gated, as a suite of its own that readers list at the top."""
+    counts = {"failures": "0", "errors": "0"}
+    number = str(len(given.not_gated))
+    suite = ElementTree.SubElement(
+        root, "testsuite", {"name": "not gated", "tests": number, "skipped": number, **counts}
+    )
+    properties = ElementTree.SubElement(suite, "properties")
+    ElementTree.SubElement(properties, "property", name="verdict", value=_text(sentence(given)))
+    for line in given.not_gated:
+        case = ElementTree.SubElement(suite, "testcase", classname="not gated", name=_text(line))
+        ElementTree.SubElement(case, "skipped", message=_text(line))
 
 
 def _nothing_measured(root: ElementTree.Element) -> None:
@@ -61,13 +77,13 @@ def _test_case(suite: ElementTree.Element, verdict: Verdict) -> None:
         ElementTree.SubElement(case, "system-out").text = message
 
 
-def _counts(verdicts: Sequence[Verdict]) -> dict[str, str]:
+def _counts(verdicts: Sequence[Verdict], left_out: int = 0) -> dict[str, str]:
     outcomes = [verdict.outcome for verdict in verdicts]
     return {
-        "tests": str(len(verdicts)),
+        "tests": str(len(verdicts) + left_out),
         "failures": str(outcomes.count(GateOutcome.REGRESSED)),
         "errors": str(outcomes.count(GateOutcome.INCONCLUSIVE)),
-        "skipped": str(sum(bool(verdict.waived) for verdict in verdicts)),
+        "skipped": str(left_out + sum(bool(verdict.waived) for verdict in verdicts)),
     }
 
 

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from firstbyte.gate.outputs._rows import HEADINGS, WOULD_SEE, GateRow, rows
+from firstbyte.gate.outputs._rows import HEADINGS, WOULD_SEE, GateRow, rows, sentence
 from firstbyte.gate.result import GateResult
 from firstbyte.gate.trials import GateOutcome
 from firstbyte.inert import inert
@@ -51,6 +51,8 @@ class _Drawn:
         result = self.result
         lines = rows(result.verdicts)
         counts = ", ".join(f"{number} {outcome}" for outcome, number in result.counts().items())
+        yield Text(sentence(result), style=_STYLES[result.outcome] or "bold")
+        yield from (Text(inert(line), style="bold yellow") for line in result.not_gated)
         yield Text(f"{result.head} against {result.base}", style="bold")
         yield from _tables(lines, wide=options.max_width >= _NARROWEST)
         yield from (_reason(line) for line in lines if line.outcome is not GateOutcome.PASS)
