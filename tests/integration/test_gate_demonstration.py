@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -138,7 +139,9 @@ def repo(tmp_path: Path) -> Path:
     return folder
 
 
-def firstbyte(repo: Path, cache: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def firstbyte(
+    repo: Path, cache: Path, *words: str, **more: str
+) -> subprocess.CompletedProcess[str]:
     environ = {
         **os.environ,
         "PYTHONPATH": str(PROJECT / "harness"),
@@ -146,6 +149,7 @@ def firstbyte(repo: Path, cache: Path, *words: str) -> subprocess.CompletedProce
         "COLUMNS": "200",
     }
     environ.pop("FIRSTBYTE_PLUGINS", None)
+    environ |= more
     command = [sys.executable, "-m", "firstbyte", *words]
     return subprocess.run(
         command, cwd=repo, env=environ, capture_output=True, text=True, check=False
@@ -238,6 +242,21 @@ def test_a_peak_that_no_allocator_tells_of_is_caught(repo: Path, cache: Path) ->
     code, result, shown = gate(repo, cache, "-m", "peak_rss_bytes")
     assert code == 0, shown
     assert result["not_gated"] == []
+
+
+def test_a_plug_in_that_both_sides_share_is_named(repo: Path, cache: Path, tmp_path: Path) -> None:
+    """The commonest mistake with a reader of one's own: its changes are on both sides."""
+    shared = tmp_path / "plugins" / "backends" / "shared"
+    shared.parent.mkdir(parents=True)
+    shutil.copytree(repo / "backends" / "tiny", shared)
+    toml = (shared / "backend.toml").read_text().replace('"tiny"', '"shared"')
+    (shared / "backend.toml").write_text(toml)
+    done = firstbyte(
+        repo, cache, "gate", "--base", "main", "--reuse-environment", "-b", "shared", "-m", "cpu_ns",
+        FIRSTBYTE_PLUGINS=str(tmp_path / "plugins"),
+    )  # fmt: skip
+    second = done.stdout.splitlines()[1:4]
+    assert any(line.startswith("changes of shared itself: not gated") for line in second), done
 
 
 def test_a_crash_fails_at_once_and_a_waiver_covers_it_until_its_date(

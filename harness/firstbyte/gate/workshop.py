@@ -104,6 +104,7 @@ def paired_gate(
         )
         if differing := version_differences(*(side.versions for side in both)):
             run.notes.append(f"installed versions differ (base -> head): {'; '.join(differing)}")
+        run.not_gated.extend(_plug_ins(names, both))
         yield run
     finally:
         shutil.rmtree(ruler, ignore_errors=True)
@@ -162,6 +163,18 @@ def this_program() -> Side:
         versions=versions(),
         key=needs.sources_key(plugins.own_root()),
     )
+
+
+def _plug_ins(names: Sequence[str], both: Sequence[Side]) -> list[str]:
+    """A line for each backend that lies outside the sources that are compared."""
+    shared = [name for name in names if all(name in side.backends for side in both)]
+    folders = {name: {side.backends[name].folder for side in both} for name in shared}
+    return [
+        f"changes of {name} itself: not gated, because both sides take it from {folder}, which is no part of "
+        "what is compared"
+        for name, (folder, *others) in folders.items()
+        if not others
+    ]
 
 
 def _cases(
