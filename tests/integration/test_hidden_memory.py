@@ -78,8 +78,9 @@ def test_shared_memory_of_two_processes_counts_once(scan: Scan) -> None:
 
 def test_a_peak_that_is_freed_at_once_is_met(scan: Scan) -> None:
     found = scan("fleeting", "proc_memory")
-    assert found["peak_rss_above_base_bytes"] > 60 * MB
-    assert found["peak_rss_anon_above_base_bytes"] > 60 * MB
+    # Where no sample met it, on a busy host, file pages that came later are taken off: the library's.
+    assert found["peak_rss_above_base_bytes"] > 90 * MB
+    assert found["peak_rss_anon_above_base_bytes"] > 90 * MB
     assert found["memory_sample_missed_bytes"] >= 0
     assert found["peak_rss_bytes"] == (found["base_rss_bytes"] + found["peak_rss_above_base_bytes"])
 

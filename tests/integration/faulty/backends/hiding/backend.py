@@ -20,7 +20,7 @@ from firstbyte.backends.sound.work import WORK
 
 HELD_BYTES = 32_000_000
 SHARED_BYTES = 200_000_000
-FLEETING_BYTES = 64_000_000
+FLEETING_BYTES = 128_000_000
 WORK_SECONDS = 0.05 * WORK
 HELD: list[object] = []
 
