@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
+import sys
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
 
 from firstbyte.worker import kernel
-from firstbyte.worker.kernel import Holdings, holdings, living_threads
+from firstbyte.worker.kernel import Holdings, children, holdings, living_threads, shared_files_bytes
+from firstbyte.worker.quiet import QUIET
 
 
 def test_a_thread_and_a_file_more_are_counted() -> None:
@@ -65,3 +69,65 @@ def test_threads_are_told_by_name_and_by_whether_they_end(
     (tmp_path / "8").mkdir()  # it ended between two looks
     monkeypatch.setattr(kernel, "_TASKS", tmp_path)
     assert living_threads("firstbyte-") == counted
+
+
+SIZE_BYTES = 1 << 20
+
+
+def test_memfds_count_mapped_or_not_and_files_in_shared_memory_wherever_they_lie() -> None:
+    before = shared_files_bytes()
+    descriptor = os.memfd_create("test")
+    os.write(descriptor, b"x" * SIZE_BYTES)
+    with_memfd = shared_files_bytes()
+    os.close(descriptor)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        (Path(folder) / "left").write_bytes(b"x" * SIZE_BYTES)
+        with_file = shared_files_bytes()
+    # Others on this machine may use shared memory as well.
+    for seen in (with_memfd, with_file):
+        assert seen - before >= SIZE_BYTES - (64 << 10)
+
+
+def test_children_count_until_somebody_waits_for_them_and_with_what_they_hold() -> None:
+    before = children()
+    program = f"kept = b'x' * {SIZE_BYTES}; print(flush=True); input()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe) as process:
+        assert process.stdout
+        process.stdout.readline()
+        living = children()
+        assert process.stdin
+        process.stdin.close()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        ended = children()
+    assert living.count == ended.count == before.count + 1
+    assert living.held_bytes - before.held_bytes > SIZE_BYTES
+    assert children().count == before.count
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc 2.33")
+def test_reading_everything_leaves_nothing_in_the_heap() -> None:
+    """A process of its own, with the environment of the leak check; it was 80 B a reading once."""
+    program = """
+import gc
+from array import array
+from types import SimpleNamespace
+from firstbyte.worker.instruments.allocators import Ledgers
+from firstbyte.worker.ledgers import GLIBC
+ledgers = Ledgers(SimpleNamespace())
+heap = array('q', bytes(8 * 200))
+for reading in range(200):
+    ledgers.read_all()
+    gc.collect()
+    ledgers.trim()
+    heap[reading] = ledgers.read()[GLIBC]
+print(heap[-1] - heap[99])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **QUIET},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(done.stdout) < 100 * 10

@@ -19,7 +19,7 @@ from firstbyte.leaks.stacks import LeakingStack
 from firstbyte.leaks.suspicion import (
     CONFIRMING_MAJORITY,
     CONFIRMING_PROCESSES,
-    Standing,
+    Followed,
     State,
     Wants,
     settle,
@@ -36,11 +36,12 @@ from firstbyte.worker.ledgers import (
     Moment,
     counts_live,
 )
+from firstbyte.worker.uses import DAMAGED_FILES
 
 KIB = 1024
 MIB = 1024 * KIB
 
-_IN_WORDS = {THREADS: "threads", DESCRIPTORS: "open files", PROCESSES: "processes"}
+_IN_WORDS = {THREADS: "threads", DESCRIPTORS: "descriptors", PROCESSES: "children"}
 CACHE_STEP_BYTES = 256 * KIB
 KEPT_BYTES = 16 * MIB
 """Least memory for which RETENTION or FRAGMENTATION is worth a word."""
@@ -132,7 +133,7 @@ class _Basis:
     longer: tuple[LeakSeries, ...]
     judged: tuple[dict[str, SeriesFinding], ...]
     judged_longer: tuple[dict[str, SeriesFinding], ...]
-    settled: Mapping[str, Standing]
+    settled: Mapping[str, Followed]
     stacks: tuple[LeakingStack, ...]
 
     def say(
@@ -145,6 +146,9 @@ class _Basis:
         wants: Wants = Wants.NOTHING,
     ) -> LeakVerdict:
         shown = finding or _steepest(one.finding for one in self.settled.values())
+        errors = self.processes[0].errors_per_use
+        if errors is not None:
+            reason += f"; {errors:.2g} of {DAMAGED_FILES} damaged files gave an error"
         return LeakVerdict(
             outcome=outcome,
             reason=reason,
@@ -224,7 +228,7 @@ def _leak(basis: _Basis) -> LeakVerdict | None:
     return None
 
 
-def _steepest_of(settled: Sequence[Standing]) -> Standing:
+def _steepest_of(settled: Sequence[Followed]) -> Followed:
     return max(settled, key=lambda one: one.finding.slope.estimate)
 
 

@@ -46,7 +46,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Followed:
     """The state of one ledger, with the finding that shows it best."""
 
     state: State
@@ -58,7 +58,7 @@ class Standing:
 
 def settle(
     short: Sequence[SeriesFinding], longer: Sequence[SeriesFinding], *, exhausted: bool
-) -> Standing:
+) -> Followed:
     """What one to three processes of N uses say, and with them one of LONGER N and one of LONGEST N.
 
     `exhausted`: nothing more can be done, so what is open stays open.
@@ -69,16 +69,16 @@ def settle(
     if not suspects and not any(one.suspicious for one in longer):
         if not longer and last.detectable_bytes > BLIND_BYTES and not exhausted:
             reason = f"{last.ledger} is too noisy for {last.scans:,} uses"
-            return Standing(State.OPEN, last, reason, Wants.LONGER)
-        return Standing(State.CLEAR, last, _drift(last))
+            return Followed(State.OPEN, last, reason, Wants.LONGER)
+        return Followed(State.CLEAR, last, _drift(last))
     first = suspects[0] if suspects else next(one for one in longer if one.suspicious)
     size = median([one.slope.estimate for one in suspects]) if suspects else first.slope.estimate
     seen = _grows(first, size, f"in {len(suspects)} of {len(short)} processes")
     if len(short) < CONFIRMING_PROCESSES and not longer and not exhausted:
-        return Standing(State.OPEN, first, f"{seen}: not confirmed", Wants.PROCESSES)
+        return Followed(State.OPEN, first, f"{seen}: not confirmed", Wants.PROCESSES)
     if not longer:
         reason = f"{seen}: not followed over {LONGER} times the uses"
-        return Standing(State.OPEN, first, reason, Wants.NOTHING if exhausted else Wants.LONGER)
+        return Followed(State.OPEN, first, reason, Wants.NOTHING if exhausted else Wants.LONGER)
     before = longer[-2].slope.estimate if len(longer) > 1 else size
     now = _grows(last, last.slope.estimate, f"over {last.scans:,} uses")
     persists = last.flagged and last.slope.estimate >= PERSISTENCE * before
@@ -88,16 +88,16 @@ def settle(
         and growing >= CONFIRMING_MAJORITY
         and (against < CONFIRMING_MAJORITY or len(longer) > 1)
     ):
-        return Standing(
+        return Followed(
             State.LEAKS, last, f"{seen}, and still {_rate(last)} after {last.scans:,} uses"
         )
     if not last.suspicious and last.slope.high < PERSISTENCE * size:
-        return Standing(State.CLEAR, last, f"{seen}, but {_rate(last)} over {last.scans:,} uses")
+        return Followed(State.CLEAR, last, f"{seen}, but {_rate(last)} over {last.scans:,} uses")
     if len(longer) < 2 and not exhausted:
-        return Standing(State.OPEN, last, f"{seen}, {now}: not settled", Wants.LONGEST)
+        return Followed(State.OPEN, last, f"{seen}, {now}: not settled", Wants.LONGEST)
     if last.suspicious:
-        return Standing(State.OPEN, last, f"{seen}, {now}: not settled")
-    return Standing(State.CLEAR, last, f"{seen}, but not surely over {last.scans:,} uses")
+        return Followed(State.OPEN, last, f"{seen}, {now}: not settled")
+    return Followed(State.CLEAR, last, f"{seen}, but not surely over {last.scans:,} uses")
 
 
 def _rate(finding: SeriesFinding) -> str:

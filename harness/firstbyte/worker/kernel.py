@@ -70,7 +70,7 @@ def _held_bytes(pid: int) -> int:
 
 
 def shared_files_bytes() -> int:
-    """Memory of the user's files in /dev/shm and of this process's open memfds (memfd_create(2)).
+    """Memory of the user's files below /dev/shm and of this process's open memfds (memfd_create(2)).
 
     Whose work a file in /dev/shm is nobody can say: another process of the same user counts.
     """
@@ -80,12 +80,17 @@ def shared_files_bytes() -> int:
             link = os.readlink(f"{_FILES}/{descriptor}")  # noqa: PTH115 (no paths)
             if link.startswith(_IN_MEMORY):
                 _note_size(sizes, os.fstat(int(descriptor)))
-    with contextlib.suppress(OSError), os.scandir(_SHARED_FOLDER) as entries:
-        for entry in entries:
-            with contextlib.suppress(FileNotFoundError):
-                about = entry.stat(follow_symlinks=False)
-                if about.st_uid == os.getuid():
-                    _note_size(sizes, about)
+    folders = [_SHARED_FOLDER]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                    continue
+                with contextlib.suppress(FileNotFoundError):  # it was removed since it was listed
+                    about = entry.stat(follow_symlinks=False)
+                    if about.st_uid == os.getuid():
+                        _note_size(sizes, about)
     return sum(sizes.values())
 
 

@@ -17,6 +17,8 @@ from firstbyte.worker.shapes import Shape
 
 READERS = 4
 """Readers at once in a use of Shape.CONCURRENT."""
+DAMAGED_FILES = 3
+"""Files in a use of Shape.FAILING."""
 TORN_BYTES = 4096
 CUT_SHARE = 0.5
 TORN_SHARE = 0.6
