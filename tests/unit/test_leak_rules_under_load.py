@@ -91,6 +91,12 @@ def test_the_steepest_ledger_says_how_much() -> None:
     assert found.slope.estimate == LEAK_BYTES
 
 
+def test_what_an_allocator_counts_stands_for_what_the_kernel_rounds() -> None:
+    rates = {GLIBC: 4112.0, RESIDENT: 4160.0}
+    found = verdict([repeated(120, **rates)] * 3, [repeated(480, **rates)])
+    assert (found.outcome, found.ledger) == (LeakClass.LEAK, GLIBC)
+
+
 @pytest.mark.parametrize("ledger", [SHARED, SHARED_FILES, CHILDREN])
 def test_memory_that_is_not_private_leaks_as_well(ledger: str) -> None:
     rates = {ledger: LEAK_BYTES}

@@ -42,6 +42,8 @@ KIB = 1024
 MIB = 1024 * KIB
 
 _IN_WORDS = {THREADS: "threads", DESCRIPTORS: "descriptors", PROCESSES: "children"}
+ALIKE = 0.9
+"""Two ledgers say the same where the slope of one is at least this share of the other's."""
 CACHE_STEP_BYTES = 256 * KIB
 KEPT_BYTES = 16 * MIB
 """Least memory for which RETENTION or FRAGMENTATION is worth a word."""
@@ -229,7 +231,12 @@ def _leak(basis: _Basis) -> LeakVerdict | None:
 
 
 def _steepest_of(settled: Sequence[Followed]) -> Followed:
-    return max(settled, key=lambda one: one.finding.slope.estimate)
+    """One that an allocator counts is exact, and stands for the kernel's that say the same."""
+    steepest = max(settled, key=lambda one: one.finding.slope.estimate)
+    enough = ALIKE * steepest.finding.slope.estimate
+    counted = [one for one in settled if counts_live(one.finding.ledger)]
+    exact = max(counted, key=lambda one: one.finding.slope.estimate, default=steepest)
+    return exact if exact.finding.slope.estimate >= enough else steepest
 
 
 def _accumulation(basis: _Basis) -> LeakVerdict | None:
