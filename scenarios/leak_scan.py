@@ -46,9 +46,10 @@ from firstbyte.worker.leak_series import (
     NotedScan,
     Role,
 )
-from firstbyte.worker.ledgers import COUNTS, RESIDENT, Moment, is_ledger
+from firstbyte.worker.ledgers import COUNTS, RESIDENT, SHARED_FILES, Moment, is_ledger
 from firstbyte.worker.quiet import is_quiet
 from firstbyte.worker.shapes import NEEDS, SHAPE, Shape
+from firstbyte.worker.shared_folder import SharedFolderWatch
 from firstbyte.worker.uses import IN_PROCESS, Opening, damage
 
 PURPOSE = Purpose.LEAKS
@@ -82,6 +83,8 @@ noted.
 THREADS_END_SECONDS = 0.05
 """Threads of a reader that was dropped may end a moment later; nobody waits longer for one."""
 THREADS_END_STEP_SECONDS = 0.001
+PATIENCE_SECONDS = 0.5
+"""What a process waits in vain for threads to end, in all."""
 
 GLANCE_SCANS = 24
 GLANCE_BUDGET_SECONDS = 1.0
@@ -231,6 +234,7 @@ class _Series:
         self._use = IN_PROCESS[task.shape]
         self._ledgers = Ledgers(opening.backend)
         self._errors = 0
+        self._patience_seconds = PATIENCE_SECONDS
         self._uses = 0
         self.found: set[int] = set()
         """What the uses gave, each number once."""
@@ -303,13 +307,18 @@ class _Series:
         seconds that one took.
         """
         noted = Series(self._ledgers.read_all, self._task.repetitions)
+        watch = SharedFolderWatch(self._task.repetitions)
         budget = self._task.budget_seconds
         began = time.monotonic()
         scans = 0
         while scans < self._task.repetitions and time.monotonic() - began < budget:
-            self._note_use(self._used, noted)
+            watch.before_use()
+            self._note_use(self._used, noted, watch.after_use)
             scans += 1
-        return noted.by_name(), (time.monotonic() - began) / scans
+        readings: dict[str, Sequence[float]] = dict(noted.by_name())
+        held = zip(readings[SHARED_FILES], watch.left_bytes(), strict=True)
+        readings[SHARED_FILES] = [memfds + left for memfds, left in held]
+        return readings, (time.monotonic() - began) / scans
 
     def _use_once(self, path: Path) -> None:
         found = self._use(self._opening, path)
@@ -317,11 +326,24 @@ class _Series:
         self._uses += 1
         self._errors += found if self._task.shape is Shape.FAILING else 0
 
-    def _note_use(self, path: Path, noted: Series) -> None:
+    def _await_threads(self, before: int) -> None:
+        """Give threads that a use has started a moment to end. Those that stay are not waited for again and
+        again.
+        """
+        began = time.monotonic()
+        while living_threads() > before:
+            waited = time.monotonic() - began
+            if waited > min(THREADS_END_SECONDS, self._patience_seconds):
+                self._patience_seconds = max(0.0, self._patience_seconds - waited)
+                return
+            time.sleep(THREADS_END_STEP_SECONDS)
+
+    def _note_use(self, path: Path, noted: Series, done: Callable[[], None] = lambda: None) -> None:
         before = living_threads()
         self._use_once(path)
         gc.collect()
-        _await_threads(before)
+        self._await_threads(before)
+        done()
         self._ledgers.trim()
         noted.note()
 
@@ -347,13 +369,6 @@ class _Series:
                 for copy in copies:
                     self._note_use(copy, noted)
         return new.by_name(), again.by_name()
-
-
-def _await_threads(before: int) -> None:
-    """Give threads that a use has started a moment to end; pools that stay are not waited for long."""
-    deadline = time.monotonic() + THREADS_END_SECONDS
-    while living_threads() > before and time.monotonic() < deadline:
-        time.sleep(THREADS_END_STEP_SECONDS)
 
 
 def _size(path: Path) -> int:

@@ -12,7 +12,7 @@ from firstbyte.engine import registry
 from firstbyte.engine.laboratory import Laboratory
 from firstbyte.engine.witnesses import resolve
 from firstbyte.leaks.corpus import leak_corpus
-from firstbyte.leaks.rules import LeakClass, LeakVerdict, verdict
+from firstbyte.leaks.rules import LeakVerdict, verdict
 from firstbyte.leaks.slopes import MIN_SCANS, SeriesFinding, judge_process
 from firstbyte.model import Status
 from firstbyte.selfcheck.figures.check import FOLDER
@@ -90,7 +90,9 @@ def test_readers_at_once_leak_as_often_as_they_meet(laboratory: Laboratory) -> N
 def test_a_leak_of_another_shape_is_not_in_what_whole_scans_say(
     laboratory: Laboratory, variant: str
 ) -> None:
-    assert verdict_on(laboratory, variant, Shape.WHOLE).outcome is LeakClass.CLEAN
+    """Under load an allocator's own ups and downs may be suspected, and are settled by more uses."""
+    finding = judged(laboratory, variant, Shape.WHOLE)[RESIDENT]
+    assert finding.slope.low < LEAKED_BYTES / 2
 
 
 @pytest.mark.parametrize(("variant", "what"), [("zombies", "children"), ("threads", "threads")])
@@ -102,4 +104,4 @@ def test_what_is_left_behind_is_counted(laboratory: Laboratory, variant: str, wh
 
 def test_the_failing_shape_says_how_many_errors_there_were(laboratory: Laboratory) -> None:
     found = verdict_on(laboratory, "abandoned", Shape.FAILING)
-    assert found.reason.endswith("3 of 3 damaged files gave an error")
+    assert found.reason.endswith("; 3 of 3 damaged files gave an error"), found.reason

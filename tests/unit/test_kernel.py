@@ -6,14 +6,13 @@ import ctypes
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
 import pytest
 
 from firstbyte.worker import kernel
-from firstbyte.worker.kernel import Holdings, children, holdings, living_threads, shared_files_bytes
+from firstbyte.worker.kernel import Holdings, children, holdings, living_threads, memfd_bytes
 from firstbyte.worker.quiet import QUIET
 
 
@@ -74,18 +73,15 @@ def test_threads_are_told_by_name_and_by_whether_they_end(
 SIZE_BYTES = 1 << 20
 
 
-def test_memfds_count_mapped_or_not_and_files_in_shared_memory_wherever_they_lie() -> None:
-    before = shared_files_bytes()
+def test_memfds_count_mapped_or_not_while_they_are_open() -> None:
+    before = memfd_bytes()
     descriptor = os.memfd_create("test")
     os.write(descriptor, b"x" * SIZE_BYTES)
-    with_memfd = shared_files_bytes()
+    again = os.dup(descriptor)
+    assert memfd_bytes() == before + SIZE_BYTES
     os.close(descriptor)
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        (Path(folder) / "left").write_bytes(b"x" * SIZE_BYTES)
-        with_file = shared_files_bytes()
-    # Others on this machine may use shared memory as well.
-    for seen in (with_memfd, with_file):
-        assert seen - before >= SIZE_BYTES - (64 << 10)
+    os.close(again)
+    assert memfd_bytes() == before
 
 
 def test_children_count_until_somebody_waits_for_them_and_with_what_they_hold() -> None:

@@ -24,6 +24,7 @@ from firstbyte.leaks.investigation import EndedBadlyError, Investigation, invest
 from firstbyte.say import Say
 from firstbyte.units import duration
 from firstbyte.worker.shapes import Shape
+from firstbyte.worker.uses import scans_of
 
 
 @dataclass
@@ -113,16 +114,17 @@ def costs(check: LeakCheck, efforts: Sequence[PlannedEffort]) -> list[str]:
     """One line per subject: scans and seconds, and what they can show."""
     lines = []
     shapes = len(check.shapes)
+    scans = sum(scans_of(shape) for shape in check.shapes)
     for subject, one in zip(check.subjects, efforts, strict=True):
         line = f"{subject.subject}: {one.effort.scans:,} uses"
         if shapes > 1:
             line += f" in each of {shapes} shapes"
         if one.scan_seconds is None:
-            most = duration(2 * one.effort.budget_seconds * shapes)
+            most = duration(2 * one.effort.budget_seconds * scans)
             line += f", at most about {most} if nothing is found"
         else:
             clean, followed = cost_seconds(one.effort, one.scan_seconds)
-            line += f", about {duration(clean * shapes)} if clean, {duration(followed * shapes)} if it leaks"
+            line += f", about {duration(clean * scans)} if clean, {duration(followed * scans)} if it leaks"
         lines.append(f"{line}; {one.effort.note}" if one.effort.note else line)
     return lines
 

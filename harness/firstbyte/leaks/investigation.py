@@ -35,7 +35,7 @@ from firstbyte.worker.leak_series import (
 )
 from firstbyte.worker.quiet import QUIET
 from firstbyte.worker.shapes import NEEDS, SHAPE, Shape
-from firstbyte.worker.uses import READERS
+from firstbyte.worker.uses import scans_of
 
 SCANNING_SHARE = 0.8
 """Of the time after which a worker is killed, so much is for the repeated uses."""
@@ -199,9 +199,7 @@ class _Underway:
 
     def _affordable(self, budget_seconds: float) -> float:
         """A use of several readers takes as long as several, and no process may scan until it is killed."""
-        if self._shape is Shape.CONCURRENT:
-            budget_seconds *= READERS
-        return min(budget_seconds, self._most_seconds)
+        return min(budget_seconds * scans_of(self._shape), self._most_seconds)
 
     def _params(self, attempt: Attempt) -> dict[str, Param]:
         return {ATTEMPT: attempt, SHAPE: self._shape}

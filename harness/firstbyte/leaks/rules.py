@@ -97,13 +97,17 @@ def verdict(
     """
     if not processes:
         raise ValueError("a verdict needs at least one process")
+    left = _left_behind(processes)
     fewest = min(one.scans for one in (*processes, *longer))
     if fewest < MIN_SCANS:
+        too_few = f"{fewest} uses within the time are too few for a verdict, at least {MIN_SCANS} are needed"
         return LeakVerdict(
-            LeakClass.INCONCLUSIVE,
-            f"{fewest} uses within the time are too few for a verdict, at least {MIN_SCANS} are needed",
+            left.outcome if left else LeakClass.INCONCLUSIVE,
+            left.reason if left else too_few,
+            rule="D" if left else "",
             scans=fewest,
             processes=len(processes) + len(longer),
+            wants=left.wants if left else Wants.NOTHING,
         )
     short, long = (
         tuple(judge_process(one, floor_bytes) for one in some) for some in (processes, longer)
@@ -117,9 +121,10 @@ def verdict(
         for ledger in short[0]
     }
     basis = _Basis(tuple(processes), tuple(longer), short, long, settled, tuple(stacks))
+    if left:
+        return basis.say(left.outcome, left.reason, rule="D", wants=left.wants)
     return (
-        _left_behind(basis)
-        or _leak(basis)
+        _leak(basis)
         or _accumulation(basis)
         or _cache(basis)
         or _kept(basis)
@@ -188,22 +193,29 @@ def _steepest(findings: Iterable[SeriesFinding]) -> SeriesFinding:
     )
 
 
-def _left_behind(basis: _Basis) -> LeakVerdict | None:
+@dataclass(frozen=True, slots=True)
+class _LeftBehind:
+    """What rule D says of threads, descriptors or children."""
+
+    outcome: LeakClass
+    reason: str
+    wants: Wants = Wants.NOTHING
+
+
+def _left_behind(processes: Sequence[LeakSeries]) -> _LeftBehind | None:
+    """Counts are exact, so that fewer uses do than a slope takes."""
     for count in COUNTS:
-        growing = [one for one in basis.processes if grows_by_count(one.counts.get(count, ()))]
+        growing = [one for one in processes if grows_by_count(one.counts.get(count, ()))]
         if not growing:
             continue
         rate = _median([one.left_per_scan(count) for one in growing])
         reason = f"{rate:.2g} {_IN_WORDS[count]} left behind per use"
-        if len(basis.processes) < CONFIRMING_MAJORITY:
-            return basis.say(
-                LeakClass.INCONCLUSIVE,
-                f"{reason} in one process: not confirmed",
-                rule="D",
-                wants=Wants.PROCESSES,
-            )
         if len(growing) >= CONFIRMING_MAJORITY:
-            return basis.say(LeakClass.LEAK, reason, rule="D")
+            return _LeftBehind(LeakClass.LEAK, reason)
+        reason += f" in {len(growing)} of {len(processes)} processes: not confirmed"
+        more = len(processes) < CONFIRMING_PROCESSES
+        wants = Wants.PROCESSES if more else Wants.NOTHING
+        return _LeftBehind(LeakClass.INCONCLUSIVE, reason, wants)
     return None
 
 

@@ -39,6 +39,8 @@ KIB = 1024
 
 MIN_TAIL_SCANS = 61
 """Scans that must remain once the first third is dropped."""
+MIN_COUNTED_USES = 20
+"""The same for counts, which are exact."""
 MIN_SCANS = MIN_TAIL_SCANS * 3 // 2 + 1
 BLOCKS = 5
 LARGEST_SHARE = 0.6
@@ -162,7 +164,7 @@ def rises_evenly(values: Sequence[float]) -> bool:
 def grows_by_count(counts: Sequence[float]) -> bool:
     """Rule D: the least number of threads (open files, processes) rises from block to block."""
     tail = counts[len(counts) // 3 :]
-    return len(tail) >= MIN_TAIL_SCANS and rises_evenly(tail)
+    return len(tail) >= MIN_COUNTED_USES and rises_evenly(tail)
 
 
 def judge_process(

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from firstbyte.worker.family import Family
 from firstbyte.worker.status import read_status
 
-_SHARED_FOLDER = "/dev/shm"
-_IN_MEMORY = ("/memfd:", f"{_SHARED_FOLDER}/")
+_MEMFD = "/memfd:"
 """What the links of such descriptors begin with."""
 _BLOCK_BYTES = 512
 """Unit of st_blocks (stat(2))."""
@@ -69,33 +68,16 @@ def _held_bytes(pid: int) -> int:
     return 0
 
 
-def shared_files_bytes() -> int:
-    """Memory of the user's files below /dev/shm and of this process's open memfds (memfd_create(2)).
-
-    Whose work a file in /dev/shm is nobody can say: another process of the same user counts.
-    """
+def memfd_bytes() -> int:
+    """Memory of this process's open memfds (memfd_create(2)), mapped or not."""
     sizes: dict[tuple[int, int], int] = {}
     for descriptor in _listed(_FILES):
         with contextlib.suppress(OSError):  # the descriptor of this very listing
             link = os.readlink(f"{_FILES}/{descriptor}")  # noqa: PTH115 (no paths)
-            if link.startswith(_IN_MEMORY):
-                _note_size(sizes, os.fstat(int(descriptor)))
-    folders = [_SHARED_FOLDER]
-    while folders:
-        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                    continue
-                with contextlib.suppress(FileNotFoundError):  # it was removed since it was listed
-                    about = entry.stat(follow_symlinks=False)
-                    if about.st_uid == os.getuid():
-                        _note_size(sizes, about)
+            if link.startswith(_MEMFD):
+                about = os.fstat(int(descriptor))
+                sizes[about.st_dev, about.st_ino] = about.st_blocks * _BLOCK_BYTES
     return sum(sizes.values())
-
-
-def _note_size(sizes: dict[tuple[int, int], int], about: os.stat_result) -> None:
-    sizes[about.st_dev, about.st_ino] = about.st_blocks * _BLOCK_BYTES
 
 
 def living_threads(name: str = "") -> int:

@@ -19,9 +19,9 @@ READERS = 4
 """Readers at once in a use of Shape.CONCURRENT."""
 DAMAGED_FILES = 3
 """Files in a use of Shape.FAILING."""
-TORN_BYTES = 4096
 CUT_SHARE = 0.5
-TORN_SHARE = 0.6
+TORN_SHARES = (0.5, 0.7)
+"""So much that some of it is more than values, and that what stands at the end of a file stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,11 @@ def _gives_error(opening: Opening, path: Path) -> bool:
     return False
 
 
+def scans_of(shape: Shape) -> int:
+    """As long as how many scans one use takes, at most."""
+    return READERS if shape is Shape.CONCURRENT else 1
+
+
 IN_PROCESS: dict[Shape, Use] = {
     Shape.WHOLE: read_whole,
     Shape.ABANDONED: abandon,
@@ -127,8 +132,7 @@ def _cut(path: Path) -> None:
 
 
 def _tear(path: Path) -> None:
-    size = path.stat().st_size
-    start = int(size * TORN_SHARE)
+    start, stop = (int(path.stat().st_size * share) for share in TORN_SHARES)
     with path.open("r+b") as file:
         file.seek(start)
-        file.write(b"\xff" * min(TORN_BYTES, (size - start) // 2))
+        file.write(b"\xff" * (stop - start))

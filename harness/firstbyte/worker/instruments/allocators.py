@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from firstbyte.api import Backend, Metric
-from firstbyte.worker.kernel import children, holdings, shared_files_bytes
+from firstbyte.worker.kernel import children, holdings, memfd_bytes
 from firstbyte.worker.ledgers import (
     CHILDREN,
     DESCRIPTORS,
@@ -110,7 +110,7 @@ class Ledgers:
         own, held, started = self.read(), holdings(), children()
         return {
             **own,
-            SHARED_FILES: shared_files_bytes(),
+            SHARED_FILES: memfd_bytes(),
             CHILDREN: started.held_bytes,
             THREADS: held.threads,
             DESCRIPTORS: held.descriptors,
