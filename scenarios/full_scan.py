@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from firstbyte.api import ALL, Bench, Metric, Purpose, Repetitions
+from firstbyte.api import ALL, Bench, Kept, Metric, Purpose, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 from firstbyte.worker.instruments.allocators import AFTERMATH, OWN_PEAK, Ledgers, aftermath
@@ -67,13 +67,20 @@ def run(bench: Bench) -> None:
             bench.check_rows(index, rows)
     if ledgers:
         ledgers.close()
+    if kept := bench.keep():
+        with bench.span():
+            for index in range(len(bench.shards)):
+                _scan(bench, index, kept)
+        bench.check_kept(kept)
 
 
-def _scan(bench: Bench, index: int) -> int:
+def _scan(bench: Bench, index: int, kept: Kept | None = None) -> int:
     """Rows of one shard, read to its end."""
     rows = 0
     path = bench.shards[index].path
     with bench.backend.open(path, columns=bench.columns, batch_rows=bench.batch_rows) as reader:
         for batch in reader:
             rows += reader.rows(batch)
+            if kept is not None:
+                kept.take(index, reader, batch)
     return rows

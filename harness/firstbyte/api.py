@@ -239,6 +239,14 @@ class Instrument(Protocol):
     def Probe(self) -> Callable[[], Probe]: ...  # noqa: N802 (a class, or what makes one)
 
 
+class Kept(Protocol):
+    """Batches of one shard of a pass, to be looked at after it."""
+
+    def take(self, shard: int, reader: Reader, batch: Any) -> None:
+        """Keep the batch, if it is of the shard that was drawn; batches come in order."""
+        ...
+
+
 class Bench(Protocol):
     """What a scenario's `run` gets: the backend, the data and the measured span.
 
@@ -287,6 +295,16 @@ class Bench(Protocol):
 
     def verify(self, shard: int) -> None:
         """Have that shard verified as well, though no reader of `backend` was opened over it."""
+        ...
+
+    def keep(self) -> Kept | None:
+        """What keeps the batches of one pass more, which a scenario makes as it made those that were measured
+        and which is in no figure; None where there is to be none.
+        """
+        ...
+
+    def check_kept(self, kept: Kept) -> None:
+        """Send digests of what was kept to the parent."""
         ...
 
     def check_digests(self, shard: int, digests: Mapping[str, Any]) -> None:
