@@ -35,8 +35,8 @@ from firstbyte.render.progress import Progress
 from firstbyte.render.request import Request
 from firstbyte.render.tables import RunView
 from firstbyte.visibility.shown import load as load_shown
-from firstbyte.worker.order import MEASURE, PREPARE, Order
-from firstbyte.worker.protocol import Counted
+from firstbyte.worker.order import DIGEST, MEASURE, PREPARE, Order
+from firstbyte.worker.protocol import Counted, Digested
 
 CORPUS = manifest(rows=(3, 2), first_values=("one", "two"))
 
@@ -55,6 +55,8 @@ class FakeLauncher:
         if order.task == PREPARE:
             prepared = good_outcome(CORPUS, samples=[], prepared=("p0", "p1"))
             return self._next(f"prepare_{order.cell.variant}", prepared)
+        if order.task == DIGEST:
+            return self._next(f"digest_{order.cell.variant}", good_outcome(CORPUS, samples=[]))
         return self._next(order.cell.variant, good_outcome(CORPUS))
 
     def _next(self, name: str, default: Outcome) -> Outcome:
@@ -149,6 +151,7 @@ def test_variables_reach_the_measuring_workers_alone(
         (PREPARE, {}),
         (MEASURE, {"PYTHONMALLOC": "malloc"}),
         (MEASURE, {"PYTHONMALLOC": "malloc"}),
+        (DIGEST, {}),
     ]
     assert "PYTHONMALLOC" not in os.environ
 
@@ -160,7 +163,22 @@ def test_the_corpus_is_prepared_once_for_each_variant(tmp_path: Path) -> None:
     records = list(engine(launcher, tmp_path).records(plan.cells))
     assert len(records) == 6
     for variant in ("a", "b"):
-        assert launcher.tasks(variant) == [PREPARE, MEASURE, MEASURE, MEASURE]
+        assert launcher.tasks(variant) == [PREPARE, MEASURE, DIGEST, MEASURE, MEASURE]
+
+
+def test_a_reader_that_is_wrong_the_first_time_only_is_wrong(tmp_path: Path) -> None:
+    _, plan = plan_of(tmp_path, ["a", "b"], Repetitions(1, 1), grid={"n": (1, 2)})
+    launcher = FakeLauncher(
+        digest_a=[good_outcome(CORPUS, samples=[], digests=[Digested(1, 3, {"text": "0"})])],
+        digest_b=[ended(Status.CRASHED, "killed by SIGSEGV")],
+    )
+    records = list(engine(launcher, tmp_path).records(plan.cells))
+    why = "read for the first time in a process: shard 1: row count mismatch, expected 2, got 3"
+    assert [(one.cell.variant, one.status, one.reason) for one in records] == [
+        ("a", Status.WRONG, why),
+        ("b", Status.OK, ""),
+    ] * 2
+    assert launcher.tasks("a") == [PREPARE, MEASURE, DIGEST, MEASURE], "asked once a run"
 
 
 def test_a_preparation_that_failed_fails_every_cell_and_is_not_repeated(tmp_path: Path) -> None:
@@ -233,7 +251,7 @@ def test_what_a_worker_is_told(tmp_path: Path) -> None:
     _, plan = plan_of(tmp_path, ["a"], Repetitions(1, 7), instruments=("heap",))
     launcher = FakeLauncher()
     list(engine(launcher, tmp_path).records(plan.cells))
-    prepare, measure = launcher.orders
+    prepare, measure, _ = launcher.orders
     assert prepare.instrument_module == "", "preparing is not observed"
     assert measure.instrument_module == "instruments.heap"
     assert prepare.cell.limits.timeout_s == PREPARE_TIMEOUT_SECONDS

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine import plausible, prepared, pressure
-from firstbyte.engine.judge import UnfitError, fit, judge
+from firstbyte.engine.judge import UnfitError, difference, fit, judge
 from firstbyte.engine.launch import Outcome, run_worker
 from firstbyte.engine.plan import Planned
 from firstbyte.model import SCHEMA_VERSION, Environment, Record, Sample, Status
-from firstbyte.worker.order import MEASURE, PREPARE, Order
+from firstbyte.worker.order import DIGEST, MEASURE, PREPARE, Order
 from firstbyte.worker.turns import Turns
 
 BATCH_ROWS = 1024
@@ -44,6 +44,7 @@ class Engine:
     """Where backends keep the corpora in formats of their own."""
     launcher: Launcher = run_worker
     _prepared: dict[tuple[str, str, str], Outcome] = field(default_factory=dict)
+    _read_afresh: dict[tuple[str, str, str], Outcome] = field(default_factory=dict)
 
     def records(
         self, cells: Sequence[Planned], on_start: Callable[[Planned], None] = lambda _: None
@@ -69,6 +70,8 @@ class Engine:
             if status is Status.OK:
                 status, reason = Status.ERROR, str(error)
         conditions = pressure.between(before, pressure.read(), samples)
+        if status is Status.OK and (wrong := self._wrong_afresh(planned)):
+            status, reason = Status.WRONG, f"read for the first time in a process: {wrong}"
         return Record(
             schema=SCHEMA_VERSION,
             run_id=self.run_id,
@@ -141,10 +144,22 @@ class Engine:
             prepared_directory=str(self._prepared_folder(planned)),
         )
 
+    def _wrong_afresh(self, planned: Planned) -> str:
+        """What the cell's reader delivers otherwise in a process that has read nothing yet, asked once a run.
+
+        In a cell what was timed is read again by the same process: a reader can be wrong the first time only.
+        One that does not come to its end there says nothing of the cell.
+        """
+        key = _subject_and_corpus(planned)
+        if key not in self._read_afresh:
+            order = self.order(planned, DIGEST, self.ready(planned).prepared)
+            self._read_afresh[key] = self.launcher(order, self.environment)
+        return difference(self._read_afresh[key], self.manifests[planned.cell.corpus])
+
     def _prepare(self, planned: Planned) -> Outcome:
         """Convert the corpus to the backend's own format, once a run, in a worker of its own."""
         cell = planned.cell
-        key = (cell.backend, cell.variant, cell.corpus)
+        key = _subject_and_corpus(planned)
         if key not in self._prepared:
             self._prepared_folder(planned).mkdir(parents=True, exist_ok=True)
             sources = [str(path) for path in self.manifests[cell.corpus].paths]
@@ -168,6 +183,10 @@ class Engine:
 
     def _prepared_folder(self, planned: Planned) -> Path:
         return prepared.folder(self.prepared_root, planned, self.manifests[planned.cell.corpus])
+
+
+def _subject_and_corpus(planned: Planned) -> tuple[str, str, str]:
+    return planned.cell.backend, planned.cell.variant, planned.cell.corpus
 
 
 def _is_restless(outcome: Outcome) -> bool:

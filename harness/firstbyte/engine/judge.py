@@ -43,6 +43,11 @@ def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]
     return Status.OK, ""
 
 
+def difference(outcome: Outcome, manifest: Manifest) -> str:
+    """The first thing that a process delivered otherwise than the corpus has it; empty where nothing is."""
+    return next(iter(_differences(outcome, manifest)), "")
+
+
 class UnfitError(ValueError):
     """The figures of a cell cannot be kept; the message says why."""
 
