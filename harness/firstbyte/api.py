@@ -304,7 +304,7 @@ class Bench(Protocol):
         ...
 
     def check_kept(self, kept: Kept) -> None:
-        """Send digests of what was kept to the parent."""
+        """Have what was kept judged, once all is measured."""
         ...
 
     def check_digests(self, shard: int, digests: Mapping[str, Any]) -> None:

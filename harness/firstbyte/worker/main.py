@@ -118,6 +118,7 @@ class WorkerBench:
         self._observing_others = False
         self._figures: dict[str, float] = {}
         self._span_ns = (0, 0)
+        self._kept: KeptPass | None = None
 
     @contextmanager
     def span(self) -> Iterator[dict[str, float]]:
@@ -170,7 +171,7 @@ class WorkerBench:
 
     def check_kept(self, kept: Kept) -> None:
         assert isinstance(kept, KeptPass)
-        self._sender.send(protocol.Digested(kept.shard, **kept.digests()))
+        self._kept = kept
 
     def verify(self, shard: int) -> None:
         self._ways.add(shard, self.columns, self.batch_rows)
@@ -184,6 +185,9 @@ class WorkerBench:
             shard = self.shards[one.shard]
             digests = shard_digests(self._unnoted, shard, one.batch_rows, one.columns)
             self._sender.send(protocol.Digested(one.shard, **digests))
+        # Last, as its shard was drawn: what is wrong in others as well is said of the first.
+        if self._kept is not None:
+            self._sender.send(protocol.Digested(self._kept.shard, **self._kept.digests()))
 
     def observe(self, pids: Sequence[int]) -> None:
         self._observing_others = True
