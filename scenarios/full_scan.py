@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from firstbyte.api import ALL, Bench, Kept, Metric, Purpose, Repetitions
+from firstbyte.api import ALL, Bench, KeptBatches, Metric, Purpose, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 from firstbyte.worker.instruments.allocators import AFTERMATH, OWN_PEAK, Ledgers, aftermath
@@ -74,7 +74,7 @@ def run(bench: Bench) -> None:
         bench.check_kept(kept)
 
 
-def _scan(bench: Bench, index: int, kept: Kept | None = None) -> int:
+def _scan(bench: Bench, index: int, kept: KeptBatches | None = None) -> int:
     """Rows of one shard, read to its end."""
     rows = 0
     path = bench.shards[index].path

@@ -239,7 +239,7 @@ class Instrument(Protocol):
     def Probe(self) -> Callable[[], Probe]: ...  # noqa: N802 (a class, or what makes one)
 
 
-class Kept(Protocol):
+class KeptBatches(Protocol):
     """Batches of one shard of a pass, to be looked at after it."""
 
     def take(self, shard: int, reader: Reader, batch: Any) -> None:
@@ -297,13 +297,13 @@ class Bench(Protocol):
         """Have that shard verified as well, though no reader of `backend` was opened over it."""
         ...
 
-    def keep(self) -> Kept | None:
+    def keep(self) -> KeptBatches | None:
         """What keeps the batches of one pass more, which a scenario makes as it made those that were measured
         and which is in no figure; None where there is to be none.
         """
         ...
 
-    def check_kept(self, kept: Kept) -> None:
+    def check_kept(self, kept: KeptBatches) -> None:
         """Have what was kept judged, once all is measured."""
         ...
 

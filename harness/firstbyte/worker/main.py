@@ -27,7 +27,7 @@ from firstbyte.api import (  # noqa: E402
     Backend,
     BuildRefusedError,
     Instrument,
-    Kept,
+    KeptBatches,
     Probe,
     Scenario,
     Shard,
@@ -169,7 +169,7 @@ class WorkerBench:
         wanted = self.final_process and self.instrument == CLOCK and not self._turns
         return drawn(self.shards) if wanted else None
 
-    def check_kept(self, kept: Kept) -> None:
+    def check_kept(self, kept: KeptBatches) -> None:
         assert isinstance(kept, KeptPass)
         self._kept = kept
 
