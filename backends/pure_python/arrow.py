@@ -46,9 +46,9 @@ def _hints(arrow_schema: bytes) -> dict[str, pa.DataType]:
         return {}
     try:
         schema = pa.ipc.read_schema(pa.py_buffer(b64decode(arrow_schema)))
+        return {field.name: field.type for field in schema}
     except (pa.ArrowInvalid, OSError, ValueError):
         return {}
-    return {field.name: field.type for field in schema}
 
 
 def _field(node: Node, hint: pa.DataType | None) -> pa.Field:

@@ -43,6 +43,7 @@ def assemble(node: Node, streams: Streams) -> list[Any]:
 
 
 def _structs(node: Struct, streams: Streams) -> list[Any]:
+    _hold_together(node, node.definition, streams)
     names = [child.name for child in node.children]
     columns = [assemble(child, streams) if leaves(child) else None for child in node.children]
     lengths = {len(column) for column in columns if column is not None}
@@ -65,6 +66,27 @@ def _structs(node: Struct, streams: Streams) -> list[Any]:
     return [row if level >= least else None for row, level in zip(rows, definition, strict=True)]
 
 
+def _hold_together(node: Struct | List, definition: int, streams: Streams) -> None:
+    """All leaves tell where the node is. Raises MalformedError where they contradict each other.
+
+    What is beyond the level `definition` each may tell for itself.
+    """
+    below = leaves(node)
+    if len(below) < 2:
+        return
+    clipped = bytes(min(level, definition) for level in range(256))
+    told = set()
+    for leaf in below:
+        levels = streams[leaf.chunk]
+        repeated, defined = levels.repetition, levels.definition.translate(clipped)
+        if leaf.max_repetition > node.repetition:
+            starts = [level <= node.repetition for level in repeated]
+            repeated, defined = bytes(compress(repeated, starts)), bytes(compress(defined, starts))
+        told.add((repeated, defined))
+    if len(told) > 1:
+        raise MalformedError(f"the fields of '{node.name}' contradict each other about where it is")
+
+
 def _slot_definitions(node: Struct, streams: Streams) -> bytes:
     """The definition level at which each struct starts, from its first leaf."""
     leaf = leaves(node)[0]
@@ -76,6 +98,7 @@ def _slot_definitions(node: Struct, streams: Streams) -> bytes:
 
 
 def _lists(node: List, streams: Streams) -> list[Any]:
+    _hold_together(node, node.item_definition, streams)
     below = leaves(node)
     items = assemble(node.item, {leaf.chunk: _inside(node, streams[leaf.chunk]) for leaf in below})
     if node.is_map:

@@ -123,9 +123,29 @@ class PageReader:
                         f"a page of {page.num_values} values where {self._unseen} are left"
                     )
                 self._unseen -= page.num_values
+                if not self._unseen:
+                    self._check_end()
                 return page
             if kind != INDEX:  # index pages are reserved and carry nothing
                 raise MalformedError(f"unknown page type {kind}")
+
+    def _check_end(self) -> None:
+        """No page of values comes after the last value: one that claims too many would push others out.
+
+        Raises MalformedError. Whatever else is there is no matter: some chunks are longer than their pages.
+        """
+        available = self._chunk.start + self._chunk.size - self._next
+        if available <= 0:
+            return
+        try:
+            header, _ = read_struct(
+                self._source.read(self._next, min(available, FIRST_READ_BYTES)), 0, _PAGE_HEADER
+            )
+        except MalformedError:
+            return
+        fields = header.get("data") or header.get("data_v2") or {}
+        if fields.get("num_values", 0) > 0:
+            raise MalformedError("a page of values after the last one that the footer promises")
 
     def _read(self) -> tuple[Fields, bytes]:
         """The next page header and its body as stored; moves on to the page behind it."""

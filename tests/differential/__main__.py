@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import sys
 import time
 from pathlib import Path
@@ -35,14 +36,19 @@ def main() -> int:
         "--write", action="store_true", help="put the table into the crate's README"
     )
     options = parser.parse_args()
+    # A run that is ended early has a table of what it did until then.
+    ended: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: ended.append(number))
     seed = secrets.randbelow(10**9) if options.seed is None else options.seed
-    deadline_s = None if options.minutes is None else time.monotonic() + 60 * options.minutes
+    end_s = float("inf") if options.minutes is None else time.monotonic() + 60 * options.minutes
     outcomes = []
     for task in DEFAULTS:
         count = getattr(options, task)
         if count < 1:
             continue
-        outcome = Pool(Outcome(task, seed), options.save, options.children).run(count, deadline_s)
+        pool = Pool(Outcome(task, seed), options.save, options.children)
+        outcome = pool.run(count, lambda: bool(ended) or time.monotonic() > end_s, _tell)
         outcomes.append(outcome)
         _show(outcome, notes=options.notes)
     counts = " ".join(f"--{outcome.task} {outcome.files}" for outcome in outcomes)
@@ -51,6 +57,20 @@ def main() -> int:
     if options.write:
         put_into(README, table)
     return 1 if any(outcome.faults for outcome in outcomes) else 0
+
+
+def _tell(outcome: Outcome) -> None:
+    faults = len(outcome.faults)
+    print(
+        f"{outcome.task}, seed {outcome.seed}: {outcome.files} files, {faults} faults,"
+        f" {outcome.elapsed_s:.0f} s",
+        file=sys.stderr,
+        flush=True,
+    )
+    for number, fault in outcome.faults[-3:]:
+        print(
+            f"  file {number}: {fault.reader}: {fault.kind}: {fault.detail:.200}", file=sys.stderr
+        )
 
 
 def _show(outcome: Outcome, *, notes: bool) -> None:

@@ -93,9 +93,7 @@ class Modes:
             self.resume,
             self.row_groups,
             self.shuffle,
-            self.where,
-            self.where,
-            self.where,
+            *[self.where] * 4,
         ):
             mode()
 

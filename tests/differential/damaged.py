@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import random
+import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,18 @@ def _base(seed: int, number: int) -> Base | None:
     return base if base.headers else None
 
 
+@functools.lru_cache(maxsize=4)
+def _rows(seed: int, number: int) -> Columns | None:
+    """What is in the sound file; None where the crate does not read it."""
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        file.write(_sound(seed, number).data)
+        file.flush()
+        try:
+            return crate.scan(crate.open_file(Path(file.name)))
+        except crate.ERRORS:
+            return None
+
+
 def damaged_file(seed: int, number: int) -> tuple[str, bytes, Columns | None]:
     """What was done, the file, and its rows where damage to them must be noticed."""
     draw = random.Random(f"damaged {seed}/{number}")
@@ -79,7 +92,7 @@ def damaged_file(seed: int, number: int) -> tuple[str, bytes, Columns | None]:
     if base is None:
         return f"{sound.writer}: bits", _bits(draw, sound.data), None
     if _has_checksums(base) and draw.random() < 0.3:
-        return f"{sound.writer}: bodies", _in_bodies(draw, base), sound.written
+        return f"{sound.writer}: bodies", _in_bodies(draw, base), _rows(seed, group)
     others = tuple(
         found for it in range(max(group - 3, 0), group) if (found := _base(seed, it)) is not None
     )
@@ -89,7 +102,7 @@ def damaged_file(seed: int, number: int) -> tuple[str, bytes, Columns | None]:
         if draw.random() < 0.5:
             return f"{what}, checksums made right", with_right_checksums(base, data), None
         if _only_bodies(base, data):
-            return what, data, sound.written
+            return what, data, _rows(seed, group)
     return what, data, None
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ HANG_CPU_S = 10.0
 HANG_WALL_S = 300.0
 """For one file that waits for something, on a busy machine."""
 SETTINGS = {"RUST_BACKTRACE": "0", "POLARS_MAX_THREADS": "1", "RAYON_NUM_THREADS": "1"}
+TELL_S = 60.0
 PIECE = 64
 """Numbers that a child gets at a time."""
 KEPT_NOTES = 200
@@ -58,6 +59,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            start_new_session=True,  # Ctrl-C is for the parent
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": search_path(), **SETTINGS},
         )
@@ -130,12 +132,17 @@ class Pool:
         self._outcome, self._save, self._wanted = outcome, save, children
         self._children: list[_Child] = []
 
-    def run(self, count: int, deadline_s: float | None = None) -> Outcome:
-        """Files 0 to `count`; no more are given out after `deadline_s` of `time.monotonic`.
+    def run(
+        self,
+        count: int,
+        is_enough: Callable[[], bool] = lambda: False,
+        tell: Callable[[Outcome], None] = lambda _: None,
+    ) -> Outcome:
+        """Files 0 to `count`, as long as it is not enough. `tell` is called every minute.
 
         Raises RuntimeError where a child cannot start.
         """
-        start = time.monotonic()
+        start = told = time.monotonic()
         pieces = iter(range(at, min(at + PIECE, count)) for at in range(0, count, PIECE))
         again: list[range] = []
         with selectors.DefaultSelector() as selector:
@@ -143,6 +150,10 @@ class Pool:
                 self._start(selector)
             while self._children:
                 ready = {key.data for key, _ in selector.select(timeout=1.0)}
+                if time.monotonic() - told > TELL_S:
+                    told = time.monotonic()
+                    self._outcome.elapsed_s = told - start
+                    tell(self._outcome)
                 for child in [*self._children]:
                     alive = self._listen(child) if child in ready else True
                     hung = alive and child.hangs()
@@ -156,8 +167,8 @@ class Pool:
                         continue
                     if not child.ready or child.numbers:
                         continue
-                    late = deadline_s is not None and time.monotonic() > deadline_s
-                    piece = None if late else (again.pop() if again else next(pieces, None))
+                    wanted = again or not is_enough()
+                    piece = (again.pop() if again else next(pieces, None)) if wanted else None
                     if piece is None:
                         selector.unregister(child.output)
                         self._children.remove(child)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import pickle
 import struct
 import tracemalloc
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cramjam
+import pyarrow as pa
 import pytest
 from firstbyte.backends.pure_python.backend import create
 from firstbyte.backends.pure_python.codecs import decompress
@@ -569,7 +571,7 @@ def test_fields_of_a_struct_that_disagree(path: Path) -> None:
     one = page(levels(0) + levels(1) + ints(1), 1)
     none = page(levels(0) + levels(0), 1)
     parquet(path, {"l.s.n": one, "l.s.m": none}, rows=1, schema=schema)
-    assert_corrupt(path, "l", "the fields of struct 's' differ in length")
+    assert_corrupt(path, "l", "the fields of 'l' contradict each other about where it is")
 
 
 def test_an_item_after_an_empty_list(path: Path) -> None:
@@ -640,3 +642,39 @@ def test_bad_arguments(path: Path) -> None:
         read(path, batch_rows=0)
     with pytest.raises(FileNotFoundError):
         create().open(path.with_name("missing"))
+
+
+def test_a_note_of_arrow_types_with_names_that_are_no_text(path: Path) -> None:
+    """It is no data: what cannot be read of it is not asked for."""
+    note = base64.b64encode(pa.schema([("abc", pa.int32())]).serialize().to_pybytes())
+    broken = base64.b64encode(base64.b64decode(note).replace(b"abc", b"\xe3bc"))
+    pages = {"a": page(ints(7), 1)}
+    parquet(
+        path,
+        pages,
+        rows=1,
+        edit=lambda footer: footer.update({5: [{1: "ARROW:schema", 2: broken}]}),
+    )
+    with create().open(path) as reader:
+        assert reader.canonical(next(reader)).to_pydict() == {"a": [7]}
+
+
+@pytest.mark.parametrize(("n", "m"), [((2, 1, 2), (1, 0, 1)), ((2, 0, 2), (1, 1, 1))])
+def test_fields_that_disagree_where_their_struct_is(path: Path, n: Any, m: Any) -> None:
+    schema = [group("s", 2, OPTIONAL), leaf("n", repetition=OPTIONAL), leaf("m")]
+    pages = {
+        "s.n": page(levels(*n, width=2) + ints(*range(n.count(2))), 3),
+        "s.m": page(levels(*m) + ints(*range(m.count(1))), 3),
+    }
+    parquet(path, pages, rows=3, schema=schema)
+    assert_corrupt(path, "s", "the fields of 's' contradict each other about where it is")
+
+
+def test_a_page_of_values_after_the_last(path: Path) -> None:
+    """A page that claims one too many has pushed it out of the chunk."""
+    pages = page(ints(7, 8), 2) + page(ints(9), 1)
+    parquet(path, {"a": pages}, rows=2)
+    assert_corrupt(path, "a", "after the last one that the footer promises")
+    parquet(path, {"a": page(ints(7, 8), 2) + page(b"", 0)}, rows=2)
+    with create().open(path) as reader:
+        assert next(reader).columns == {"a": [7, 8]}
