@@ -37,9 +37,11 @@ from firstbyte.worker.leak_series import (
     ATTEMPT,
     BUDGET_SECONDS,
     CAPTURED_SCANS,
+    LEAST_USES,
     LEFT_CHILDREN,
     LEFT_DESCRIPTORS,
     LEFT_THREADS,
+    OVERTIME,
     SCANS,
     Attempt,
     LeakSeries,
@@ -311,7 +313,11 @@ class _Series:
         budget = self._task.budget_seconds
         began = time.monotonic()
         scans = 0
-        while scans < self._task.repetitions and time.monotonic() - began < budget:
+        least = int(self._task.params.get(LEAST_USES, 0))
+        while scans < self._task.repetitions:
+            seconds = time.monotonic() - began
+            if seconds >= budget and (scans >= least or seconds >= OVERTIME * budget):
+                break
             watch.before_use()
             self._note_use(self._used, noted, watch.after_use)
             scans += 1

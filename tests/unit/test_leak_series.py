@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import gc
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from leak_fixtures import BATCH_ROWS, BYTES_PER_ROW, FILES, LEDGER, SCANS, leak_sample
+from leak_fixtures import (
+    BATCH_ROWS,
+    BYTES_PER_ROW,
+    FILES,
+    LEDGER,
+    SCANS,
+    Arena,
+    InProcess,
+    leak_sample,
+)
 
+from firstbyte.api import Bench, Purpose, Shard
+from firstbyte.engine.registry import discover
 from firstbyte.leaks.accumulation import judge_scans
 from firstbyte.leaks.slopes import judge_process
 from firstbyte.model import Sample
 from firstbyte.worker.leak_series import (
+    ATTEMPT,
+    BUDGET_SECONDS,
     CONSUMED,
+    LEAST_USES,
     WITHIN_A_SCAN,
+    Attempt,
     LeakSeries,
     NotedScan,
     Role,
@@ -112,3 +131,25 @@ def test_a_name_is_the_inverse_of_its_text(role: Role, ledger: str) -> None:
 def test_what_is_no_series_of_the_scenario_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"cannot be of|is not a valid Role"):
         SeriesName.parse(text)
+
+
+def test_a_slow_reader_has_the_uses_that_a_verdict_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 100 uses that were asked for, on a clock by which each takes longer than it may."""
+    module = discover().scenario_for(Purpose.LEAKS).module
+    ticks = count()
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    path = tmp_path / "file"
+    path.write_bytes(bytes(300 * BYTES_PER_ROW))
+    made = []
+    for least in (0, 30):
+        params = {BUDGET_SECONDS: 40.0, LEAST_USES: least, ATTEMPT: Attempt.AGAIN}
+        bench = InProcess(Arena(), [Shard(path, 300)], params)
+        try:
+            module.run(cast(Bench, bench))
+        finally:
+            gc.unfreeze()
+        made.append(LeakSeries.of(bench.samples[0]).scans)
+    assert made[0] < 30
+    assert made[1] == 30

@@ -20,7 +20,7 @@ from firstbyte.engine.registry import Chosen
 from firstbyte.leaks.captures import flamegraph, leaking_stacks
 from firstbyte.leaks.effort import DEFAULT_SECONDS, PILOT_SCANS, Effort
 from firstbyte.leaks.rules import LeakClass, LeakVerdict, verdict
-from firstbyte.leaks.slopes import SeriesFinding, judge_process
+from firstbyte.leaks.slopes import MIN_SCANS, SeriesFinding, judge_process
 from firstbyte.leaks.stacks import LeakingStack
 from firstbyte.leaks.suspicion import LONGER, LONGEST, Wants
 from firstbyte.model import Param, Record, Sample, Status
@@ -30,6 +30,7 @@ from firstbyte.worker.leak_series import (
     ATTEMPT,
     BUDGET_SECONDS,
     CAPTURED_SCANS,
+    LEAST_USES,
     Attempt,
     LeakSeries,
 )
@@ -202,7 +203,7 @@ class _Underway:
         return min(budget_seconds * scans_of(self._shape), self._most_seconds)
 
     def _params(self, attempt: Attempt) -> dict[str, Param]:
-        return {ATTEMPT: attempt, SHAPE: self._shape}
+        return {ATTEMPT: attempt, SHAPE: self._shape, LEAST_USES: MIN_SCANS}
 
 
 def _only_sample(record: Record) -> Sample:

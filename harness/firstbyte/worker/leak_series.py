@@ -35,6 +35,9 @@ ERRORS = "errors_per_use"
 
 BUDGET_SECONDS = "budget_s"
 """Parameter: the repeated scans stop after this long, however many were asked for."""
+LEAST_USES = "least_uses"
+"""Parameter: so many are made even where the time is up, for up to OVERTIME times as long."""
+OVERTIME = 4
 ATTEMPT = "attempt"
 """Parameter: an `Attempt`."""
 CAPTURED_SCANS = 20
