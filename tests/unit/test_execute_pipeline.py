@@ -24,7 +24,7 @@ from pipeline_fixtures import (
 from rich.console import Console
 
 from firstbyte.api import Repetitions
-from firstbyte.engine.cells import BATCH_ROWS, PREPARE_TIMEOUT_SECONDS, Engine
+from firstbyte.engine.cells import PREPARE_TIMEOUT_SECONDS, Engine
 from firstbyte.engine.launch import Outcome
 from firstbyte.engine.plan import Axes, Plan, make_plan
 from firstbyte.engine.registry import Catalogue
@@ -35,7 +35,7 @@ from firstbyte.render.progress import Progress
 from firstbyte.render.request import Request
 from firstbyte.render.tables import RunView
 from firstbyte.visibility.shown import load as load_shown
-from firstbyte.worker.order import DIGEST, MEASURE, PREPARE, Order
+from firstbyte.worker.order import BATCH_ROWS, DIGEST, MEASURE, PREPARE, Order
 from firstbyte.worker.protocol import Counted, Digested
 
 CORPUS = manifest(rows=(3, 2), first_values=("one", "two"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +79,12 @@ def describe(path: Path, text_column: str) -> ShardFacts:
             reading=Reading(DECODER, digests.rows, digests.hexdigests()),
             first_value=first_value,
         )
+
+
+def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Those columns of a shard as Arrow C++ reads them. Raises CorpusError where it cannot."""
+    with _opened(path, _int96_unit(path)) as file:
+        yield from file.iter_batches(_BATCH_ROWS, columns=list(columns))
 
 
 def schema_of(path: Path) -> pa.Schema:

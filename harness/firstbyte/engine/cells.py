@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from firstbyte.corpora.manifest import Manifest
-from firstbyte.engine import plausible, prepared, pressure
-from firstbyte.engine.judge import UnfitError, difference, fit, judge
+from firstbyte.engine import plausible, prepared, pressure, witnesses
+from firstbyte.engine.judge import Difference, UnfitError, first_difference, fit, judge
 from firstbyte.engine.launch import Outcome, run_worker
+from firstbyte.engine.locate import locate
 from firstbyte.engine.plan import Planned
 from firstbyte.model import SCHEMA_VERSION, Environment, Record, Sample, Status
-from firstbyte.worker.order import DIGEST, MEASURE, PREPARE, Order
+from firstbyte.worker.order import BATCH_ROWS, DIGEST, DUMP, MEASURE, PREPARE, Order
 from firstbyte.worker.turns import Turns
 
-BATCH_ROWS = 1024
 PREPARE_TIMEOUT_SECONDS = 3600.0
 RESTLESS = (
     "the process never stood still before its first span: its times hold what its import left"
@@ -60,7 +60,7 @@ class Engine:
         began = time.monotonic()
         before = pressure.read()
         outcomes = self._processes(planned, variables or {})
-        status, reason = judge(outcomes, self.manifests[planned.cell.corpus])
+        status, reason = self.judged(planned, outcomes)
         if status is Status.OK and any(_is_restless(outcome) for outcome in outcomes):
             reason = RESTLESS
         samples: tuple[Sample, ...] = ()
@@ -85,6 +85,43 @@ class Engine:
             duration_s=time.monotonic() - began,
             conditions=conditions if samples else None,
         )
+
+    def judged(self, planned: Planned, outcomes: Sequence[Outcome]) -> tuple[Status, str]:
+        """Status and reason of a cell whose processes ended so; what is WRONG is looked for row by row."""
+        manifest = self.manifests[planned.cell.corpus]
+        status, reason = judge(outcomes, manifest)
+        wrong = first_difference(outcomes, manifest) if status is Status.WRONG else None
+        return status, reason if wrong is None else self._located(planned, wrong)
+
+    def _located(self, planned: Planned, wrong: Difference) -> str:
+        """The difference in words, with the first row that its reader delivers otherwise, if it does so again."""
+        if not wrong.lies_in_rows:
+            return str(wrong)
+        manifest = self.manifests[planned.cell.corpus]
+        path, entry = manifest.paths[wrong.shard], manifest.shards[wrong.shard]
+        found = locate(
+            path,
+            entry,
+            [wrong.column] if wrong.column else list(entry.digests),
+            lambda folder: self._dump(planned, wrong.shard, folder),
+            witnesses.dumps(path),
+        )
+        if found is None:
+            return str(wrong)
+        if wrong.column:  # the row says it all
+            return f"shard {wrong.shard}, {found}"
+        return f"{wrong}; first in {found}"
+
+    def _dump(self, planned: Planned, shard: int, folder: Path) -> bool:
+        """Have the cell's reader write what it delivers of a shard into that folder, if it can."""
+        ready = self.ready(planned)
+        if ready.status is not Status.OK:
+            return False
+        order = self.order(planned, DUMP, ready.prepared)
+        rows = (order.shard_rows[shard],)
+        order = replace(order, shards=(order.shards[shard],), shard_rows=rows)
+        order = replace(order, prepared_directory=str(folder), variables=planned.variables)
+        return self.launcher(order, self.environment).status is Status.OK
 
     def process(
         self,
@@ -154,7 +191,8 @@ class Engine:
         if key not in self._read_afresh:
             order = self.order(planned, DIGEST, self.ready(planned).prepared)
             self._read_afresh[key] = self.launcher(order, self.environment)
-        return difference(self._read_afresh[key], self.manifests[planned.cell.corpus])
+        wrong = first_difference([self._read_afresh[key]], self.manifests[planned.cell.corpus])
+        return self._located(planned, wrong) if wrong else ""
 
     def _prepare(self, planned: Planned) -> Outcome:
         """Convert the corpus to the backend's own format, once a run, in a worker of its own."""

@@ -7,7 +7,8 @@ against the manifest here, after the last of them has ended.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.launch import Outcome
@@ -28,9 +29,8 @@ def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]
         if outcome.status is not Status.OK:
             where = f" (process {number} of {len(outcomes)})" if len(outcomes) > 1 else ""
             return outcome.status, outcome.reason + where
-    for outcome in outcomes:
-        for reason in _differences(outcome, manifest):
-            return Status.WRONG, reason
+    if found := first_difference(outcomes, manifest):
+        return Status.WRONG, str(found)
     if not any(outcome.samples for outcome in outcomes):
         return Status.ERROR, "the workers ended without a single sample"
     if not all(outcome.versions for outcome in outcomes):
@@ -43,9 +43,26 @@ def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]
     return Status.OK, ""
 
 
-def difference(outcome: Outcome, manifest: Manifest) -> str:
-    """The first thing that a process delivered otherwise than the corpus has it; empty where nothing is."""
-    return next(iter(_differences(outcome, manifest)), "")
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that a worker delivered and the corpus does not have, or the other way round."""
+
+    shard: int
+    what: str
+    column: str = ""
+    """The one whose digest differs; empty where all may differ, or none does."""
+    lies_in_rows: bool = True
+    """Whether the rows that were read again are not those of the shard."""
+
+    def __str__(self) -> str:
+        column = f", column {_short(self.column)}" if self.column else ""
+        return f"shard {self.shard}{column}: {self.what}"
+
+
+def first_difference(outcomes: Sequence[Outcome], manifest: Manifest) -> Difference | None:
+    """The first thing that is WRONG; None where nothing is."""
+    found = (one for outcome in outcomes for one in _differences(outcome, manifest))
+    return next(found, None)
 
 
 class UnfitError(ValueError):
@@ -65,42 +82,42 @@ def fit(samples: Iterable[Sample]) -> tuple[Sample, ...]:
     return kept
 
 
-def _differences(outcome: Outcome, manifest: Manifest) -> list[str]:
-    found = []
+def _differences(outcome: Outcome, manifest: Manifest) -> Iterator[Difference]:
     for count in outcome.rows:
         expected = manifest.shards[count.shard].rows
         if count.rows != expected:
-            found.append(
-                f"shard {count.shard}: row count mismatch, expected {expected}, got {count.rows}"
-            )
+            yield Difference(count.shard, _row_count(expected, count.rows))
     for first in outcome.first_values:
         wanted = manifest.shards[first.shard].first_value
-        if wanted is not None and first.value != wanted:
-            found.append(
-                f"shard {first.shard}: first value mismatch, "
-                f"expected {_short(wanted)}, got {_short(first.value)}"
-            )
+        # By their texts: -0.0 is 0.0, and true is 1, for whoever compares values.
+        if wanted is not None and repr(first.value) != repr(wanted):
+            what = f"first value mismatch, expected {_short(wanted)}, got {_short(first.value)}"
+            yield Difference(first.shard, what, lies_in_rows=False)
     for digested in outcome.digests:
-        found.extend(_digest_differences(digested, manifest))
-    return found
+        yield from _digest_differences(digested, manifest)
 
 
-def _digest_differences(digested: Digested, manifest: Manifest) -> list[str]:
+def _digest_differences(digested: Digested, manifest: Manifest) -> Iterator[Difference]:
     shard, rows, columns = digested.shard, digested.rows, digested.columns
     entry = manifest.shards[shard]
     if rows != entry.rows:
-        return [f"shard {shard}: row count mismatch, expected {entry.rows}, got {rows}"]
-    if columns is None:  # no batch at all, and none was due
-        return []
+        yield Difference(shard, _row_count(entry.rows, rows))
+    if columns is None:  # no batch at all
+        return
     due = list(entry.digests if digested.asked is None else digested.asked)
     if list(columns) != due:
-        return [f"shard {shard}: column mismatch, {_column_difference(due, list(columns))}"]
-    return [
-        f"shard {shard}, column '{name}': digest mismatch, expected {expected[:12]}, "
-        f"got {columns[name][:12]}"
-        for name in due
-        if (expected := entry.digests.get(name)) is not None and columns[name] != expected
-    ]
+        what = f"column mismatch, {_column_difference(due, list(columns))}"
+        yield Difference(shard, what, lies_in_rows=False)
+        return
+    for name in due:
+        expected = entry.digests.get(name)
+        if expected is not None and columns[name] != expected:
+            what = f"digest mismatch, expected {expected[:12]}, got {columns[name][:12]}"
+            yield Difference(shard, what, name)
+
+
+def _row_count(expected: int, got: int) -> str:
+    return f"row count mismatch, expected {expected}, got {got}"
 
 
 def _column_difference(due: Sequence[str], got: Sequence[str]) -> str:

@@ -6,7 +6,8 @@ A corpus is resolved through here, so that nobody is judged by a single reader's
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from firstbyte.corpora import catalogue as corpora
@@ -15,11 +16,10 @@ from firstbyte.corpora.progress import OnProgress, silent
 from firstbyte.corpora.reference import Reading, Refusal, Witness
 from firstbyte.corpora.shards import DECODER
 from firstbyte.corpora.spec import Spec
-from firstbyte.engine.cells import BATCH_ROWS
 from firstbyte.engine.launch import current_environment, run_worker
 from firstbyte.engine.registry import BackendInfo, discover, plugin_roots
 from firstbyte.model import Cell, Limits, Status
-from firstbyte.worker.order import DIGEST, Order
+from firstbyte.worker.order import BATCH_ROWS, DIGEST, DUMP, Order
 
 SLOWEST_LANGUAGE = "Python"
 """Heard last, and so only where the others do not agree."""
@@ -37,12 +37,30 @@ def resolve(spec: str | Spec, progress: OnProgress = silent) -> Manifest:
 
 def witnesses(progress: OnProgress = silent) -> Iterator[Witness]:
     """One backend for each decoder that is installed, but the one that describes files already."""
+    for info, decoder in _able():
+        yield _witness(info, decoder, progress)
+
+
+def dumps(shard: Path) -> Iterator[Callable[[Path], bool]]:
+    """For each of them in turn: writes what it delivers of that shard into a folder, if it can."""
+    for info, _ in _able():
+        order = _order(info, [shard])
+
+        def dump(folder: Path, order: Order = order) -> bool:
+            asked = replace(order, task=DUMP, prepared_directory=str(folder))
+            return run_worker(asked, current_environment()).status is Status.OK
+
+        yield dump
+
+
+def _able() -> Iterator[tuple[BackendInfo, str]]:
+    """One backend for each decoder that is installed, and the decoder."""
     heard = {DECODER}
     infos = discover().backends.values()
     for info in sorted(infos, key=lambda one: (one.language == SLOWEST_LANGUAGE, one.name)):
         if info.decoder is not None and info.decoder not in heard and not info.unavailable:
             heard.add(info.decoder)
-            yield _witness(info, info.decoder, progress)
+            yield info, info.decoder
 
 
 def _witness(info: BackendInfo, decoder: str, progress: OnProgress) -> Witness:

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.cells import Engine
-from firstbyte.engine.judge import judge
 from firstbyte.engine.launch import Outcome
 from firstbyte.engine.plan import Planned
 from firstbyte.engine.registry import discover
@@ -145,7 +144,7 @@ class LiveSide:
 
     def _take(self, case: Case, outcome: Outcome) -> Observation:
         """What a process gave, once it was judged."""
-        status, reason = self._judge(case.name, outcome)
+        status, reason = self._judge(case, outcome)
         if status is not Status.OK:
             return Observation(
                 status, reason, versions=outcome.versions, seconds=outcome.duration_s
@@ -192,11 +191,12 @@ class LiveSide:
         )
         return replace(planned, cell=cell, backend=backend, variant=variants[0], skipped=skipped)
 
-    def _judge(self, name: str, outcome: Outcome) -> tuple[Status, str]:
+    def _judge(self, case: Case, outcome: Outcome) -> tuple[Status, str]:
         if outcome.status is not Status.OK:
             return outcome.status, outcome.reason
-        verified = self._verified.get(name)
-        return judge([verified, outcome] if verified else [outcome], self._manifest)
+        verified = self._verified.get(case.name)
+        outcomes = [verified, outcome] if verified else [outcome]
+        return self._engine.judged(self._own(case.planned), outcomes)
 
 
 def _all_figures(case: Case, samples: Sequence[Sample]) -> dict[str, GateFigure]:

@@ -15,6 +15,15 @@ from firstbyte.worker.turns import Turns
 MEASURE = "measure"
 PREPARE = "prepare"
 DIGEST = "digest"
+DUMP = "dump"
+
+BATCH_ROWS = 1024
+"""How many rows of a batch readers are asked for."""
+
+
+def dump_path(folder: str | Path, shard: int) -> Path:
+    """Where a worker writes what a reader delivers of that shard, as a stream of Arrow IPC."""
+    return Path(folder) / f"{shard}.arrows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +31,8 @@ class Order:
     """One worker process's work. Paths are text, as it crosses a pipe as JSON."""
 
     task: str
-    """`measure`; `prepare`: convert the shards to the backend's own format; or `digest`: read every shard and
-    say what it holds, measuring nothing."""
+    """`measure`; `prepare`: convert the shards to the backend's own format; `digest`: read every shard and
+    say what it holds, measuring nothing; or `dump`: write all of it into `prepared_directory`."""
     cell: Cell
     plugin_roots: tuple[str, ...]
     """Folders whose `backends/` and `scenarios/` are mounted beside the project's own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from firstbyte.api import Backend, Shard
@@ -29,3 +30,21 @@ def shard_digests(
     if digests is None:
         return {"rows": 0, "columns": None, "asked": asked}
     return {"rows": digests.rows, "columns": digests.hexdigests(), "asked": asked}
+
+
+def dump(backend: Backend, shard: Shard, batch_rows: int, path: Path) -> None:
+    """Read the shard once and write all of it down as a stream of Arrow IPC; no file where no batch came.
+
+    Raises whatever the backend raises, and ValueError where the schema changes between batches.
+    """
+    import pyarrow
+
+    writer: Any = None
+    with backend.open(shard.path, batch_rows=batch_rows) as reader:
+        for batch in reader:
+            canonical = reader.canonical(batch)
+            if writer is None:
+                writer = pyarrow.ipc.new_stream(path, canonical.schema)
+            writer.write_batch(canonical)
+    if writer is not None:
+        writer.close()
