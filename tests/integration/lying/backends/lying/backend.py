@@ -117,5 +117,20 @@ class LyingBackend(SoundBackend):
         return LyingReader(shard, columns, batch_rows, self._lie if lies else None)
 
 
-def create(*, lie: str, everywhere: bool = True) -> SoundBackend:
+class NumpyCountsReader(SoundReader):
+    """No lie: it counts in numbers that are no int of Python's."""
+
+    def rows(self, batch: Any) -> Any:
+        import numpy as np
+
+        return np.int64(batch.num_rows)
+
+
+class NumpyCountsBackend(SoundBackend):
+    reader = NumpyCountsReader
+
+
+def create(*, lie: str = "", everywhere: bool = True) -> SoundBackend:
+    if not lie:
+        return NumpyCountsBackend()
     return LyingBackend(LIES[lie], everywhere)
