@@ -94,7 +94,7 @@ class Engine:
         return status, reason if wrong is None else self._located(planned, wrong)
 
     def _located(self, planned: Planned, wrong: Difference) -> str:
-        """The difference in words, with the first row that its reader delivers otherwise, if it does so again."""
+        """The difference in words, with the first row that differs, if its reader does so again."""
         if not wrong.lies_in_rows:
             return str(wrong)
         manifest = self.manifests[planned.cell.corpus]
