@@ -30,13 +30,13 @@ from firstbyte.plugins import PACKAGE
 from firstbyte.worker.family import MARK
 from firstbyte.worker.order import Order
 from firstbyte.worker.protocol import (
+    AllMeasured,
     Counted,
     Digested,
     Done,
     Event,
     Failed,
     FirstValue,
-    Measured,
     Observed,
     Prepared,
     ProtocolError,
@@ -292,7 +292,7 @@ class _Watch:
                 self._guard(event.pids)
                 if self._observer:
                     self._observer.observe(event.pids)
-            case Measured():
+            case AllMeasured():
                 # What is read again for its digests takes its own time, and none of it is a figure.
                 self._measured = True
                 self._deadline_ns = time.monotonic_ns() + self._timeout_ns

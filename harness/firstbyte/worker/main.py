@@ -178,7 +178,7 @@ class WorkerBench:
 
     def end(self) -> None:
         """Say that all is measured; then read once more what this process has read, for its digests."""
-        self._sender.send(protocol.Measured())
+        self._sender.send(protocol.AllMeasured())
         if not self.final_process:
             return
         for one in self._ways.left():

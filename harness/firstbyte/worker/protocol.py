@@ -138,7 +138,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class AllMeasured:
     """All samples were sent: what the worker does from now on is in no figure."""
 
 
@@ -196,7 +196,7 @@ Event = (
     | FirstValue
     | Digested
     | Observed
-    | Measured
+    | AllMeasured
     | Prepared
     | Versions
     | Failed
@@ -211,7 +211,7 @@ _EVENTS: Mapping[str, type[Event]] = {
     "first_value": FirstValue,
     "digest": Digested,
     "observe": Observed,
-    "measured": Measured,
+    "measured": AllMeasured,
     "prepared": Prepared,
     "versions": Versions,
     "failed": Failed,
