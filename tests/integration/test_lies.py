@@ -69,7 +69,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def records(
-    corpus: str, scenario: str, instrument: str, backends: list[str], **params: str
+    corpus: str,
+    scenario: str,
+    instrument: str,
+    backends: list[str],
+    repetitions: int = 1,
+    **params: str,
 ) -> dict[str, Record]:
     opened = session.open_session(
         Axes(
@@ -82,7 +87,9 @@ def records(
         )
     )
     cells = [
-        replace(one, warmup_processes=0, cell=replace(one.cell, processes=1, repetitions=1))
+        replace(
+            one, warmup_processes=0, cell=replace(one.cell, processes=1, repetitions=repetitions)
+        )
         for one in opened.plan.cells
     ]
     return {record.cell.variant: record for record in opened.engine("lies").records(cells)}
@@ -106,6 +113,17 @@ def memory(here: None, corpus: str) -> dict[str, Record]:
 def test_a_lie_is_wrong_where_memory_is_measured(memory: dict[str, Record], lie: str) -> None:
     record = memory[lie]
     assert (record.status, record.reason) == (Status.WRONG, LIES[lie])
+
+
+@pytest.mark.parametrize("repetitions", [1, 2, 3])
+def test_a_lie_in_what_is_timed_alone_is_wrong(here: None, corpus: str, repetitions: int) -> None:
+    """The first scan of both shards lies; those after it, and what makes the digests, do not."""
+    backends = ["lying:first_passes_only", "sound"]
+    found = records(corpus, "full_scan", "clock", backends, repetitions)
+    lie = found["first_passes_only"]
+    assert lie.status is Status.WRONG
+    assert "column 'text', row " in lie.reason
+    assert found["default"].status is Status.OK
 
 
 def test_counts_may_be_numpys(here: None, corpus: str) -> None:

@@ -35,7 +35,7 @@ from firstbyte.render.progress import Progress
 from firstbyte.render.request import Request
 from firstbyte.render.tables import RunView
 from firstbyte.visibility.shown import load as load_shown
-from firstbyte.worker.order import BATCH_ROWS, DIGEST, MEASURE, PREPARE, Order
+from firstbyte.worker.order import BATCH_ROWS, DIGEST, DUMP, MEASURE, PREPARE, Order
 from firstbyte.worker.protocol import Counted, Digested
 
 CORPUS = manifest(rows=(3, 2), first_values=("one", "two"))
@@ -178,7 +178,7 @@ def test_a_reader_that_is_wrong_the_first_time_only_is_wrong(tmp_path: Path) -> 
         ("a", Status.WRONG, why),
         ("b", Status.OK, ""),
     ] * 2
-    assert launcher.tasks("a") == [PREPARE, MEASURE, DIGEST, MEASURE], "asked once a run"
+    assert launcher.tasks("a") == [PREPARE, MEASURE, DIGEST, DUMP, MEASURE], "asked once a run"
 
 
 def test_a_preparation_that_failed_fails_every_cell_and_is_not_repeated(tmp_path: Path) -> None:

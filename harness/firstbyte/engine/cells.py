@@ -44,7 +44,7 @@ class Engine:
     """Where backends keep the corpora in formats of their own."""
     launcher: Launcher = run_worker
     _prepared: dict[tuple[str, str, str], Outcome] = field(default_factory=dict)
-    _read_afresh: dict[tuple[str, str, str], Outcome] = field(default_factory=dict)
+    _wrong_first: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     def records(
         self, cells: Sequence[Planned], on_start: Callable[[Planned], None] = lambda _: None
@@ -188,11 +188,12 @@ class Engine:
         One that does not come to its end there says nothing of the cell.
         """
         key = _subject_and_corpus(planned)
-        if key not in self._read_afresh:
+        if key not in self._wrong_first:
             order = self.order(planned, DIGEST, self.ready(planned).prepared)
-            self._read_afresh[key] = self.launcher(order, self.environment)
-        wrong = first_difference([self._read_afresh[key]], self.manifests[planned.cell.corpus])
-        return self._located(planned, wrong) if wrong else ""
+            outcome = self.launcher(order, self.environment)
+            wrong = first_difference([outcome], self.manifests[planned.cell.corpus])
+            self._wrong_first[key] = self._located(planned, wrong) if wrong else ""
+        return self._wrong_first[key]
 
     def _prepare(self, planned: Planned) -> Outcome:
         """Convert the corpus to the backend's own format, once a run, in a worker of its own."""

@@ -104,16 +104,21 @@ class LyingReader(SoundReader):
 
 
 class LyingBackend(SoundBackend):
-    """Lies in every pass over the last shard, whose name ends in 1; or over all of them."""
+    """Lies in every pass over the last shard, whose name ends in 1; or over all of them.
 
-    def __init__(self, lie: Lie, everywhere: bool) -> None:
+    With `passes` only in the first so many passes of the process.
+    """
+
+    def __init__(self, lie: Lie, everywhere: bool, passes: int) -> None:
         self._lie = lie
         self._everywhere = everywhere
+        self._left = passes
 
     def open(
         self, shard: Path, *, columns: Sequence[str] | None = None, batch_rows: int = 1024
     ) -> SoundReader:
-        lies = self._everywhere or shard.stem.endswith("1")
+        self._left -= 1
+        lies = self._left >= 0 and (self._everywhere or shard.stem.endswith("1"))
         return LyingReader(shard, columns, batch_rows, self._lie if lies else None)
 
 
@@ -130,7 +135,7 @@ class NumpyCountsBackend(SoundBackend):
     reader = NumpyCountsReader
 
 
-def create(*, lie: str = "", everywhere: bool = True) -> SoundBackend:
+def create(*, lie: str = "", everywhere: bool = True, passes: int = 1 << 60) -> SoundBackend:
     if not lie:
         return NumpyCountsBackend()
-    return LyingBackend(LIES[lie], everywhere)
+    return LyingBackend(LIES[lie], everywhere, passes)
