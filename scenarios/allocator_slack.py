@@ -15,13 +15,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from firstbyte.api import ALL, NORMALISED, POOL, SHIPPED, Bench, Metric, Repetitions
+from firstbyte.api import ALL, NORMALISED, POOL, SHIPPED, Bench, Metric, ReadsInSpan, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 from firstbyte.worker.instruments.allocators import OWN_PEAK, Ledgers
 from firstbyte.worker.instruments.proc_memory import PEAK, PEAK_ABOVE_BASE
 
 ORDER = 25
+READS = ReadsInSpan.WHOLE
 QUICK_VARIANTS = ALL
 INSTRUMENTS = ("proc_memory",)
 GRID: Mapping[str, tuple[Param, ...]] = {POOL: (SHIPPED, NORMALISED)}

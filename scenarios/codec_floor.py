@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from firstbyte.api import EXTREMES, Bench, Metric, Repetitions, Unsupported
+from firstbyte.api import EXTREMES, Bench, Metric, ReadsInSpan, Repetitions, Unsupported
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 
 ORDER = 72
+READS = ReadsInSpan.OPENING
 QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("clock",)
 GRID: Mapping[str, tuple[Param, ...]] = {}

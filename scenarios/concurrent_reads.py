@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
-from firstbyte.api import EXTREMES, Backend, Bench, Metric, Purpose, Repetitions, Shard
+from firstbyte.api import EXTREMES, Backend, Bench, Metric, Purpose, ReadsInSpan, Repetitions, Shard
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 from firstbyte.worker.elsewhere import answer, telling_errors
@@ -29,6 +29,7 @@ from firstbyte.worker.verify import shard_digests
 
 PURPOSE = Purpose.SIDE_BY_SIDE
 ORDER = 30
+READS = ReadsInSpan.WHOLE
 QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("clock", "proc_memory")
 GRID: Mapping[str, tuple[Param, ...]] = {"mode": ("threads", "processes"), "readers": (1, 2, 4, 8)}

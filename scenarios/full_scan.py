@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from firstbyte.api import ALL, Bench, KeptBatches, Metric, Purpose, Repetitions
+from firstbyte.api import ALL, Bench, KeptBatches, Metric, Purpose, ReadsInSpan, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 from firstbyte.worker.instruments.allocators import AFTERMATH, OWN_PEAK, Ledgers, aftermath
@@ -19,6 +19,7 @@ from firstbyte.worker.instruments.proc_memory import PEAK, PEAK_ABOVE_BASE
 
 PURPOSE = Purpose.WHOLE_SCAN
 ORDER = 20
+READS = ReadsInSpan.WHOLE
 QUICK_VARIANTS = ALL
 INSTRUMENTS = ("clock", "proc_memory", "heap")
 GRID: Mapping[str, tuple[Param, ...]] = {}

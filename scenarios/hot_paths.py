@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from firstbyte.api import ALL, Bench, Reader, Repetitions, Unsupported
+from firstbyte.api import ALL, Bench, Reader, ReadsInSpan, Repetitions, Unsupported
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 from firstbyte.worker.instruments.pytest_benchmark import CALL, rounds_ns
 
 ORDER = 50
+READS = ReadsInSpan.OPENING
 QUICK_VARIANTS = ALL
 INSTRUMENTS = ("pytest_benchmark",)
 METRICS = (replace(CALL, headline=True),)

@@ -21,12 +21,13 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from firstbyte.api import EXTREMES, Bench, Metric, Repetitions
+from firstbyte.api import EXTREMES, Bench, Metric, ReadsInSpan, Repetitions
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 
 ORDER = 74
 NEEDS_ROWS = True
+READS = ReadsInSpan.WHOLE
 QUICK_VARIANTS = EXTREMES
 INSTRUMENTS = ("clock",)
 GRID: Mapping[str, tuple[Param, ...]] = {}

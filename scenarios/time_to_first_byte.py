@@ -13,12 +13,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from firstbyte.api import ALL, Bench, Metric, Purpose, Repetitions, Unsupported
+from firstbyte.api import ALL, Bench, Metric, Purpose, ReadsInSpan, Repetitions, Unsupported
 from firstbyte.model import Param
 from firstbyte.worker import pagecache
 
 PURPOSE = Purpose.FIRST_ROW
 ORDER = 10
+READS = ReadsInSpan.OPENING
 QUICK_VARIANTS = ALL
 INSTRUMENTS = ("clock",)
 GRID: Mapping[str, tuple[Param, ...]] = {

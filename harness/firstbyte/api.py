@@ -114,13 +114,22 @@ SHIPPED = "shipped"
 NORMALISED = "normalised"
 
 
+class ReadsInSpan(StrEnum):
+    """What a scenario's spans hold of the work on a shard: what the parent can hold figures against."""
+
+    WHOLE = "whole"
+    """Every shard that is counted was opened and read to its end within the span."""
+    OPENING = "opening"
+    """Every shard that is counted, or of which a first value is told, was opened within the span."""
+
+
 class Purpose(StrEnum):
     """What the harness itself runs a scenario for, and finds it by: it knows no scenario by name."""
 
     LEAKS = "leaks"
     """Gives the series in which leaks show (`firstbyte.worker.leak_series`)."""
     WHOLE_SCAN = "whole_scan"
-    """Reads everything once; a peak that was planted in one scan must show in it."""
+    """ReadsInSpan everything once; a peak that was planted in one scan must show in it."""
     FIRST_ROW = "first_row"
     """Waits for the first row only."""
     SIDE_BY_SIDE = "side_by_side"
@@ -323,7 +332,8 @@ class Scenario(Protocol):
 
     `PURPOSE`, a `Purpose`, stands only in a scenario that the harness itself needs; one each.
     `NEEDS_ROWS = True` stands in one that measures what is made of rows: on a corpus without any its
-    cells are SKIPPED.
+    cells are SKIPPED. `READS`, a `ReadsInSpan`, stands in one that uses readers within its spans only; what
+    its readers do is then looked at from outside (`firstbyte.engine.plausible`).
     """
 
     ORDER: int

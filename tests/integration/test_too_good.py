@@ -19,6 +19,10 @@ FOUND: dict[tuple[str, str], str] = {
     ("time_to_first_byte", "slow_clock"): CLOCK,
     ("time_to_first_byte", "fast_clock"): CLOCK,
     ("time_to_first_byte", "still_clock"): CLOCK,
+    ("full_scan", "still_clock"): CLOCK,
+    ("full_scan", "cached"): "whose file nobody opened meanwhile",
+    ("full_scan", "lingering"): "went on after span 1, outside any",
+    ("full_scan", "cpu_clock"): "its clock of CPU time is not the machine's",
 }
 """Scenario and cheat, and what is said of it."""
 

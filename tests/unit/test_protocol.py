@@ -25,7 +25,7 @@ EVENTS = st.one_of(
         wholes,
         wholes,
     ),
-    st.builds(protocol.Standing, st.sampled_from(protocol.PLACES)),
+    st.builds(protocol.StoodStill, st.sampled_from(protocol.PLACES)),
     st.builds(protocol.Counted, wholes, wholes),
     st.builds(protocol.FirstValue, wholes, st.none() | texts | st.integers()),
     st.builds(protocol.Digested, wholes, wholes, st.dictionaries(texts, texts, max_size=2)),

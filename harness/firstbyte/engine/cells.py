@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from firstbyte.api import ReadsInSpan
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine import plausible, prepared, pressure, witnesses
 from firstbyte.engine.judge import Difference, UnfitError, first_difference, fit, judge
@@ -146,7 +147,14 @@ class Engine:
         order = replace(order, final_process=final, variables=asked, turns=turns)
         outcome = self.launcher(order, self.environment)
         if outcome.evidence is not None:
-            claim = plausible.Claim(planned, outcome.samples, outcome.evidence)
+            manifest = self.manifests[planned.cell.corpus]
+            source = tuple(ready.prepared) == tuple(map(str, manifest.paths))
+            claim = plausible.Claim(
+                planned,
+                outcome.samples,
+                outcome.evidence,
+                tuple((one.bytes, one.raw_bytes) for one in manifest.shards) if source else (),
+            )
             outcome.suspicions = plausible.suspicions(claim)
         return outcome
 
@@ -178,6 +186,7 @@ class Engine:
             text_column=manifest.text_column,
             batch_rows=BATCH_ROWS,
             settles=not planned.cold,
+            rests=planned.scenario.reads is ReadsInSpan.WHOLE,
             prepared_directory=str(self._prepared_folder(planned)),
         )
 

@@ -42,7 +42,7 @@ from firstbyte.worker.protocol import (
     ProtocolError,
     Sampled,
     Settled,
-    Standing,
+    StoodStill,
     Versions,
     decode,
 )
@@ -137,7 +137,9 @@ class _Watch:
             if hasattr(module, "Observer"):
                 self._observer = module.Observer(self._process.pid)
                 self._poll_seconds = module.POLL_SECONDS
-        self._looker = Looker(self._process.pid, [Path(path) for path in order.shards])
+        self._looker = Looker(
+            self._process.pid, [Path(path) for path in order.shards], rests=order.rests
+        )
         self._outcome.evidence = self._looker.evidence
         self._own_status = os.open(f"/proc/{self._process.pid}/status", os.O_RDONLY)
         self._other_statuses: list[int] = []
@@ -277,14 +279,16 @@ class _Watch:
                 series = {name: list(points) for name, points in event.series.items()}
                 outcome.samples.append(Sample(self._figures(event), series))
                 self._looker.evidence.sampled(event.begin_ns, event.end_ns)
-            case Standing():
+            case StoodStill():
                 self._look(event.at)
             case Settled():
                 outcome.settled = event
             case Counted():
                 outcome.rows.append(event)
+                self._looker.evidence.delivered(event.shard)
             case FirstValue():
                 outcome.first_values.append(event)
+                self._looker.evidence.delivered(event.shard)
             case Digested():
                 outcome.digests.append(event)
             case Observed():

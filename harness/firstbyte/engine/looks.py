@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,10 @@ from typing import NamedTuple
 from firstbyte.engine.openings import Openings
 from firstbyte.worker.family import NS_PER_TICK, Births, Family, cpu_ns
 from firstbyte.worker.protocol import AFTER_SPAN, BEFORE_SPAN
+from firstbyte.worker.settling import others_want_to_run
+
+REST_SECONDS = 0.5
+REST_STEP_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +49,49 @@ class Look:
     """Living processes that it started, but for those that were named."""
     named: int
     """How many processes the scenario had named."""
+    stored_bytes: int
+    """What it wrote to file systems that have a disk behind them (write_bytes)."""
+    lingered_ns: int
+    """CPU time that it took after the span, until its threads were at rest or REST_SECONDS had passed."""
     opened: frozenset[int] | None
     """Shards that anyone has opened since the look before; None where the kernel did not tell."""
 
 
 @dataclass(frozen=True, slots=True)
-class SeenSpan:
-    """The looks just before and just after a span."""
+class Between:
+    """What happened between two looks: in a span, or outside one."""
 
     before: Look
     after: Look
+
+    @property
+    def is_span(self) -> bool:
+        return (self.before.place, self.after.place) == (BEFORE_SPAN, AFTER_SPAN)
+
+    @property
+    def main_cpu_ns(self) -> int:
+        return self.after.main_cpu_ns - self.before.main_cpu_ns
+
+    @property
+    def cpu_ns(self) -> int:
+        """Of all threads, and of children that the scenario had not named."""
+        return self.main_cpu_ns + self.threads_cpu_ns + self.children_cpu_ns
+
+    @property
+    def threads_cpu_ns(self) -> int:
+        return max(0, self.after.threads_cpu_ns - self.before.threads_cpu_ns)
+
+    @property
+    def children_cpu_ns(self) -> int:
+        return max(0, self.after.children_cpu_ns - self.before.children_cpu_ns)
+
+    @property
+    def read_bytes(self) -> int:
+        return max(0, self.after.read_bytes - self.before.read_bytes)
+
+    @property
+    def faults(self) -> int:
+        return max(0, self.after.faults - self.before.faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +104,15 @@ class Stamps:
     """Place among the spans of the one that had ended last; None where there had been none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Rows or a value of a shard, that the worker told of."""
+
+    shard: int
+    span: int | None
+    """Place among the spans of the one that had begun last; None where there had been none."""
+
+
 @dataclass(slots=True)
 class Evidence:
     """What the parent knows of a worker without having asked it."""
@@ -74,14 +120,27 @@ class Evidence:
     looks: list[Look] = field(default_factory=list)
     stamps: list[Stamps] = field(default_factory=list)
     """For each sample in turn."""
+    deliveries: list[Delivery] = field(default_factory=list)
     shard_bytes: tuple[int, ...] = ()
     """Size of each file that it was told to read."""
 
     @property
-    def spans(self) -> list[SeenSpan]:
+    def spans(self) -> list[Between]:
         """Those that were seen whole, in turn."""
-        pairs = pairwise(self.looks)
-        return [SeenSpan(*pair) for pair in pairs if _places(*pair) == (BEFORE_SPAN, AFTER_SPAN)]
+        return [one for one in self._steps() if one.is_span]
+
+    @property
+    def outside(self) -> list[Between]:
+        """From the import to the first span, and from one to the next."""
+        return [one for one in self._steps() if one.after.place == BEFORE_SPAN]
+
+    def _steps(self) -> Iterator[Between]:
+        return (Between(*pair) for pair in pairwise(self.looks))
+
+    def delivered(self, shard: int) -> None:
+        """Note that the worker told of that shard."""
+        begun = sum(look.place == BEFORE_SPAN for look in self.looks)
+        self.deliveries.append(Delivery(shard, begun - 1 if begun else None))
 
     def sampled(self, begin_ns: int, end_ns: int) -> None:
         """Note that a sample came with these stamps."""
@@ -89,14 +148,12 @@ class Evidence:
         self.stamps.append(Stamps(begin_ns, end_ns, seen - 1 if seen else None))
 
 
-def _places(before: Look, after: Look) -> tuple[str, str]:
-    return before.place, after.place
-
-
 class Looker:
     """Looks at one worker and all that it starts."""
 
-    def __init__(self, pid: int, shards: Sequence[Path]) -> None:
+    def __init__(self, pid: int, shards: Sequence[Path], *, rests: bool) -> None:
+        """`rests`: whether nothing should be left to do after a span."""
+        self._rests = rests
         self.evidence = Evidence(shard_bytes=tuple(map(_size, shards)))
         self._pid = pid
         self._family = Family([pid], session=pid)
@@ -128,14 +185,15 @@ class Looker:
         own = _Counters.of(self._pid)
         main_ns = _main_thread_cpu_ns(self._pid)
         started = self._started()
-        strangers = [one for pid, one in started.items() if pid not in self._named]
+        strangers = {pid: one for pid, one in started.items() if pid not in self._named}
+        lingered_ns = self._lingered_ns(strangers) if place == AFTER_SPAN else 0
         return Look(
             place=place,
             began_ns=began_ns,
             ended_ns=time.monotonic_ns(),
             main_cpu_ns=main_ns,
             threads_cpu_ns=max(0, own.cpu_ns - main_ns),
-            children_cpu_ns=own.reaped_cpu_ns + sum(one.whole_cpu_ns for one in strangers),
+            children_cpu_ns=own.reaped_cpu_ns + sum(one.whole_cpu_ns for one in strangers.values()),
             read_bytes=sum(one.read_bytes for one in (own, *started.values())),
             written_bytes=sum(one.written_bytes for one in (own, *started.values()))
             - self._heard_bytes,
@@ -143,6 +201,8 @@ class Looker:
             threads=own.threads,
             children=len(strangers),
             named=len(self._named),
+            stored_bytes=sum(one.stored_bytes for one in (own, *started.values())),
+            lingered_ns=lingered_ns,
             opened=opened,
         )
 
@@ -150,6 +210,20 @@ class Looker:
         """Idempotent."""
         self._openings.close()
         self._births.close()
+
+    def _lingered_ns(self, children: Collection[int]) -> int:
+        """What was used until nobody wanted to run: no child, and no thread where they should have rested.
+
+        The main thread stands still.
+        """
+        working = [(child, -1) for child in children]
+        if self._rests:
+            working.append((self._pid, self._pid))
+        began_ns = {pid: _used_ns(pid) for pid, _ in working}
+        deadline = time.monotonic() + REST_SECONDS
+        while any(_works(*one) for one in working) and time.monotonic() < deadline:
+            time.sleep(REST_STEP_SECONDS)
+        return sum(max(0, _used_ns(pid) - used_ns) for pid, used_ns in began_ns.items())
 
     def _started(self) -> dict[int, _Counters]:
         """Counters of the living ones that it started."""
@@ -170,6 +244,7 @@ class _Counters(NamedTuple):
     threads: int
     read_bytes: int
     written_bytes: int
+    stored_bytes: int
 
     @property
     def whole_cpu_ns(self) -> int:
@@ -180,8 +255,9 @@ class _Counters(NamedTuple):
         """Raises OSError once it has gone."""
         text = Path(f"/proc/{pid}/stat").read_bytes()
         fields = text[text.rindex(b")") + 2 :].split()  # from the third on: a name may hold spaces
-        if fields[0] == b"Z":
-            raise ProcessLookupError("it has ended, and nobody has waited for it")
+        if fields[0] == b"Z":  # it has ended, and nobody has waited for it
+            used = (int(fields[11]) + int(fields[12])) * NS_PER_TICK
+            return cls(used, (int(fields[13]) + int(fields[14])) * NS_PER_TICK, 0, 0, 0, 0, 0)
         io = dict(line.split(b": ") for line in Path(f"/proc/{pid}/io").read_bytes().splitlines())
         return cls(
             cpu_ns=cpu_ns(pid),
@@ -190,7 +266,24 @@ class _Counters(NamedTuple):
             threads=int(fields[17]),
             read_bytes=int(io[b"rchar"]),
             written_bytes=int(io[b"wchar"]),
+            stored_bytes=int(io[b"write_bytes"]),
         )
+
+
+def _used_ns(pid: int) -> int:
+    """CPU time of that process: 0 once it has gone."""
+    try:
+        return _Counters.of(pid).cpu_ns
+    except OSError:
+        return 0
+
+
+def _works(pid: int, thread: int) -> bool:
+    """Whether a thread of that process but for this one wants to run."""
+    try:
+        return others_want_to_run(pid, thread)
+    except OSError:  # it has ended
+        return False
 
 
 def _main_thread_cpu_ns(pid: int) -> int:

@@ -32,6 +32,7 @@ from firstbyte.api import (
     Instrument,
     Metric,
     Purpose,
+    ReadsInSpan,
     Scenario,
 )
 from firstbyte.contracts import ContractError, conform, read_toml, unknown
@@ -222,6 +223,12 @@ class ScenarioInfo(PluginFile):
     def needs_rows(self) -> bool:
         """Whether it says nothing of a corpus without rows."""
         stated: bool = getattr(self.module, "NEEDS_ROWS", False)
+        return stated
+
+    @property
+    def reads(self) -> ReadsInSpan | None:
+        """What its spans hold of the work on a shard; None where it does not say."""
+        stated: ReadsInSpan | None = getattr(self.module, "READS", None)
         return stated
 
     def account(self, values: Mapping[str, float]) -> Account:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from firstbyte.api import Metric, Purpose, Scenario
+from firstbyte.api import Metric, Purpose, ReadsInSpan, Scenario
 from firstbyte.contracts import ContractError, conform
 from firstbyte.engine import plugin_module
 from firstbyte.errors import PluginError
@@ -29,6 +29,7 @@ class Attributes:
     PURPOSE: Purpose | None = None
     CERTIFIES: str = ""
     NEEDS_ROWS: bool = False
+    READS: ReadsInSpan | None = None
 
     def __post_init__(self) -> None:
         if wrong := [one for one in self.METRICS if not isinstance(one, Metric)]:

@@ -79,7 +79,7 @@ class Standstill:
     def at(self, place: str) -> None:
         """Not at all where nobody looks, as in a worker that is run by hand."""
         if self._go_on is not None:
-            self._sender.send(protocol.Standing(place))
+            self._sender.send(protocol.StoodStill(place))
             os.read(self._go_on, 1)
 
 
@@ -283,6 +283,7 @@ def work(order: Order, sender: Sender) -> None:
         bench = WorkerBench(order, sender, standstill, probe, backend, startup)
         scenario.run(bench)
         bench.end()
+        standstill.at(protocol.ENDED)
     sender.send(protocol.Versions(backend.versions()))
 
 

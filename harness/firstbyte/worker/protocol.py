@@ -48,7 +48,7 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StoodStill:
     """It stands still, and goes on once it was looked at: at one of PLACES."""
 
     at: str
@@ -184,13 +184,14 @@ class Done:
 IMPORTED = "imported"
 BEFORE_SPAN = "before"
 AFTER_SPAN = "after"
-PLACES = (IMPORTED, BEFORE_SPAN, AFTER_SPAN)
+ENDED = "ended"
+PLACES = (IMPORTED, BEFORE_SPAN, AFTER_SPAN, ENDED)
 KINDS_OF_FAILURE = ("unsupported", "refused", "memory", "error")
 
 Event = (
     Started
     | Settled
-    | Standing
+    | StoodStill
     | Sampled
     | Counted
     | FirstValue
@@ -205,7 +206,7 @@ Event = (
 _EVENTS: Mapping[str, type[Event]] = {
     "started": Started,
     "settled": Settled,
-    "standing": Standing,
+    "standing": StoodStill,
     "sample": Sampled,
     "rows": Counted,
     "first_value": FirstValue,

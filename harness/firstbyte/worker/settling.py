@@ -7,6 +7,7 @@ readers whose library imports such a thing. Standard library only.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -47,17 +48,18 @@ def _is_quiet_step() -> bool:
     worked_ns = time.process_time_ns() - cpu_ns
     if worked_ns > QUIET_SHARE * (time.monotonic_ns() - wall_ns):
         return False
-    return not _others_want_to_run()
+    return not others_want_to_run(os.getpid(), threading.get_native_id())
 
 
-def _others_want_to_run() -> bool:
-    """Whether another thread is running or waits for a processor: on a busy host it may get none for long.
+def others_want_to_run(pid: int, thread: int) -> bool:
+    """Whether another thread of that process is running or waits for a processor: on a busy host it may get
+    none for long.
 
-    State R of /proc/self/task/TID/stat (proc_pid_stat(5)), behind the name in brackets.
+    State R of /proc/PID/task/TID/stat (proc_pid_stat(5)), behind the name in brackets. Raises OSError once
+    the process has gone.
     """
-    own = threading.get_native_id()
-    for task in Path("/proc/self/task").iterdir():
-        if int(task.name) == own:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        if int(task.name) == thread:
             continue
         try:
             if (task / "stat").read_bytes().rpartition(b")")[2].split()[0] == b"R":
