@@ -13,27 +13,21 @@ from firstbyte.worker.shared_folder import SharedFolderWatch, folder_bytes
 
 LEFT_BYTES = 65_536
 USES = 120
-USE_NS = 3_000_000
-PAUSE_NS = 1_000_000
+USE_MS = 3
+PAUSE_MS = 1
 
 
 class Folder:
-    """A folder and a clock that move as they are told."""
+    """A folder that is as large as it is told."""
 
     def __init__(self) -> None:
         self.size = 0
-        self.now_ns = 0
-
-    def pass_time(self, length_ns: int, left_bytes: int) -> None:
-        self.now_ns += length_ns
-        self.size += left_bytes
 
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> Folder:
     made = Folder()
     monkeypatch.setattr(shared_folder, "folder_bytes", lambda: made.size)
-    monkeypatch.setattr(shared_folder.time, "monotonic_ns", lambda: made.now_ns)
     return made
 
 
@@ -41,9 +35,9 @@ def left(folder: Folder, own_bytes: int, others_bytes_per_ms: int) -> list[float
     watch = SharedFolderWatch(USES)
     for _ in range(USES):
         watch.before_use()
-        folder.pass_time(USE_NS, own_bytes + others_bytes_per_ms * USE_NS // 1_000_000)
+        folder.size += own_bytes + USE_MS * others_bytes_per_ms
         watch.after_use()
-        folder.pass_time(PAUSE_NS, others_bytes_per_ms * PAUSE_NS // 1_000_000)
+        folder.size += PAUSE_MS * others_bytes_per_ms
     return watch.left_bytes()
 
 

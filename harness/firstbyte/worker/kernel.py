@@ -70,13 +70,13 @@ def _held_bytes(pid: int) -> int:
 
 def memfd_bytes() -> int:
     """Memory of this process's open memfds (memfd_create(2)), mapped or not."""
-    sizes: dict[tuple[int, int], int] = {}
+    sizes: dict[int, int] = {}
     for descriptor in _listed(_FILES):
         with contextlib.suppress(OSError):  # the descriptor of this very listing
             link = os.readlink(f"{_FILES}/{descriptor}")  # noqa: PTH115 (no paths)
             if link.startswith(_MEMFD):
                 about = os.fstat(int(descriptor))
-                sizes[about.st_dev, about.st_ino] = about.st_blocks * _BLOCK_BYTES
+                sizes[about.st_ino] = about.st_blocks * _BLOCK_BYTES
     return sum(sizes.values())
 
 
