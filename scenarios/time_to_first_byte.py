@@ -78,13 +78,13 @@ def run(bench: Bench) -> None:
     for _ in range(bench.repetitions):
         _set_page_cache(bench)
         resident_ratio = pagecache.resident_ratio(bench.shards[0].path)
-        values, text = _first_byte(bench)
+        values, text, rows = _first_byte(bench)
         if cold:
             values |= bench.startup
             # A worker run by hand does not know when it was spawned.
             values["first_byte_ns"] += bench.startup.get("spawn_ns", 0) + bench.startup["import_ns"]
         bench.emit(values | {"resident_ratio": resident_ratio})
-        bench.check_first_value(0, text)
+        bench.check_first_value(0, text, rows)
 
 
 def _set_page_cache(bench: Bench) -> None:
@@ -95,7 +95,7 @@ def _set_page_cache(bench: Bench) -> None:
         pagecache.warm(path)
 
 
-def _first_byte(bench: Bench) -> tuple[dict[str, float], object]:
+def _first_byte(bench: Bench) -> tuple[dict[str, float], object, int]:
     with bench.span():
         began_ns = time.monotonic_ns()
         with bench.backend.open(
@@ -108,9 +108,14 @@ def _first_byte(bench: Bench) -> tuple[dict[str, float], object]:
                 raise RuntimeError("the reader ended before its first batch")
             text = reader.first_value(batch, bench.text_column)
             record_ns = time.monotonic_ns()
-    return {
-        "open_ns": opened_ns - began_ns,
-        "first_batch_ns": batch_ns - opened_ns,
-        "first_record_ns": record_ns - batch_ns,
-        "first_byte_ns": record_ns - began_ns,
-    }, text
+            rows = reader.rows(batch)
+    return (
+        {
+            "open_ns": opened_ns - began_ns,
+            "first_batch_ns": batch_ns - opened_ns,
+            "first_record_ns": record_ns - batch_ns,
+            "first_byte_ns": record_ns - began_ns,
+        },
+        text,
+        rows,
+    )

@@ -298,8 +298,10 @@ class Bench(Protocol):
         """Tell the parent how many rows the timed pass over that shard delivered."""
         ...
 
-    def check_first_value(self, shard: int, value: object) -> None:
-        """Tell the parent what the timed pass delivered as the shard's first text."""
+    def check_first_value(self, shard: int, value: object, rows: int | None = None) -> None:
+        """Tell the parent what the timed pass delivered as the shard's first text, and in a batch of how many
+        rows, where a first batch is what was timed.
+        """
         ...
 
     def verify(self, shard: int) -> None:

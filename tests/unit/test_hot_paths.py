@@ -61,7 +61,7 @@ class FakeBench:
     def check_rows(self, shard: int, rows: int) -> None:
         self.rows.append(rows)
 
-    def check_first_value(self, shard: int, value: object) -> None:
+    def check_first_value(self, shard: int, value: object, rows: int | None = None) -> None:
         self.first_values.append(value)
 
 

@@ -182,3 +182,24 @@ def test_failures_come_before_differences() -> None:
     wrong = replace(GOOD, rows=[Counted(0, 99)])
     crashed = Outcome(status=Status.CRASHED, reason="killed by SIGSEGV", samples=[Sample({})])
     assert judge([wrong, crashed], CORPUS)[0] is Status.CRASHED
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"),
+    [(None, Status.OK), (1024, Status.OK), (256, Status.OK), (255, Status.SUSPECT)],
+)
+def test_a_first_value_in_far_fewer_rows_than_were_asked_for_is_suspect(
+    rows: int | None, status: Status
+) -> None:
+    large = manifest(rows=(3000,), first_values=("one",))
+    outcome = good_outcome(large, first_values=[FirstValue(0, "one", rows)])
+    said, reason = judge([outcome], large)
+    assert said is status
+    assert ("first batch of shard 0 has 255 rows, where 1,024 were due" in reason) == (rows == 255)
+
+
+def test_a_first_batch_is_no_larger_than_a_row_group() -> None:
+    one = manifest(rows=(3000,), first_values=("one",))
+    grouped = replace(one, shards=(replace(one.shards[0], row_groups=30),))
+    outcome = good_outcome(grouped, first_values=[FirstValue(0, "one", 100)])
+    assert judge([outcome], grouped) == (Status.OK, "")

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine.launch import Outcome
 from firstbyte.model import Sample, Status
+from firstbyte.worker.order import BATCH_ROWS
 from firstbyte.worker.protocol import Digested
+
+SMALL_BATCH = 4
+"""A first batch of so many times fewer rows than were due is no batch."""
 
 
 def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]:
@@ -37,7 +41,11 @@ def judge(outcomes: Sequence[Outcome], manifest: Manifest) -> tuple[Status, str]
         return Status.ERROR, "the backend states no version: no version, no measurement"
     if not any(outcome.digests for outcome in outcomes):
         return Status.ERROR, "nothing was verified: the scenario opened no reader over a shard"
-    reasons = dict.fromkeys(reason for outcome in outcomes for reason in outcome.suspicions)
+    reasons = dict.fromkeys(
+        reason
+        for outcome in outcomes
+        for reason in (*outcome.suspicions, *_small_first_batches(outcome, manifest))
+    )
     if reasons:
         return Status.SUSPECT, "; ".join(reasons)
     return Status.OK, ""
@@ -63,6 +71,20 @@ def first_difference(outcomes: Sequence[Outcome], manifest: Manifest) -> Differe
     """The first thing that is WRONG; None where nothing is."""
     found = (one for outcome in outcomes for one in _differences(outcome, manifest))
     return next(found, None)
+
+
+def _small_first_batches(outcome: Outcome, manifest: Manifest) -> Iterator[str]:
+    """Where a first value came in far fewer rows than were asked for and stand together in the shard: it did
+    not wait for what others wait for.
+    """
+    for first in outcome.first_values:
+        entry = manifest.shards[first.shard]
+        due = min(BATCH_ROWS, entry.rows // max(1, entry.row_groups))
+        if first.rows is not None and first.rows * SMALL_BATCH < due:
+            yield (
+                f"its first batch of shard {first.shard} has {first.rows} rows, where {due:,} were due: the "
+                f"first value did not wait for a batch"
+            )
 
 
 class UnfitError(ValueError):

@@ -157,8 +157,8 @@ class WorkerBench:
     def check_rows(self, shard: int, rows: int) -> None:
         self._sender.send(protocol.Counted(shard, operator.index(rows)))
 
-    def check_first_value(self, shard: int, value: object) -> None:
-        self._sender.send(protocol.FirstValue(shard, value))
+    def check_first_value(self, shard: int, value: object, rows: int | None = None) -> None:
+        self._sender.send(protocol.FirstValue(shard, value, rows))
 
     def check_digests(self, shard: int, digests: Mapping[str, Any]) -> None:
         self._ways.verified(shard)

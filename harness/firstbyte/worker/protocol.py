@@ -95,9 +95,13 @@ class FirstValue:
 
     shard: int
     value: object
+    rows: int | None = None
+    """Of the batch that it came in; None where the scenario did not say."""
 
     def __post_init__(self) -> None:
         _whole("shard", self.shard)
+        if self.rows is not None:
+            _whole("rows", self.rows)
 
 
 @dataclass(frozen=True, slots=True)
