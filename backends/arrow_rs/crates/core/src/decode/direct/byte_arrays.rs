@@ -10,11 +10,10 @@ use arrow_schema::DataType;
 use bytes::Bytes;
 use parquet::basic::Encoding;
 
-use super::values::{ArraySink, no_entry, no_memory, reserve};
+use super::values::{ArraySink, no_entry, no_memory, reserve, space_out};
 use crate::encoding::decoder::{ByteArraySink, Open, Sink};
 use crate::encoding::plain::{LENGTH_BYTES, value_at};
 use crate::encoding::table;
-use crate::encoding::values_end_early;
 use crate::error::{Error, Result};
 use crate::memory::pool::size_class;
 use crate::pages::batch_bytes::Room;
@@ -254,17 +253,11 @@ impl<T: ByteArrayType> ArraySink for ByteArrays<T> {
         batch.reserve_ends(0)?;
         let mut offsets = std::mem::take(&mut batch.offsets);
         if let Some(nulls) = &nulls {
-            let mut ends = offsets.into_iter();
-            let mut end = ends.next().unwrap_or_default();
             batch.room.take(nulls.len() + 1, size_of::<T::Offset>())?;
             let mut spaced = Vec::with_capacity(nulls.len() + 1);
-            spaced.push(end);
-            for valid in nulls {
-                if valid {
-                    end = ends.next().ok_or_else(values_end_early)?;
-                }
-                spaced.push(end);
-            }
+            spaced.push(T::Offset::default());
+            // What is null ends where the value before it does.
+            space_out(&mut spaced, offsets.into_iter().skip(1), nulls, |end| end)?;
             offsets = spaced;
         }
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));

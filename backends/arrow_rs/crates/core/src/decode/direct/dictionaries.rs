@@ -48,11 +48,15 @@ impl<K: ArrowDictionaryKeyType> Dictionaries<K> {
         if !self.is_spelled_out && !self.keys.is_empty() {
             let keys = std::mem::take(&mut self.keys);
             let indices: Vec<u32> = keys.iter().map(|key| index(key.as_usize())).collect();
-            self.strings.reserve_entries(indices.len())?;
-            self.strings.append_entries(&indices)?;
+            self.append_strings(&indices)?;
         }
         self.is_spelled_out = true;
         Ok(())
+    }
+
+    fn append_strings(&mut self, indices: &[u32]) -> Result<()> {
+        self.strings.reserve_entries(indices.len())?;
+        self.strings.append_entries(indices)
     }
 
     fn entries(&mut self) -> Result<ArrayRef> {
@@ -60,8 +64,7 @@ impl<K: ArrowDictionaryKeyType> Dictionaries<K> {
             return Ok(entries.clone());
         }
         let all: Vec<u32> = (0..index(self.strings.entry_count())).collect();
-        self.strings.reserve_entries(all.len())?;
-        self.strings.append_entries(&all)?;
+        self.append_strings(&all)?;
         let entries = self.strings.finish(None)?;
         Ok(self.entries.insert(entries).clone())
     }

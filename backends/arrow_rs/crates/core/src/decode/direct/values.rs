@@ -112,7 +112,22 @@ pub fn reserve<T>(values: &mut Vec<T>, count: usize, room: &Room) -> Result<()> 
 pub fn spaced<T: Copy + Default>(values: Vec<T>, nulls: Option<&NullBuffer>, room: &Room) -> Result<Vec<T>> {
     let Some(nulls) = nulls else { return Ok(values) };
     room.take(nulls.len(), size_of::<T>())?;
-    let mut present = values.into_iter();
-    let spaced = nulls.iter().map(|valid| if valid { present.next() } else { Some(T::default()) });
-    spaced.collect::<Option<_>>().ok_or_else(values_end_early)
+    let mut spaced = Vec::with_capacity(nulls.len());
+    space_out(&mut spaced, values.into_iter(), nulls, |_| T::default())?;
+    Ok(spaced)
+}
+
+/// Append something for each row: the next value, or for a null what `gap` makes of what came before it.
+pub fn space_out<T: Copy + Default>(
+    spaced: &mut Vec<T>,
+    mut values: impl Iterator<Item = T>,
+    nulls: &NullBuffer,
+    gap: impl Fn(T) -> T,
+) -> Result<()> {
+    let mut last = spaced.last().copied().unwrap_or_default();
+    for valid in nulls {
+        last = if valid { values.next().ok_or_else(values_end_early)? } else { gap(last) };
+        spaced.push(last);
+    }
+    Ok(())
 }
