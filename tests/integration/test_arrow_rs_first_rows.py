@@ -11,7 +11,26 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from crafted import BIT_PACKED, INT64, OPTIONAL, REQUIRED, RLE, flat_file, leaf, page, runs, sized
+from crafted import (
+    BIT_PACKED,
+    BYTE_ARRAY,
+    INT64,
+    OPTIONAL,
+    PLAIN,
+    PLAIN_DICTIONARY,
+    REQUIRED,
+    RLE,
+    UTF8,
+    Long,
+    flat_file,
+    leaf,
+    page,
+    plain,
+    runs,
+    sized,
+    structure,
+    varint,
+)
 
 firstbyte_arrow = pytest.importorskip("firstbyte_arrow")
 
@@ -88,3 +107,95 @@ def test_checksums_cost_the_first_batch_no_memory(tmp_path: Path) -> None:
         peaks.append(firstbyte_arrow.memory().peak_bytes - before)
         assert pa.table(pa.record_batch(batch)).equals(table.slice(0, 1024).combine_chunks())
     assert peaks[1] <= peaks[0] + 65_536
+
+
+CODECS = {"none": 0, "snappy": 1, "gzip": 2, "zstd": ZSTD, "lz4_raw": 7}
+
+
+def packed_file(
+    column: Any, body: bytes, rows: int, codec: str, *, broken: bool = False, dictionary: Any = None
+) -> bytes:
+    """One page with a checksum, or, where it is broken, the checksum of another."""
+
+    def compressed(body: bytes) -> bytes:
+        return body if codec == "none" else pa.Codec(codec).compress(body, asbytes=True)
+
+    stored = compressed(body)
+    crc = zlib.crc32(stored) ^ broken
+    overrides = {4: crc - (1 << 32) if crc >> 31 else crc}
+    encoding, first = PLAIN, b""
+    if dictionary is not None:
+        entries, count = dictionary
+        encoding, packed = PLAIN_DICTIONARY, compressed(entries)
+        header = {1: 2, 2: len(entries), 3: len(packed), 7: {1: count, 2: PLAIN}}
+        first = structure(header) + packed
+    data = page(body, rows, encoding=encoding, stored=stored, overrides=overrides)
+    more = {4: CODECS[codec], 6: Long(1 << 40)}
+    return flat_file(column, [data], rows, dictionary=first, overrides=more)
+
+
+WORDS = [f"{value % 9_973} of {value:019d}, once more" for value in VALUES]
+
+
+def big_page(kind: str, codec: str, *, broken: bool = False) -> tuple[bytes, list[Any], int]:
+    """A file of one page with its values, and how large the page is."""
+    levels = sized(runs((1, ROWS)))
+    options: dict[str, Any] = {"broken": broken}
+    values: list[Any] = VALUES
+    column = leaf("c", INT64, OPTIONAL)
+    match kind:
+        case "numbers":
+            body = levels + PACKED
+        case "text":
+            values, column = WORDS, leaf("c", BYTE_ARRAY, OPTIONAL, converted=UTF8)
+            body = levels + plain([word.encode() for word in WORDS])
+        case _:
+            # Indices of 17 bits into a dictionary of all values, in their order.
+            values, column = WORDS, leaf("c", BYTE_ARRAY, OPTIONAL, converted=UTF8)
+            options["dictionary"] = plain([word.encode() for word in WORDS]), ROWS
+            bits = sum(at << 17 * at for at in range(8)), 17
+            packed = b"".join(
+                (bits[0] + sum(start << 17 * at for at in range(8))).to_bytes(bits[1], "little")
+                for start in range(0, ROWS, 8)
+            )
+            body = levels + bytes([17]) + varint(ROWS // 8 << 1 | 1) + packed
+    return packed_file(column, body, ROWS, codec, **options), values, len(body)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("kind", ["numbers", "text", "a dictionary"])
+def test_the_first_rows_of_a_page_of_any_size_take_little(
+    kind: str, codec: str, tmp_path: Path
+) -> None:
+    """As of writers whose chunks are a single page."""
+    path = tmp_path / "page.parquet"
+    data, values, page_bytes = big_page(kind, codec)
+    path.write_bytes(data)
+    dataset = firstbyte_arrow.open(path)
+    before = firstbyte_arrow.memory().live_bytes
+    firstbyte_arrow.reset_peak()
+    reader = dataset.scan()
+    assert list(next(reader).column("c")) == values[:1024]
+    if codec != "zstd":
+        # A page of zstd has its memory at once, of which it touches what it writes to.
+        assert firstbyte_arrow.memory().peak_bytes - before < 640 << 10
+    firstbyte_arrow.reset_peak()
+    assert [value for batch in reader for value in batch.column("c")] == values[1024:]
+    if kind != "a dictionary":
+        # The page once, and its compressed bytes where the codec wants them all.
+        most = (1.5 if codec == "zstd" else 2.5) * page_bytes
+        assert firstbyte_arrow.memory().peak_bytes - before < most
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("kind", ["numbers", "text", "a dictionary"])
+def test_checksums_of_pages_of_any_codec_are_checked_before_a_second_batch(
+    kind: str, codec: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "page.parquet"
+    data, values, _ = big_page(kind, codec, broken=True)
+    path.write_bytes(data)
+    reader = firstbyte_arrow.open(path).scan()
+    assert list(next(reader).column("c")) == values[:1024]
+    with pytest.raises(firstbyte_arrow.CorruptFileError, match="checksum"):
+        next(reader)

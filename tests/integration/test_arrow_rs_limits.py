@@ -16,6 +16,7 @@ import pytest
 from crafted import (
     BYTE_ARRAY,
     INT32,
+    INT64,
     OPTIONAL,
     PLAIN_DICTIONARY,
     REPEATED,
@@ -90,6 +91,64 @@ CLAIMS = {
     "records of text": records_of_text(),
 }
 
+SKEWED_ROWS = 1 << 15
+"""One batch has all the text."""
+NESTED_KINDS = {
+    "records": (
+        [group("c", 1, OPTIONAL), leaf("x", BYTE_ARRAY, OPTIONAL, converted=UTF8)],
+        (0, 2),
+    ),
+    "maps": (
+        [
+            group("c", 1, OPTIONAL, 1),
+            group("key_value", 2, REPEATED),
+            leaf("key", INT32),
+            leaf("value", BYTE_ARRAY, OPTIONAL, converted=UTF8),
+        ],
+        (1, 3),
+    ),
+    "lists of records": (
+        [
+            group("c", 1, OPTIONAL, LIST),
+            group("list", 1, REPEATED),
+            group("element", 1, OPTIONAL),
+            leaf("x", BYTE_ARRAY, OPTIONAL, converted=UTF8),
+        ],
+        (1, 4),
+    ),
+    "lists of lists": (
+        [
+            group("c", 1, OPTIONAL, LIST),
+            group("list", 1, REPEATED),
+            group("element", 1, OPTIONAL, LIST),
+            group("list", 1, REPEATED),
+            leaf("element", BYTE_ARRAY, OPTIONAL, converted=UTF8),
+        ],
+        (2, 5),
+    ),
+}  # fmt: skip
+
+
+def skewed(kind: str, before: int) -> bytes:
+    """Text behind a dictionary, all of which is in one batch, with so many rows before it."""
+    elements, (repetition, definition) = NESTED_KINDS[kind]
+    after = ROWS - before - SKEWED_ROWS
+    levels = sized(runs((definition, ROWS), width=definition.bit_length()))
+    if repetition:
+        levels = sized(runs((0, ROWS), width=repetition.bit_length())) + levels
+    coded = b"\x01" + runs((1, before), (0, SKEWED_ROWS), (1, after))
+    body = page(levels + coded, ROWS, encoding=PLAIN_DICTIONARY)
+    path = [element[4] for element in elements if element[4] != "key"]
+    words = dictionary_page(plain([b"x" * 256, b""]), 2)
+    chunks = [Chunk(path, BYTE_ARRAY, [body], ROWS, dictionary=words)]
+    if kind == "maps":
+        keys = sized(runs((0, ROWS))) + sized(runs((2, ROWS), width=2)) + indices(ROWS)
+        data = page(keys, ROWS, encoding=PLAIN_DICTIONARY)
+        number = dictionary_page(bytes(4), 1)
+        chunks.insert(0, Chunk([*path[:-1], "key"], INT32, [data], ROWS, dictionary=number))
+    return parquet([group("schema", 1), *elements], [(ROWS, chunks)])
+
+
 # The peak is the process's own, so that one file does not hide behind another.
 CHILD = """
 import json, sys
@@ -133,6 +192,57 @@ def test_a_few_bytes_cannot_stand_for_more_than_a_batch_may_take(
     assert end == "LimitError"
     # What the caller asks for by number is the caller's.
     assert peak < 8 * MIB + (16 * ROWS if take else 0)
+
+
+@pytest.mark.parametrize("before", [0, SKEWED_ROWS])
+@pytest.mark.parametrize("kind", NESTED_KINDS)
+def test_text_that_is_all_in_one_batch_is_counted(kind: str, before: int, tmp_path: Path) -> None:
+    """Also where it is in a later batch of a page than the first."""
+    path = tmp_path / "skewed.parquet"
+    path.write_bytes(skewed(kind, before))
+    assert path.stat().st_size < 1_000
+    options: dict[str, Any] = {"batch_size": SKEWED_ROWS, "max_batch_bytes": 2 * MIB}
+    end, peak = read_apart(path, **options)
+    assert (end, peak < 8 * MIB) == ("LimitError", True), peak
+    # Shown, or stored once, it takes nothing.
+    for strings in ("view", "dictionary") if kind != "maps" else ():
+        end, peak = read_apart(path, strings=strings, **options)
+        assert (end, peak < 8 * MIB) == ("rows", True), (strings, peak)
+    end, _ = read_apart(path, batch_size=1_000, max_batch_bytes=2 * MIB)
+    assert end == "rows"
+
+
+def test_numbers_in_lists_of_records_are_counted(tmp_path: Path) -> None:
+    """A run of indices stands for a million of them in one row."""
+    schema = [
+        group("schema", 1),
+        group("c", 1, OPTIONAL, LIST),
+        group("list", 1, REPEATED),
+        group("element", 1, OPTIONAL),
+        leaf("x", INT64, OPTIONAL),
+    ]
+    count = 1 << 19
+    levels = sized(runs((0, 1), (1, count - 1))) + sized(runs((4, count), width=3))
+    body = page(levels + indices(count), count, encoding=PLAIN_DICTIONARY)
+    path = ["c", "list", "element", "x"]
+    number = dictionary_page(bytes(8), 1)
+    data = parquet(schema, [(1, [Chunk(path, INT64, [body], count, dictionary=number)])])
+    file = tmp_path / "numbers.parquet"
+    file.write_bytes(data)
+    end, peak = read_apart(file, max_batch_bytes=3 * MIB)
+    assert (end, peak < MIB) == ("LimitError", True), peak
+    end, _ = read_apart(file, max_batch_bytes=8 * MIB)
+    assert end == "rows"
+
+
+def test_rows_of_a_large_page_count_as_they_come(tmp_path: Path) -> None:
+    """Not those of a page, of which a batch takes few."""
+    rows = 60_000
+    lists = [[{"x": at % 5}] * 8 for at in range(rows)]
+    path = tmp_path / "sound.parquet"
+    pq.write_table(pa.table({"c": lists}), path, data_page_size=64 * MIB, max_rows_per_page=rows)
+    end, _ = read_apart(path, batch_size=256, max_batch_bytes=256 << 10)
+    assert end == "rows"
 
 
 @pytest.mark.parametrize("claim", [key for key in CLAIMS if key != "a list of text"])

@@ -2,6 +2,7 @@
 
 mod brotli;
 mod lz4_hadoop;
+pub mod prefix;
 mod whole;
 pub mod zstd;
 

@@ -153,6 +153,24 @@ impl Walk<'_> {
     }
 }
 
+/// The type as arrow-rs decodes it: text and binary values as views, which are copied where that is wanted, once it is
+/// known how much they show.
+pub fn as_views(data_type: &DataType) -> DataType {
+    let inner = |field: &FieldRef| -> FieldRef {
+        Arc::new(Field::clone(field).with_data_type(as_views(field.data_type())))
+    };
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        DataType::List(item) => DataType::List(inner(item)),
+        DataType::LargeList(item) => DataType::LargeList(inner(item)),
+        DataType::FixedSizeList(item, size) => DataType::FixedSizeList(inner(item), *size),
+        DataType::Map(entries, is_sorted) => DataType::Map(inner(entries), *is_sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        other => other.clone(),
+    }
+}
+
 /// The types of the leaves of a type, in their order.
 pub fn leaf_types<'a>(data_type: &'a DataType, found: &mut Vec<&'a DataType>) {
     match data_type {

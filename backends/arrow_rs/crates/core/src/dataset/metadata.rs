@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Field, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::file::metadata::ParquetMetaData;
 
-use crate::dataset::forms::{Forms, Shape, with_parts_of_maps};
+use crate::dataset::forms::{Forms, Shape, as_views, with_parts_of_maps};
 use crate::dataset::parts::Part;
 use crate::error::Result;
 use crate::format::footer::{self, Footer};
@@ -32,7 +32,7 @@ impl Meta {
         Ok(Self { parquet, schema, encrypted, levels })
     }
 
-    /// How decoders of arrow-rs make a part of a column.
+    /// How decoders of arrow-rs make a part of a column, with views for text: see `as_views`.
     pub fn levels(&self, part: &Part, forms: Forms) -> Result<FieldLevels> {
         if !part.is_whole || forms != Forms::default() {
             return self.make_levels(part, forms);
@@ -50,7 +50,8 @@ impl Meta {
         let with_lists = shape.has_parts_of_maps.then(|| with_parts_of_maps(columns, part)).transpose()?;
         let mask = ProjectionMask::leaves(columns, part.leaves.iter().copied());
         let mut fields = self.schema.fields().to_vec();
-        fields[part.root] = shape.hint;
+        let hint = as_views(shape.hint.data_type());
+        fields[part.root] = Arc::new(Field::clone(&shape.hint).with_data_type(hint));
         let columns = with_lists.as_ref().unwrap_or(columns);
         Ok(parquet_to_arrow_field_levels(columns, mask, Some(&fields.into()))?)
     }

@@ -13,8 +13,9 @@ use parquet::basic::Type as Physical;
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::dataset::Dataset;
-use crate::dataset::forms::{Forms, Strings, leaf_types};
+use crate::dataset::forms::{Forms, Strings, as_views, leaf_types};
 use crate::dataset::parts::Part;
+use crate::decode::copied::copy;
 use crate::decode::direct;
 use crate::decode::validate::maps;
 use crate::decode::validate::text;
@@ -23,6 +24,7 @@ use crate::guard::guard;
 use crate::interrupt::Interrupt;
 use crate::memory::pool::Pool;
 use crate::memory::size::in_memory;
+use crate::pages::batch_bytes::Room;
 use crate::pages::boundary::Neighbours;
 use crate::pages::chunk::Marker;
 use crate::pages::context::ReadContext;
@@ -87,6 +89,9 @@ enum Rows {
         reader: Box<ParquetRecordBatchReader>,
         /// Whether it may hand out text that it did not check.
         checks_text: bool,
+        /// What its arrays, in which text is shown and not copied, are made.
+        data_type: DataType,
+        room: Room,
     },
 }
 
@@ -132,21 +137,24 @@ impl Decoder {
                 marker: marker.clone(),
                 first_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
                 frees_dictionary: keeps_values,
-                copies_text: recipe.forms.strings == Strings::AsStored,
                 int96: int96_units(metadata, part, field),
             };
-            room(field, batch_rows, recipe.max_batch_bytes).map_err(|error| error.within(&place))?;
+            check_least(field.data_type(), batch_rows, recipe.max_batch_bytes)
+                .map_err(|error| error.within(&place))?;
             let direct = direct::column(part, field.data_type(), pieces, &chunks, neighbours.clone());
             let made = guard(|| {
                 if let Some(column) = direct {
                     return Ok(Rows::Direct(column));
                 }
                 let checks_text = part.leaves.iter().any(|&leaf| text::is_unchecked(&leaves.column(leaf)));
+                let data_type = field.data_type().clone();
+                check_least(&as_views(&data_type), batch_rows, recipe.max_batch_bytes)?;
                 let levels = dataset.meta().levels(part, recipe.forms)?;
                 let rows = selection.clone();
                 let reader =
                     ParquetRecordBatchReader::try_new_with_row_groups(&levels, &chunks, batch_rows, rows)?;
-                Ok(Rows::Any { reader: Box::new(reader), checks_text })
+                let room = Room::new(marker.clone(), recipe.max_batch_bytes);
+                Ok(Rows::Any { reader: Box::new(reader), checks_text, data_type, room })
             });
             let rows = made.map_err(|error| error.within(&place))?;
             Ok(Column { name, rows, marker })
@@ -201,12 +209,11 @@ fn int96_units(metadata: &ParquetMetaData, part: &Part, field: &Field) -> Vec<(u
 
 /// Refuse batches that could not hold what their rows take at least: decoders reserve it on the word of the footer,
 /// and a process aborts where there is no such memory.
-fn room(field: &Field, batch_rows: usize, max_batch_bytes: u64) -> Result<()> {
-    let bits = least_bits(field.data_type());
+fn check_least(data_type: &DataType, batch_rows: usize, max_batch_bytes: u64) -> Result<()> {
+    let bits = least_bits(data_type);
     if u128::from(bits) * batch_rows as u128 > u128::from(max_batch_bytes) * 8 {
         return Err(Error::limit(format!(
-            "{batch_rows} rows of {} take more than max_batch_bytes={max_batch_bytes}; smaller batches take less",
-            field.data_type()
+            "{batch_rows} rows of {data_type} take more than max_batch_bytes={max_batch_bytes}; smaller batches take less"
         )));
     }
     Ok(())
@@ -238,14 +245,14 @@ impl Column {
         let source = &mut self.rows;
         let step = guard(|| match source {
             Rows::Direct(column) => column.next(rows).map(Some),
-            Rows::Any { reader, checks_text } => match reader.next() {
+            Rows::Any { reader, checks_text, data_type, room } => match reader.next() {
                 None => Ok(None),
                 Some(Ok(batch)) => {
                     maps::check(batch.column(0))?;
                     if *checks_text {
                         text::check(batch.column(0))?;
                     }
-                    Ok(Some(batch.column(0).clone()))
+                    copy(batch.column(0), data_type, room).map(Some)
                 }
                 Some(Err(error)) => Err(Error::corrupt(error.to_string())),
             },

@@ -41,15 +41,24 @@ pub struct Levels {
     pub end: usize,
     /// Rows that begin on the page, where that was counted.
     pub rows: Option<u64>,
-    /// Values that are not null; of nested columns only where `nesting` was given.
-    pub present: usize,
+    /// The most entries, nulls among them, that a batch can have of the page; 0 where it is not nested, or `Nesting`
+    /// was not given.
+    pub most_entries: usize,
+}
+
+/// What the levels of nested values must keep to, and how many rows of them come at once.
+#[derive(Clone, Copy)]
+pub struct Nesting<'a> {
+    /// For each repetition level the definition level from which on a list goes on: what is below goes on with
+    /// nothing.
+    pub least: &'a [u32],
+    pub batch_rows: u64,
 }
 
 /// Check the levels of a data page, and what its header says of them.
 ///
-/// Levels above the highest, or too few, would become nulls, or make arrow-rs skip rows for ever. `nesting` has for
-/// each repetition level the definition level from which on a list goes on: what is below goes on with nothing.
-pub fn check(body: &Body, page: &Bytes, highest: Highest, nesting: Option<&[u32]>) -> Result<Levels> {
+/// Levels above the highest, or too few, would become nulls, or make arrow-rs skip rows for ever.
+pub fn check(body: &Body, page: &Bytes, highest: Highest, nesting: Option<Nesting>) -> Result<Levels> {
     let Found { values, repetition, definition, end } = find(body, page, highest)?;
     let stated = match *body {
         Body::DataV2 { rows, nulls, .. } => Some((rows, nulls)),
@@ -73,12 +82,12 @@ pub fn check(body: &Body, page: &Bytes, highest: Highest, nesting: Option<&[u32]
                 values - present
             )));
         }
-        return Ok(Levels { end, rows: Some(values as u64), present });
+        return Ok(Levels { end, rows: Some(values as u64), most_entries: 0 });
     };
-    let (rows, present) = match (nesting, definition) {
+    let (rows, most_entries) = match (nesting, definition) {
         (Some(nesting), Some(definition)) => {
-            let (rows, present) = hold_together(&repetition, &definition, page, values, nesting)?;
-            (Some(rows), present)
+            let (rows, most) = hold_together(&repetition, &definition, page, values, nesting)?;
+            (Some(rows), most)
         }
         (_, definition) => {
             // Whoever decodes them holds them together; only their number must be right by now.
@@ -101,40 +110,74 @@ pub fn check(body: &Body, page: &Bytes, highest: Highest, nesting: Option<&[u32]
     {
         return Err(Error::corrupt(format!("{rows} rows on a page whose header says {stated}")));
     }
-    Ok(Levels { end, rows, present })
+    Ok(Levels { end, rows, most_entries })
 }
 
-/// Returns how many rows begin, and how many values are not null.
+/// Returns how many rows begin, and the most entries that a batch can have.
 fn hold_together(
     repetition: &Stream,
     definition: &Stream,
     page: &Bytes,
     values: usize,
-    nesting: &[u32],
+    nesting: Nesting,
 ) -> Result<(u64, usize)> {
     let (mut repeats, mut defines) = (repetition.runs(page)?, definition.runs(page)?);
     let (mut repeated, mut defined) = ([0; PART], [0; PART]);
-    let (mut rows, mut present, mut left) = (0, 0, values);
+    let (mut rows, mut left) = (0, values);
+    let mut batches = Batches::new(nesting.batch_rows);
     while left > 0 {
         let count = left.min(PART);
         repeats.read(&mut repeated[..count])?;
         defines.read(&mut defined[..count])?;
-        for (&repeated, &defined) in repeated[..count].iter().zip(&defined[..count]) {
-            let least = nesting.get(repeated as usize).ok_or_else(|| above(repeated, repetition.highest))?;
+        for (at, (&repeated, &defined)) in repeated[..count].iter().zip(&defined[..count]).enumerate() {
+            let least =
+                nesting.least.get(repeated as usize).ok_or_else(|| above(repeated, repetition.highest))?;
             if defined > definition.highest {
                 return Err(above(defined, definition.highest));
             }
             if defined < *least {
                 return Err(Error::corrupt("a list goes on with what is not an item"));
             }
-            rows += u64::from(repeated == 0);
-            present += usize::from(defined == definition.highest);
+            if repeated == 0 {
+                rows += 1;
+                batches.begin_row(values - left + at);
+            }
         }
         left -= count;
     }
     repeats.check_end()?;
     defines.check_end()?;
-    Ok((rows, present))
+    Ok((rows, batches.most_entries(values)))
+}
+
+/// Entries of as many rows as a batch has, one batch after another from the start of a page. A batch that begins
+/// elsewhere lies within two of them.
+struct Batches {
+    rows: u64,
+    /// Rows that may still begin before the next one does.
+    left: u64,
+    /// Where the last two begin.
+    starts: [usize; 2],
+    most: usize,
+}
+
+impl Batches {
+    fn new(rows: u64) -> Self {
+        Self { rows, left: rows, starts: [0, 0], most: 0 }
+    }
+
+    fn begin_row(&mut self, entry: usize) {
+        if self.left == 0 {
+            self.most = self.most.max(entry - self.starts[0]);
+            self.starts = [self.starts[1], entry];
+            self.left = self.rows;
+        }
+        self.left = self.left.saturating_sub(1);
+    }
+
+    fn most_entries(&self, entries: usize) -> usize {
+        self.most.max(entries - self.starts[0])
+    }
 }
 
 fn above(level: u32, highest: u32) -> Error {
@@ -310,7 +353,8 @@ mod tests {
     fn levels_of_nested_values_are_held_together() {
         let check = |repetition: &[u32], definition: &[u32]| {
             let count = repetition.len() as u32;
-            check(&v1(count), &page(repetition, definition), NESTED, Some(&[0, 2])).map(|levels| levels.rows)
+            let nesting = Nesting { least: &[0, 2], batch_rows: 1 };
+            check(&v1(count), &page(repetition, definition), NESTED, Some(nesting)).map(|levels| levels.rows)
         };
         assert_eq!(check(&[0, 1, 0, 0], &[3, 2, 0, 1]).unwrap(), Some(3));
         assert!(check(&[0, 1], &[3, 1]).is_err(), "a list goes on with no item");
@@ -366,5 +410,23 @@ mod tests {
         let whole = page(&[0, 1], &[3, 3]);
         assert!(end(&v1(2), &whole.slice(..whole.len() - 1), NESTED).is_err());
         assert!(end(&v1(2), &Bytes::from_static(&[255, 255, 255, 255, 0]), NESTED).is_err());
+    }
+
+    #[test]
+    fn the_most_entries_of_a_batch_are_no_fewer_than_any_has_and_less_than_those_of_two() {
+        let mut random = crate::random::Random::new(&[3]);
+        for rows in [1, 2, 7, 50, 1_000] {
+            let lengths: Vec<usize> = (0..100).map(|_| (random.next_u64() % 9) as usize + 1).collect();
+            let mut batches = Batches::new(rows as u64);
+            let mut entries = 0;
+            for length in &lengths {
+                batches.begin_row(entries);
+                entries += length;
+            }
+            let most = batches.most_entries(entries);
+            let of = |rows: usize| lengths.windows(rows.min(100)).map(|some| some.iter().sum()).max();
+            assert!(of(rows).is_some_and(|any: usize| any <= most), "{rows}");
+            assert!(of(2 * rows).is_some_and(|two: usize| most <= two), "{rows}");
+        }
     }
 }

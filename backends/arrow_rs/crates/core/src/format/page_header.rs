@@ -2,7 +2,6 @@
 
 use parquet::basic::Encoding;
 
-use crate::encoding::is_dictionary;
 use crate::format::thrift::{Reader, Step, Stop, kind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,14 +40,6 @@ pub enum Body {
 }
 
 impl Body {
-    /// Whether the values are indices into a dictionary.
-    pub fn refers(&self) -> bool {
-        match *self {
-            Self::Data { encoding, .. } | Self::DataV2 { encoding, .. } => is_dictionary(encoding),
-            Self::Dictionary { .. } | Self::Other => false,
-        }
-    }
-
     pub fn is_data(&self) -> bool {
         matches!(self, Self::Data { .. } | Self::DataV2 { .. })
     }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use parquet::basic::Encoding;
+use parquet::basic::{Encoding, Type};
 
-use crate::encoding::hybrid::Runs;
 use crate::encoding::is_dictionary;
 use crate::error::{Error, Result};
 use crate::format::page_header::{Body, PageHeader};
@@ -59,50 +58,30 @@ pub fn charge(chunk: &Chunk, header: &PageHeader) -> Result<()> {
     Ok(())
 }
 
-/// Memory for the levels of nested values, and for values of a fixed width that are not in the page.
+/// Memory for the levels of nested values, and for values of a fixed width that are not in the page, where
+/// `charge_entries` does not tell more.
 fn reserved(chunk: &Chunk, values: u32, encoding: Encoding) -> u64 {
-    if !chunk.is_repeated() {
+    if !chunk.is_repeated() || chunk.handling.nesting.is_some() {
         return 0;
     }
     let width = chunk.width.filter(|_| is_dictionary(encoding)).unwrap_or(0);
-    u64::from(values).saturating_mul(width.saturating_add(4))
+    u64::from(values).saturating_mul(width.saturating_add(LEVELS_BYTES))
 }
 
-/// Count the text that the indices of a page stand for, of which the batch takes a part: decoders of arrow-rs copy it.
-/// `values` are those of the page, from its first index on; `lengths` those of the dictionary's entries.
-pub fn charge_text(
-    chunk: &Chunk,
-    (values, present): (&bytes::Bytes, usize),
-    rows: Option<u64>,
-    lengths: &[u32],
-) -> Result<()> {
-    let Some(&width) = values.first() else { return Ok(()) };
-    let mut total = 0_u64;
-    Runs::new(values.slice(1..), width.into())?.each_part(present, |indices| {
-        for &index in indices {
-            // Who decodes them says which is beyond the dictionary.
-            total += u64::from(lengths.get(index as usize).copied().unwrap_or(0));
-        }
-        Ok(())
-    })?;
-    let wanted = chunk.marker.wanted.load(Relaxed);
-    let part = match rows {
-        Some(rows) if rows > wanted => {
-            u64::try_from(u128::from(total) * u128::from(wanted) / u128::from(rows)).unwrap_or(total)
-        }
-        _ => total,
+/// Of each entry, as 16-bit integers.
+const LEVELS_BYTES: u64 = 4;
+
+/// Count what decoders of arrow-rs reserve for so many nested entries: levels and values.
+pub fn charge_entries(chunk: &Chunk, entries: usize) -> Result<()> {
+    let value_bytes = match chunk.physical {
+        Type::BOOLEAN => 1,
+        Type::INT32 | Type::FLOAT => 4,
+        Type::INT64 | Type::DOUBLE => 8,
+        Type::INT96 => 12,
+        // A view.
+        Type::BYTE_ARRAY => 16,
+        Type::FIXED_LEN_BYTE_ARRAY => chunk.width.unwrap_or(0),
     };
-    Room::new(chunk.marker.clone(), chunk.context.max_batch_bytes)
-        .take(1, usize::try_from(part).unwrap_or(usize::MAX))
-}
-
-/// The lengths of the byte arrays of a plain dictionary, as far as they are there.
-pub fn lengths(dictionary: &[u8]) -> Vec<u32> {
-    let (mut lengths, mut at) = (Vec::new(), 0_usize);
-    while let Some(length) = dictionary.get(at..).and_then(|rest| rest.first_chunk::<4>()) {
-        let length = u32::from_le_bytes(*length);
-        lengths.push(length);
-        at = at.saturating_add(4).saturating_add(length as usize);
-    }
-    lengths
+    let bytes = usize::try_from(value_bytes.saturating_add(LEVELS_BYTES)).unwrap_or(usize::MAX);
+    Room::new(chunk.marker.clone(), chunk.context.max_batch_bytes).take(entries, bytes)
 }

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, Type};
 use parquet::column::page::Page;
 
-use crate::encoding::levels::Levels;
+use crate::encoding::levels::{Levels, Nesting};
 use crate::encoding::{delta, int96, levels};
 use crate::error::{Error, Result};
 use crate::format::page_header::Body;
+use crate::pages::batch_bytes;
 use crate::pages::chunk::Chunk;
 use crate::pages::context::Tools;
 use crate::pages::headers::{LocatedPage, READ_AHEAD_BYTES};
@@ -89,7 +90,13 @@ fn check_values(chunk: &Chunk, body: &Body, page: Bytes) -> Result<(Bytes, Optio
         }
         return Ok((page, None, false));
     };
-    let levels = levels::check(body, &page, chunk.highest, chunk.handling.nesting.as_deref())?;
+    let nesting = chunk
+        .handling
+        .nesting
+        .as_deref()
+        .map(|least| Nesting { least, batch_rows: chunk.marker.wanted.load(Relaxed) });
+    let levels = levels::check(body, &page, chunk.highest, nesting)?;
+    batch_bytes::charge_entries(chunk, levels.most_entries)?;
     let end = levels.end;
     if let Some(unit) = chunk.handling.int96.filter(|_| encoding == Encoding::PLAIN) {
         int96::check(&page[end..], unit)?;

@@ -37,15 +37,16 @@ impl Marker {
 /// A dictionary's header takes no more.
 const MOST_FORGOTTEN_BYTES: u64 = 100;
 
-/// What is looked after in a column's pages, because its decoder does not.
+/// What is looked after in a column's pages, for what its decoder does or does not.
 #[derive(Clone, Debug, Default)]
 pub struct Handling {
-    /// Text behind a dictionary is copied without asking for room.
-    pub counts_text: bool,
     /// What the levels of nested values must keep to.
     pub nesting: Option<Arc<[u32]>>,
     /// The unit that timestamps of type INT96 come in, all of which must be within its reach.
     pub int96: Option<TimeUnit>,
+    /// Rows that came early come again with their page, and the decoder passes over them: see
+    /// `ChunkPages::take_delivered`.
+    pub passes_delivered: bool,
 }
 
 pub struct Chunk {

@@ -24,8 +24,6 @@ pub struct ChunkPages {
     dictionary: Dictionary,
     /// Whether a dictionary that no page refers to any more is taken from the decoder.
     frees_dictionary: bool,
-    /// Of the dictionary's entries, where text behind it is counted.
-    lengths: Vec<u32>,
     /// Rows that began on pages that came, as long as that is known of all.
     rows: Option<u64>,
     /// Set where a page that is also needed by others is to be decompressed once.
@@ -58,8 +56,8 @@ enum Dictionary {
 
 impl ChunkPages {
     /// `first_rows` asks for a page of so many rows before the first, where that is possible. Then pages must be
-    /// taken one after another, none skipped, and what comes after a page of lists has the rows once more: see
-    /// `take_delivered`. `frees_dictionary` replaces the dictionary by an empty one when plain pages begin, as
+    /// taken one after another, none skipped, and for decoders that pass over them the page after it has the rows once
+    /// more: see `take_delivered`. `frees_dictionary` replaces the dictionary by an empty one when plain pages begin, as
     /// they do when a writer finds it too large. `map` spares the headers of pages that are stepped over.
     pub fn new(
         chunk: Chunk,
@@ -73,7 +71,6 @@ impl ChunkPages {
             first: first_rows.map_or(FirstRows::Past, FirstRows::Wanted),
             dictionary: Dictionary::Unseen,
             frees_dictionary,
-            lengths: Vec::new(),
             rows: Some(0),
             shared: None,
         }
@@ -101,14 +98,11 @@ impl ChunkPages {
         batch_bytes::charge(&self.chunk, &next.header)?;
         let page = self.load_shared(next)?;
         if page.is_dictionary_page() {
-            if self.chunk.handling.counts_text {
-                self.lengths = batch_bytes::lengths(page.buffer());
-            }
             self.dictionary = Dictionary::Held(next);
             return Ok(Some(page));
         }
         let FirstRows::Delivered(rows) = self.first else { return Ok(Some(page)) };
-        if self.chunk.is_repeated() {
+        if self.chunk.handling.passes_delivered {
             self.first = FirstRows::Repeated(rows);
             return Ok(Some(page));
         }
@@ -116,7 +110,7 @@ impl ChunkPages {
         first_rows::without(&self.chunk, page, rows).map(Some)
     }
 
-    /// Rows at the start of a page of lists that were delivered before it.
+    /// Rows at the start of a page that were delivered before it.
     pub fn take_delivered(&mut self) -> usize {
         let FirstRows::Repeated(rows) = self.first else { return 0 };
         self.first = FirstRows::Past;
@@ -131,9 +125,6 @@ impl ChunkPages {
             Dictionary::Lacked(page) if is_dictionary(encoding) => {
                 self.dictionary = Dictionary::Held(page);
                 let (page, ..) = body::load(&self.chunk, page)?;
-                if self.chunk.handling.counts_text {
-                    self.lengths = batch_bytes::lengths(page.buffer());
-                }
                 Ok(Some(page))
             }
             Dictionary::Held(page) if self.frees_dictionary && !is_dictionary(encoding) => {
@@ -160,15 +151,6 @@ impl ChunkPages {
             let (loaded, levels) = body::load(&self.chunk, page)?;
             if let Some(levels) = levels {
                 self.count_rows(levels.rows)?;
-                if self.chunk.handling.counts_text && page.header.body.refers() {
-                    let values = loaded.buffer().slice(levels.end..);
-                    batch_bytes::charge_text(
-                        &self.chunk,
-                        (&values, levels.present),
-                        levels.rows,
-                        &self.lengths,
-                    )?;
-                }
             }
             return Ok(loaded);
         };

@@ -1,7 +1,7 @@
 //! The first rows of a column from the first blocks of its pages.
 //!
-//! A page is the unit of compression, but zstd works in blocks of at most 128 KiB, and the first batch of a
-//! scan needs the first few of them. So its rows are delivered in a small page of their own, made from as
+//! A page is the unit of compression, but zstd works in blocks of at most 128 KiB, and snappy, gzip and LZ4 from byte
+//! to byte; the first batch of a scan needs the first few. So its rows are delivered in a small page of their own, made from as
 //! much as they need; a dictionary, which often is a megabyte by itself, is looked at as far as they refer to
 //! it, and they come as plain values. Then all pages are read as always, the first without these rows; of a page
 //! of lists whoever reads it passes over them. What is decompressed twice is a block or two per column, once
@@ -17,9 +17,9 @@ use crate::encoding::{is_dictionary, plain, values_end_early};
 use crate::error::{Error, Result};
 use crate::format::page_header::{Body, PageHeader};
 use crate::pages::chunk::Chunk;
-use crate::pages::context::ReadContext;
 use crate::pages::headers::{FIRST_READ_BYTES, Headers, LocatedPage};
-use crate::pages::partial::PartialPage;
+use crate::pages::opening::{Opening, is_worth_it};
+
 use crate::pages::row_starts;
 
 /// Pages of more values are not taken apart: it takes memory for a number of each, and few bytes can stand for
@@ -64,18 +64,25 @@ impl Layout {
 /// pages are still to come then, and the first data page has these rows, too.
 pub fn of_chunk(chunk: &Chunk, headers: &mut Headers, rows: usize) -> Result<Option<Page>> {
     let layout = Layout::of(chunk);
-    let able = chunk.is_zstd() && layout.is_supported();
-    let Some(first) = headers.peek(chunk, FIRST_READ_BYTES)?.filter(|_| able) else { return Ok(None) };
+    if !layout.is_supported() || !is_worth_it(chunk.codec, usize::MAX) {
+        return Ok(None);
+    }
+    let Some(first) = headers.peek(chunk, FIRST_READ_BYTES)? else { return Ok(None) };
+    let is_worth_it = |pages: &[LocatedPage]| {
+        is_worth_it(chunk.codec, pages.iter().map(|page| page.header.uncompressed_bytes).sum())
+    };
     match first.header.body {
         Body::Dictionary { encoding: Encoding::PLAIN | Encoding::PLAIN_DICTIONARY, .. } => {
             match headers.peek_behind(chunk, first, FIRST_READ_BYTES)? {
-                Some(data) if can_cut(&data.header, rows, true) => {
-                    cut(&chunk.context, layout, data, rows, Some(first))
+                Some(data) if can_cut(&data.header, rows, true) && is_worth_it(&[first, data]) => {
+                    cut(chunk, layout, data, rows, Some(first))
                 }
                 _ => Ok(None),
             }
         }
-        _ if can_cut(&first.header, rows, false) => cut(&chunk.context, layout, first, rows, None),
+        _ if can_cut(&first.header, rows, false) && is_worth_it(&[first]) => {
+            cut(chunk, layout, first, rows, None)
+        }
         _ => Ok(None),
     }
 }
@@ -105,7 +112,7 @@ struct Head {
 
 impl Head {
     /// Of a page with this body. None where no further row begins on it, or the rows have too many entries.
-    fn read(page: &mut PartialPage, highest: Highest, body: &Body, rows: usize) -> Result<Option<Self>> {
+    fn read(page: &mut Opening, highest: Highest, body: &Body, rows: usize) -> Result<Option<Self>> {
         let mut head = Self { entries: rows, present: rows, ..Self::default() };
         let Body::Data { values, def_levels, rep_levels, .. } = *body else { return Ok(None) };
         let values = values as usize;
@@ -134,7 +141,7 @@ impl Head {
     /// The next stream of levels, in the hybrid encoding.
     fn next_levels(
         &mut self,
-        page: &mut PartialPage,
+        page: &mut Opening,
         (max, encoding): (i16, Encoding),
         values: usize,
     ) -> Result<Bytes> {
@@ -164,13 +171,13 @@ impl Head {
 
 /// The first `rows` rows of `data` as a plain page; None where they cannot be taken apart. `can_cut` has agreed.
 fn cut(
-    context: &ReadContext,
+    chunk: &Chunk,
     layout: Layout,
     data: LocatedPage,
     rows: usize,
     dictionary: Option<LocatedPage>,
 ) -> Result<Option<Page>> {
-    let mut page = PartialPage::new(context, data)?;
+    let mut page = Opening::new(chunk, data)?;
     let Some(head) = Head::read(&mut page, layout.highest, &data.header.body, rows)? else { return Ok(None) };
     let Some(dictionary) = dictionary else {
         let to = reach_values(&mut page, layout, head.from, head.present)?;
@@ -178,12 +185,12 @@ fn cut(
     };
     let indices = first_indices(&mut page, head.from, head.present)?;
     drop(page);
-    let plain = gather(context, layout, dictionary, &indices)?;
+    let plain = gather(chunk, layout, dictionary, &indices)?;
     Ok(Some(data_page(head.levels, &plain, head.entries, Encoding::PLAIN)))
 }
 
 /// The first `count` indices of the page, whose values begin at `from`.
-fn first_indices(page: &mut PartialPage, from: usize, count: usize) -> Result<Vec<u32>> {
+fn first_indices(page: &mut Opening, from: usize, count: usize) -> Result<Vec<u32>> {
     if count == 0 {
         return Ok(Vec::new());
     }
@@ -260,16 +267,11 @@ fn numbers(encoded: Bytes, width: u32, count: usize) -> Result<Vec<u32>> {
 }
 
 /// The values that the indices mean, as plain values.
-fn gather(
-    context: &ReadContext,
-    layout: Layout,
-    dictionary: LocatedPage,
-    indices: &[u32],
-) -> Result<Vec<u8>> {
+fn gather(chunk: &Chunk, layout: Layout, dictionary: LocatedPage, indices: &[u32]) -> Result<Vec<u8>> {
     let Some(&last) = indices.iter().max() else { return Ok(Vec::new()) };
-    let mut page = PartialPage::new(context, dictionary)?;
+    let mut page = Opening::new(chunk, dictionary)?;
     let within = |total: usize| {
-        let limit = context.max_page_bytes;
+        let limit = chunk.context.max_page_bytes;
         let message = || format!("the first rows take {total} bytes, more than max_page_bytes={limit}");
         if total > limit { Err(Error::limit(message())) } else { Ok(total) }
     };
@@ -316,7 +318,7 @@ fn page_of(buf: Bytes, entries: usize, encoding: Encoding) -> Page {
 }
 
 /// Decompress `count` plain values from `from` on; where they end.
-fn reach_values(page: &mut PartialPage, layout: Layout, from: usize, count: usize) -> Result<usize> {
+fn reach_values(page: &mut Opening, layout: Layout, from: usize, count: usize) -> Result<usize> {
     if let Some(width) = layout.width() {
         let to = from.saturating_add(count.saturating_mul(width));
         page.reach(to)?;

@@ -9,6 +9,7 @@ pub mod context;
 mod first_rows;
 pub mod headers;
 mod map;
+mod opening;
 mod partial;
 pub mod row_groups;
 mod row_starts;

@@ -8,7 +8,7 @@ use crate::pages::context::ReadContext;
 use crate::pages::headers::LocatedPage;
 
 /// What is read of compressed bytes at a time.
-const READ_BYTES: usize = 64 << 10;
+pub const READ_BYTES: usize = 64 << 10;
 
 /// Only one can exist per context: it uses the shared context from its making to its last use.
 pub struct PartialPage<'a> {

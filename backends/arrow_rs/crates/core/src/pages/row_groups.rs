@@ -27,8 +27,6 @@ pub struct Chunks {
     /// Rows of the first page of the first chunk: see `ChunkPages::new`.
     pub first_rows: Option<usize>,
     pub frees_dictionary: bool,
-    /// Whether decoders that do not ask for room copy text from dictionaries.
-    pub copies_text: bool,
     /// Leaves of type INT96, and the unit that their timestamps come in.
     pub int96: Vec<(usize, TimeUnit)>,
 }
@@ -62,11 +60,7 @@ impl RowGroups for Chunks {
             nesting(self.metadata.file_metadata().schema_descr().root_schema(), leaf).unwrap_or_default()
         });
         let int96 = self.int96.iter().find(|(of, _)| *of == leaf).map(|(_, unit)| *unit);
-        let handling = Handling {
-            counts_text: self.copies_text && column.physical_type() == Physical::BYTE_ARRAY,
-            nesting: nesting.map(Arc::from),
-            int96,
-        };
+        let handling = Handling { nesting: nesting.map(Arc::from), int96, passes_delivered: false };
         let mut chunks = self.leaf(leaf, frees_dictionary, handling);
         // Nor do they know what of a page of lists they had before.
         chunks.first_rows = chunks.first_rows.filter(|_| column.max_rep_level() == 0);

@@ -11,7 +11,7 @@ use super::data_page::{DataPage, dictionary_is_plain};
 use super::values::Values;
 use crate::encoding::hybrid::{Runs, Validity};
 use crate::encoding::levels::Highest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::size::in_memory;
 use crate::pages::boundary::{Neighbours, Span};
 use crate::pages::chunk_pages::ChunkPages;
@@ -136,6 +136,16 @@ impl Flat {
         Ok(())
     }
 
+    /// Pass the rows of the page that were delivered before it.
+    fn pass_delivered(&mut self) -> Result<()> {
+        let rows = self.pages()?.take_delivered();
+        if rows > self.page_rows {
+            return Err(Error::corrupt("a page has fewer rows than were delivered of it"));
+        }
+        let present = self.read_levels(rows, &mut Validity::default())?;
+        self.values.skip(present)
+    }
+
     /// `skipped` rows of the page are not wanted.
     fn next_page(&mut self, skipped: usize) -> Result<()> {
         self.end_page();
@@ -153,7 +163,7 @@ impl Flat {
                 self.levels = page.definition;
                 self.values.begin_page(page.encoding, page.values)?;
                 self.page_rows = page.count;
-                Ok(())
+                self.pass_delivered()
             }
         }
     }

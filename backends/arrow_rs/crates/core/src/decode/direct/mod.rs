@@ -65,7 +65,8 @@ pub fn column(
         pieces.iter().all(listed).then_some(values)
     };
     let highest = Highest { repetition: descriptor.max_rep_level(), definition: descriptor.max_def_level() };
-    let pages = || (chunks.leaf(leaf, true, Handling::default()), stretches(&chunks.visits));
+    let handling = Handling { passes_delivered: true, ..Handling::default() };
+    let pages = || (chunks.leaf(leaf, true, handling.clone()), stretches(&chunks.visits));
     match data_type {
         DataType::List(item) | DataType::LargeList(item) => {
             let meaning = list_levels(&descriptor, schema.get_column_root(leaf))?;
