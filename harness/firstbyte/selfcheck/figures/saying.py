@@ -15,6 +15,7 @@ from firstbyte.selfcheck.figures.kinds import Grows, InFigures, Kind, Told
 
 LEAST_SHARE = 0.9
 """Of what was planted, that must be counted."""
+COUNTING = (Status.OK, Status.SUSPECT)
 MOST_SHARE = 1.5
 """Of what a leak leaves, that may be said: pages and the objects around it count as well."""
 
@@ -56,7 +57,8 @@ def _counted(kind: Kind, wanted: InFigures, view: RunView, stored: Sequence[Reco
     for one in stored:
         if one.cell.subject != kind.subject:
             continue
-        if one.status is not Status.OK or control[_place(one)].status is not Status.OK:
+        # One that is SUSPECT besides has its figures all the same.
+        if one.status not in COUNTING or control[_place(one)].status is not Status.OK:
             found.append(f"{one.status} {one.reason}")
             named = False
             continue
