@@ -2,7 +2,8 @@
 
 Libraries bring allocators that keep what they have freed. With `pool=normalised` the worker is started
 with the variables that its backend declares (`[normalised]` in `backend.toml`): the allocator of the
-system, or one that gives back at once. A backend without an allocator of its own has `pool=shipped` only.
+system, or one that gives back at once. For a backend without an allocator of its own these are none, and the
+two differ by chance only; one whose allocator has no such switch has `pool=shipped` only.
 The work is that of `full_scan`; slack is what the peak holds above the base beside what the allocators
 themselves say was live at their peak, for backends that can be asked. It holds whatever else the library
 takes as well: it is an upper bound of what the allocator keeps.

@@ -84,9 +84,10 @@ class Description:
     prepared_by: tuple[str, ...] | None = None
     """Options of its variants that decide what `prepare` writes; left out, all of them do."""
 
-    normalised: Mapping[str, str] = field(default_factory=dict)
+    normalised: Mapping[str, str] | None = None
     """Environment variables that put the allocator of the system in place of the library's own, or have it
-    give back at once what is free; empty for a library without an allocator of its own."""
+    give back at once what is free. Empty for a library that uses the system's as shipped; None where there is
+    no such switch, or nobody knows."""
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -122,7 +123,7 @@ class BackendInfo:
         return next(one for one in self.variants if one.default)
 
     normalised: Mapping[str, str] = field(default_factory=dict)
-    """Variables of its workers where `pool=normalised`; one that has any has that capability."""
+    """Variables of its workers where `pool=normalised`, where it has that capability."""
 
     def variant(self, name: str) -> Variant:
         """The variant of that name. Raises UnknownNameError."""
@@ -379,11 +380,12 @@ def read_backend(folder: Path, package: str) -> BackendInfo:
         module=f"{package}.{Path(said.module).stem}",
         distribution=said.distribution,
         install=said.install,
-        capabilities=frozenset(said.capabilities) | ({NORMALISED} if said.normalised else set()),
+        capabilities=frozenset(said.capabilities)
+        | ({NORMALISED} if said.normalised is not None else set()),
         variants=said.variants,
         decoder=said.decoder,
         prepared_by=said.prepared_by,
-        normalised=said.normalised,
+        normalised=said.normalised or {},
     )
 
 
