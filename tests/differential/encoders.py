@@ -63,7 +63,7 @@ def _zigzag(value: int) -> int:
 
 
 def delta_binary_packed(values: Sequence[int], bits: int, draw: random.Random) -> bytes:
-    """Integers of 32 or 64 bits as differences that wrap, in blocks of packed miniblocks."""
+    """Integers as differences that wrap at so many bits, in blocks of packed miniblocks."""
     block, miniblocks = draw.choice(((128, 4), (128, 4), (128, 1), (256, 8), (256, 2), (1024, 4)))
     per_mini = block // miniblocks
     out = bytearray(varint(block) + varint(miniblocks) + varint(len(values)))

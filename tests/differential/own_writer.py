@@ -96,6 +96,9 @@ class Habits:
     omit_is_compressed: bool
     page_values: int
     created_by: str | None
+    wide_deltas: bool
+    stale_rows: bool
+    """The file's number of rows is that of before an append."""
 
 
 def _habits(draw: random.Random) -> Habits:
@@ -118,6 +121,8 @@ def _habits(draw: random.Random) -> Habits:
         omit_is_compressed=draw.random() < 0.3,
         page_values=draw.choice((1, 3, 10, 40, 1000, 1000)),
         created_by=draw.choice(WRITERS),
+        wide_deltas=draw.random() < 0.1,
+        stale_rows=draw.random() < 0.02,
     )
 
 
@@ -385,14 +390,15 @@ class _Writer:
         elements: list[dict[int, Any]] = [
             {4: draw.choice(("schema", "root", "hive_schema", "m")), 5: len(fields)}
         ]
-        style = draw.choice(("both", "both", "converted"))
+        style = draw.choice(("both", "both", "converted", "logical"))
+        no_children = draw.random() < 0.05
         for one in fields:
-            elements += _elements(one.node, style)
+            elements += _elements(one.node, style, no_children)
         leaves = sum(1 for one in fields for _ in one.node.leaves())
         footer = {
             1: draw.choice((1, 2)),
             2: elements,
-            3: Long(rows),
+            3: Long(rows // 2 if self._habits.stale_rows else rows),
             4: self._groups,
             6: self._habits.created_by,
             7: [{1: {}} for _ in range(leaves)] if self._habits.orders else None,
@@ -436,20 +442,24 @@ class _Placed:
     slots: int
 
 
-def _elements(node: Node, style: str) -> list[dict[int, Any]]:
+def _elements(node: Node, style: str, no_children: bool) -> list[dict[int, Any]]:
+    """`no_children`: columns of values state that they have none, as old parquet-cpp did."""
     kind = node.kind
     element: dict[int, Any] = {3: node.repetition, 4: node.name}
     if kind is None:
         element |= {5: len(node.children), 6: node.converted, 10: node.logical}
-        return [element, *(line for child in node.children for line in _elements(child, style))]
-    both = style == "both" or kind.converted is None
+        below = (_elements(child, style, no_children) for child in node.children)
+        return [element, *(line for lines in below for line in lines)]
+    has_old = style != "logical" or kind.logical is None
+    has_new = style != "converted" or kind.converted is None
     element |= {
         1: kind.physical,
         2: kind.width or None,
-        6: kind.converted,
+        5: 0 if no_children else None,
+        6: kind.converted if has_old else None,
         7: kind.scale,
         8: kind.precision,
-        10: kind.logical if both else None,
+        10: kind.logical if has_new else None,
     }
     return [element]
 
@@ -499,7 +509,8 @@ def _encode(
             runs = encoders.hybrid(values, 1, draw)
             return struct.pack("<I", len(runs)) + runs
         case 5:
-            bits = 64 if kind.physical == INT64 else 32
+            # duckdb writes differences of 32-bit numbers with more bits, and readers wrap them.
+            bits = 64 if kind.physical == INT64 or habits.wide_deltas else 32
             return encoders.delta_binary_packed(values, bits, draw)
         case 6:
             return encoders.delta_length(values, draw)

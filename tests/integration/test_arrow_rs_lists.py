@@ -149,3 +149,29 @@ def test_large_pages_that_end_within_rows_are_passed_over(tmp_path: Path, thread
         for rank in range(9)
     ]
     assert pa.concat_tables(shares).equals(table)
+
+
+def test_required_values_in_a_null_group_of_a_list(tmp_path: Path) -> None:
+    """Batches that are put together of several: the required group in between has no nulls of its own."""
+    inner = pa.struct([pa.field("number", pa.int64(), nullable=False)])
+    item = pa.struct([pa.field("inner", inner, nullable=False), pa.field("text", pa.string())])
+    rows = [
+        [None, {"inner": {"number": i}, "text": None}][: i % 3] if i % 5 else None
+        for i in range(60)
+    ]
+    maps = [None if row is None else [(str(i), it) for i, it in enumerate(row)] for row in rows]
+    table = pa.table(
+        {
+            "list": pa.array(rows, pa.list_(item)),
+            "map": pa.array(maps, pa.map_(pa.string(), item)),
+        }
+    )
+    path = tmp_path / "required.parquet"
+    pq.write_table(table, path, row_group_size=7)
+    dataset = firstbyte_arrow.open(path)
+    for options in ({}, {"threads": 2}, {"threads": 2, "batch_size": 5}, {"strings": "dictionary"}):
+        assert pa.table(dataset.scan(**options)).to_pydict() == table.to_pydict()
+    shuffled = pa.table(dataset.scan(seed=1, shuffle_rows=20)).to_pylist()
+    assert sorted(map(repr, shuffled)) == sorted(map(repr, table.to_pylist()))
+    taken = pa.record_batch(dataset.take(list(range(59, -1, -1))))
+    assert taken.to_pydict() == table.take(list(range(59, -1, -1))).to_pydict()

@@ -19,6 +19,7 @@ from crafted import (
     OPTIONAL,
     PLAIN_DICTIONARY,
     REPEATED,
+    RLE_DICTIONARY,
     UTF8,
     Byte,
     Chunk,
@@ -302,3 +303,66 @@ def test_the_page_headers_of_the_crafted_files_are_those_of_the_format() -> None
     data = flat_file(leaf("c", INT64), [page(struct.pack("<2q", 5, 6), 2)], 2)
     assert pq.read_table(pa.BufferReader(data))["c"].to_pylist() == [5, 6]
     assert structure({1: 3, 4: "x"}) == b"\x05\x02\x06\x08\x08\x01x\x00"
+
+
+JSON = 19
+
+
+@pytest.mark.parametrize("repetition", [OPTIONAL, REPEATED])
+@pytest.mark.parametrize(
+    "annotation", [{"converted": JSON}, {"logical": {12: {}}}, {"logical": {1: {}}}]
+)
+def test_text_of_every_annotation_comes_as_a_dictionary(
+    annotation: dict[str, Any], repetition: int, tmp_path: Path
+) -> None:
+    """Both ways that a dictionary is made: as the pages have it, and from plain values."""
+    column = leaf("c", BYTE_ARRAY, repetition, **annotation)
+    levels = sized(runs((1, 2)))
+    if repetition == REPEATED:
+        levels = sized(runs((0, 2))) + levels
+    indices = page(levels + bytes([1]) + runs((1, 1), (0, 1)), 2, encoding=RLE_DICTIONARY)
+    coded = flat_file(column, [indices], 2, dictionary=dictionary_page(plain([b"a", b"b"]), 2))
+    uncoded = flat_file(column, [page(levels + plain([b"b", b"a"]), 2)], 2)
+    expected = ["b", "a"] if repetition == OPTIONAL else [["b"], ["a"]]
+    for data in (coded, uncoded):
+        for strings in ("utf8", "view", "dictionary"):
+            found = table(data, tmp_path, strings=strings)
+            assert found["c"].to_pylist() == expected
+
+
+@pytest.mark.parametrize("order", ["ef", "fe", "efe", "fef", "eeffee"])
+def test_pages_without_values_between_rows_of_lists(order: str, tmp_path: Path) -> None:
+    filled = page(sized(runs((0, 1), (1, 1))) + sized(runs((1, 2))) + i32(1, 2), 2)
+    pages = {"f": filled, "e": page(sized(b"") + sized(b""), 0)}
+    column = leaf("c", INT32, REPEATED)
+    rows = order.count("f")
+    made = [pages[letter] for letter in order]
+    chunk = Chunk(["c"], INT32, made, 2 * rows)
+    again = Chunk(["c"], INT32, made, 2 * rows)
+    data = parquet([column], [(rows, [chunk]), (rows, [again])])
+    expected = [[1, 2]] * (2 * rows)
+    for batch_size in (1, 2, 1024):
+        assert table(data, tmp_path, batch_size=batch_size)["c"].to_pylist() == expected
+    path = tmp_path / "crafted.parquet"
+    dataset = firstbyte_arrow.open(path)
+    for row in range(2 * rows):
+        assert pa.record_batch(dataset.take([row]))["c"].to_pylist() == [[1, 2]]
+    shares = [table(data, tmp_path, shard=(rank, 3))["c"].to_pylist() for rank in range(3)]
+    assert [row for share in shares for row in share] == expected
+
+
+def test_deltas_of_32_bit_numbers_with_more_bits(tmp_path: Path) -> None:
+    """As duckdb writes them: from 0 to the largest unsigned number and back."""
+
+    def zigzag(number: int) -> bytes:
+        return varint(number << 1 if number >= 0 else (-number << 1) - 1)
+
+    most = 2**32 - 1
+    packed = (2 * most).to_bytes(33 * 32 // 8, "little")
+    stream = varint(128) + varint(4) + varint(3) + zigzag(0) + zigzag(-most)
+    stream += bytes([33, 0, 0, 0]) + packed
+    column = leaf("c", INT32, converted=13)
+    data = flat_file(column, [page(stream, 3, encoding=5)], 3, encodings=(0, 3, 5))
+    assert table(data, tmp_path)["c"].to_pylist() == [0, most, 0]
+    dataset = firstbyte_arrow.open(tmp_path / "crafted.parquet")
+    assert pa.record_batch(dataset.take([1]))["c"].to_pylist() == [most]

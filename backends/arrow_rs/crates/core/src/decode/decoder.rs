@@ -11,6 +11,7 @@ use arrow_schema::{DataType, Field, SchemaRef, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::basic::Type as Physical;
 use parquet::file::metadata::ParquetMetaData;
+use parquet::schema::types::SchemaDescriptor;
 
 use crate::dataset::Dataset;
 use crate::dataset::forms::{Forms, Strings, as_views, leaf_types};
@@ -18,6 +19,7 @@ use crate::dataset::parts::Part;
 use crate::decode::copied::copy;
 use crate::decode::direct;
 use crate::decode::validate::maps;
+use crate::decode::validate::required;
 use crate::decode::validate::text;
 use crate::error::{Error, Place, Result};
 use crate::guard::guard;
@@ -29,6 +31,7 @@ use crate::pages::boundary::Neighbours;
 use crate::pages::chunk::Marker;
 use crate::pages::context::ReadContext;
 use crate::pages::row_groups::Chunks;
+use crate::pages::siblings::Siblings;
 use crate::pages::visits::{selection, visits};
 use crate::plan::{self, Piece};
 
@@ -138,6 +141,7 @@ impl Decoder {
                 first_rows: (early && keeps_values && selection.is_none()).then_some(batch_rows),
                 frees_dictionary: keeps_values,
                 int96: int96_units(metadata, part, field),
+                siblings: siblings(leaves, part),
             };
             check_least(field.data_type(), batch_rows, recipe.max_batch_bytes)
                 .map_err(|error| error.within(&place))?;
@@ -207,6 +211,14 @@ fn int96_units(metadata: &ParquetMetaData, part: &Part, field: &Field) -> Vec<(u
     of_type.filter_map(unit).collect()
 }
 
+/// The leaves of a column of several, which only together tell where its groups are.
+fn siblings(columns: &SchemaDescriptor, part: &Part) -> Option<Arc<Siblings>> {
+    let leaf = *part.leaves.first().filter(|_| part.leaves.len() > 1)?;
+    let is_of_column = |&other: &usize| columns.get_column_root_idx(other) == part.root;
+    let first = (0..leaf).rev().take_while(is_of_column).last().unwrap_or(leaf);
+    Siblings::of(&columns.root_schema().get_fields()[part.root], first, &part.leaves)
+}
+
 /// Refuse batches that could not hold what their rows take at least: decoders reserve it on the word of the footer,
 /// and a process aborts where there is no such memory.
 fn check_least(data_type: &DataType, batch_rows: usize, max_batch_bytes: u64) -> Result<()> {
@@ -252,7 +264,7 @@ impl Column {
                     if *checks_text {
                         text::check(batch.column(0))?;
                     }
-                    copy(batch.column(0), data_type, room).map(Some)
+                    copy(&required::placed(batch.column(0))?, data_type, room).map(Some)
                 }
                 Some(Err(error)) => Err(Error::corrupt(error.to_string())),
             },

@@ -104,8 +104,9 @@ fn delta_header(reader: &mut Reader<'_>, count: usize) -> Result<Header> {
     })
 }
 
-/// Plain values for a stream of 32-bit deltas that arrow-rs would not skip over: it takes equal steps all at once, and
-/// their sum may be beyond 32 bits although every value is within. None for all other streams.
+/// Plain values for a stream of 32-bit deltas that arrow-rs would not read or skip over: numbers beyond 32 bits, which
+/// wrap around (duckdb writes so), and equal steps, which it takes all at once, whose sum is beyond although every
+/// value is within. None for all other streams.
 pub fn as_plain(bytes: &[u8], count: usize) -> Result<Option<Vec<u8>>> {
     if !has_far_steps(bytes, count)? {
         return Ok(None);
@@ -118,10 +119,17 @@ fn has_far_steps(bytes: &[u8], count: usize) -> Result<bool> {
     let short = || Error::corrupt("a delta stream ends early");
     let mut reader = Reader::new(bytes);
     let header = delta_header(&mut reader, count)?;
+    let is_far = |number: i64| i32::try_from(number).is_err();
+    if is_far(header.first) {
+        return Ok(true);
+    }
     let (mut at, mut left) = (reader.position(), header.total.saturating_sub(1));
     while left > 0 {
         let mut reader = Reader::new(&bytes[at..]);
         let step = reader.integer().map_err(|_| short())?;
+        if is_far(step) {
+            return Ok(true);
+        }
         at += reader.position();
         let widths = bytes.get(at..at + header.miniblocks).ok_or_else(short)?;
         at += header.miniblocks;
@@ -130,9 +138,8 @@ fn has_far_steps(bytes: &[u8], count: usize) -> Result<bool> {
             if taken == 0 {
                 break;
             }
-            if width == 0
-                && i32::try_from(step.saturating_mul(i64::try_from(taken).unwrap_or(i64::MAX))).is_err()
-            {
+            let steps = step.saturating_mul(i64::try_from(taken).unwrap_or(i64::MAX));
+            if width > 32 || width == 0 && is_far(steps) {
                 return Ok(true);
             }
             at = at.saturating_add(usize::from(width) * header.per_miniblock / 8);
@@ -227,6 +234,32 @@ mod tests {
         let plain = as_plain(&bytes, 4).unwrap().unwrap();
         let expected = [-(1_i64 << 31), -(1 << 30), 0, 1 << 30].map(|value| (value as i32).to_le_bytes());
         assert_eq!(plain, expected.concat());
+    }
+
+    #[test]
+    fn numbers_beyond_32_bits_are_made_plain() {
+        let zigzag = |number: i64, bytes: &mut Vec<u8>| {
+            let mut raw = (number << 1 ^ number >> 63) as u64;
+            while raw >= 0x80 {
+                bytes.push(raw as u8 | 0x80);
+                raw >>= 7;
+            }
+            bytes.push(raw as u8);
+        };
+        // From 0 to 2^32 - 1 and back: steps of 33 bits.
+        let mut bytes = vec![0x80, 0x01, 0x04, 0x03];
+        zigzag(0, &mut bytes);
+        zigzag(-(1 << 32) + 1, &mut bytes);
+        bytes.extend([33, 0, 0, 0]);
+        let mut packed = [0; 132];
+        packed[..5].copy_from_slice(&(2 * ((1_u64 << 32) - 1)).to_le_bytes()[..5]);
+        bytes.extend(packed);
+        let plain = as_plain(&bytes, 3).unwrap().unwrap();
+        assert_eq!(plain, [0_i32, -1, 0].map(i32::to_le_bytes).concat());
+        // And a first value of so many.
+        let mut bytes = vec![0x80, 0x01, 0x04, 0x01];
+        zigzag((1 << 32) - 1, &mut bytes);
+        assert_eq!(as_plain(&bytes, 1).unwrap().unwrap(), (-1_i32).to_le_bytes());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::format::page_header::Body;
 
 /// Highest levels of a column.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Highest {
     pub repetition: i16,
     pub definition: i16,
@@ -178,6 +178,38 @@ impl Batches {
     fn most_entries(&self, entries: usize) -> usize {
         self.most.max(entries - self.starts[0])
     }
+}
+
+/// Hand both levels of a page to `take`, with how often they come at least; they are 0 where the column has none.
+pub fn each_run(
+    body: &Body,
+    page: &Bytes,
+    highest: Highest,
+    mut take: impl FnMut(u32, u32, usize) -> Result<()>,
+) -> Result<()> {
+    let Found { values, repetition, definition, .. } = find(body, page, highest)?;
+    let (repetition, definition) = match (repetition, definition) {
+        (None, None) => return take(0, 0, values),
+        (None, Some(definition)) => {
+            return definition.runs(page)?.each_run(values, |level, count| take(0, level, count));
+        }
+        // What is repeated has a definition.
+        (Some(_), None) => return Ok(()),
+        (Some(repetition), Some(definition)) => (repetition, definition),
+    };
+    let (mut repeats, mut defines) = (repetition.runs(page)?, definition.runs(page)?);
+    let (mut repeated, mut defined) = ([0; PART], [0; PART]);
+    let mut left = values;
+    while left > 0 {
+        let count = left.min(PART);
+        repeats.read(&mut repeated[..count])?;
+        defines.read(&mut defined[..count])?;
+        for (&repeated, &defined) in repeated[..count].iter().zip(&defined[..count]) {
+            take(repeated, defined, 1)?;
+        }
+        left -= count;
+    }
+    Ok(())
 }
 
 fn above(level: u32, highest: u32) -> Error {

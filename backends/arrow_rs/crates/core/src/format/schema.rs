@@ -20,6 +20,8 @@ mod converted {
     pub const MAP: i64 = 1;
     pub const LIST: i64 = 3;
     pub const DECIMAL: i64 = 5;
+    pub const JSON: i64 = 19;
+    pub const UTF8: i64 = 0;
     pub const INTERVAL: i64 = 21;
 }
 /// Ids of logical types.
@@ -27,7 +29,11 @@ mod logical {
     pub const MAP: i16 = 2;
     pub const LIST: i16 = 3;
     pub const DECIMAL: i16 = 5;
+    pub const STRING: i16 = 1;
+    pub const JSON: i16 = 12;
 }
+/// The logical type of text, as it is written.
+const STRING: (&[u8], i16) = (&[0x1c, 0, 0], logical::STRING);
 
 /// `SchemaElement`.
 #[derive(Clone, Default)]
@@ -192,6 +198,10 @@ impl<'a> Element<'a> {
             // None of those that are known.
             self.logical = None;
         }
+        // Both are text, whose dictionaries arrow-rs takes for bytes where it is not called so twice.
+        if self.is(converted::JSON, logical::JSON) || matches!(self.logical, Some((_, logical::STRING))) {
+            (self.converted, self.logical) = (Some(converted::UTF8), Some(STRING));
+        }
         if self.converted == Some(converted::DECIMAL) && self.scale.is_none() {
             self.scale = Some(0);
         }
@@ -269,6 +279,18 @@ mod tests {
         let root = group("schema", None, columns.map(|converted| of(leaf("c", converted))).into());
         let converted: Vec<_> = rewritten(&root).unwrap().into_iter().map(|(_, _, it)| it).collect();
         assert_eq!(converted, [None, None, None, Some(0)]);
+    }
+
+    #[test]
+    fn all_text_is_called_text_by_both_annotations() {
+        let mut json = leaf("json", None);
+        json.logical = Some((&b"\xcc\0\0"[..], logical::JSON));
+        let mut string = leaf("string", None);
+        string.logical = Some(STRING);
+        let root =
+            group("schema", None, vec![of(json), of(leaf("older", Some(converted::JSON))), of(string)]);
+        let converted: Vec<_> = rewritten(&root).unwrap().into_iter().map(|(_, _, it)| it).collect();
+        assert_eq!(converted, [None, Some(0), Some(0), Some(0)]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use parquet::schema::types::ColumnDescriptor;
 use crate::encoding::levels::Highest;
 use crate::format::footer::chunk_start;
 use crate::pages::context::ReadContext;
+use crate::pages::siblings::Sibling;
 
 /// Where a column's decoder is, for error messages, and what it has taken.
 #[derive(Debug, Default)]
@@ -42,6 +43,8 @@ const MOST_FORGOTTEN_BYTES: u64 = 100;
 pub struct Handling {
     /// What the levels of nested values must keep to.
     pub nesting: Option<Arc<[u32]>>,
+    /// Who must agree with it about where their groups are.
+    pub sibling: Option<Sibling>,
     /// The unit that timestamps of type INT96 come in, all of which must be within its reach.
     pub int96: Option<TimeUnit>,
     /// Rows that came early come again with their page, and the decoder passes over them: see

@@ -95,6 +95,7 @@ impl ChunkPages {
             return Ok(Some(page));
         }
         self.headers.pass(next);
+        self.headers.check_end(&self.chunk)?;
         batch_bytes::charge(&self.chunk, &next.header)?;
         let page = self.load_shared(next)?;
         if page.is_dictionary_page() {
@@ -150,6 +151,10 @@ impl ChunkPages {
         let Some(boundary) = self.shared.as_ref().and_then(|span| span.shares(rows, early)) else {
             let (loaded, levels) = body::load(&self.chunk, page)?;
             if let Some(levels) = levels {
+                if let Some(sibling) = &self.chunk.handling.sibling {
+                    let most_bytes = self.chunk.context.max_batch_bytes;
+                    sibling.tell(&page.header.body, loaded.buffer(), self.chunk.highest, most_bytes)?;
+                }
                 self.count_rows(levels.rows)?;
             }
             return Ok(loaded);
@@ -237,13 +242,20 @@ impl ChunkPages {
     pub fn step_over(&mut self) -> Result<()> {
         self.forgo_first_rows()?;
         if let Some(span) = self.headers.listed() {
+            self.siblings_step_over(Some(span.rows))?;
             return self.headers.pass_listed(span);
         }
         if let Some(page) = self.headers.peek(&self.chunk, PEEK_BYTES)? {
             self.headers.pass(page);
             match page.header.body {
-                Body::DataV2 { rows, .. } => self.count_rows(Some(rows.into()))?,
-                Body::Data { .. } => self.count_rows(None)?,
+                Body::DataV2 { rows, .. } => {
+                    self.siblings_step_over(Some(rows.into()))?;
+                    self.count_rows(Some(rows.into()))?;
+                }
+                Body::Data { values, .. } => {
+                    self.siblings_step_over((!self.chunk.is_repeated()).then_some(values.into()))?;
+                    self.count_rows(None)?;
+                }
                 _ => {}
             }
             if matches!(page.header.body, Body::Dictionary { .. }) {
@@ -251,6 +263,10 @@ impl ChunkPages {
             }
         }
         Ok(())
+    }
+
+    fn siblings_step_over(&self, rows: Option<u64>) -> Result<()> {
+        self.chunk.handling.sibling.as_ref().map_or(Ok(()), |sibling| sibling.step_over(rows))
     }
 
     /// Who looks at pages or skips them gets no rows early.

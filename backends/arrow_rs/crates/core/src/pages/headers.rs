@@ -103,7 +103,9 @@ impl Headers {
                 let rows = header.body.is_data().then(|| u64::from(header.body.data_values()));
                 map.confirm(start, (length + header.compressed_bytes) as u64, rows)?;
             }
-            if header.body == Body::Other {
+            // Decoders of lists take a page without values for the start of a row.
+            let is_empty = header.body.is_data() && header.body.data_values() == 0;
+            if is_empty || header.body == Body::Other {
                 self.next = Next::At(page.end());
             } else {
                 self.page_bytes = length + header.compressed_bytes;
@@ -131,6 +133,22 @@ impl Headers {
     pub fn pass(&mut self, page: LocatedPage) {
         self.next = Next::At(page.end());
         self.values_left -= u64::from(page.header.body.data_values());
+    }
+
+    /// Refuse more values than the footer promises, where the page that came last had the last of these: a page that
+    /// claims one too many would push what follows out of the chunk.
+    pub fn check_end(&self, chunk: &Chunk) -> Result<()> {
+        let Next::At(start) = self.next else { return Ok(()) };
+        if self.values_left > 0 || start >= chunk.end || chunk.is_repeated() {
+            return Ok(());
+        }
+        match read(chunk, start, PEEK_BYTES) {
+            Ok((header, _)) if header.body.data_values() > 0 => {
+                Err(Error::corrupt(format!("a column chunk of more than {} values", chunk.values)))
+            }
+            // Whatever else is there: some chunks are longer than their pages.
+            _ => Ok(()),
+        }
     }
 
     /// The next page as the index has it, as long as nobody looked at the page itself.

@@ -13,4 +13,5 @@ mod opening;
 mod partial;
 pub mod row_groups;
 mod row_starts;
+pub mod siblings;
 pub mod visits;

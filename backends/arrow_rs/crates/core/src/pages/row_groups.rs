@@ -16,6 +16,7 @@ use crate::pages::chunk::{Chunk, Handling, Marker};
 use crate::pages::chunk_pages::ChunkPages;
 use crate::pages::context::ReadContext;
 use crate::pages::map::PageMap;
+use crate::pages::siblings::{Sibling, Siblings};
 use crate::pages::visits::Visit;
 
 /// The column chunks of some row groups, as the decoders ask for them.
@@ -29,6 +30,8 @@ pub struct Chunks {
     pub frees_dictionary: bool,
     /// Leaves of type INT96, and the unit that their timestamps come in.
     pub int96: Vec<(usize, TimeUnit)>,
+    /// The leaves of the column, which its decoder does not hold against each other.
+    pub siblings: Option<Arc<Siblings>>,
 }
 
 impl Chunks {
@@ -60,7 +63,12 @@ impl RowGroups for Chunks {
             nesting(self.metadata.file_metadata().schema_descr().root_schema(), leaf).unwrap_or_default()
         });
         let int96 = self.int96.iter().find(|(of, _)| *of == leaf).map(|(_, unit)| *unit);
-        let handling = Handling { nesting: nesting.map(Arc::from), int96, passes_delivered: false };
+        let handling = Handling {
+            nesting: nesting.map(Arc::from),
+            sibling: self.siblings.clone().map(|all| Sibling { all, leaf }),
+            int96,
+            passes_delivered: false,
+        };
         let mut chunks = self.leaf(leaf, frees_dictionary, handling);
         // Nor do they know what of a page of lists they had before.
         chunks.first_rows = chunks.first_rows.filter(|_| column.max_rep_level() == 0);

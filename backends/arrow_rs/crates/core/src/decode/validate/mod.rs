@@ -2,4 +2,5 @@
 
 pub mod maps;
 mod nested;
+pub mod required;
 pub mod text;

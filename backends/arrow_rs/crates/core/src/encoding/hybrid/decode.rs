@@ -75,6 +75,27 @@ impl Runs {
         Ok(())
     }
 
+    /// Hand the next `count` numbers to `take`, each with how often it comes at least; repeated runs all at once.
+    pub fn each_run(&mut self, count: usize, mut take: impl FnMut(u32, usize) -> Result<()>) -> Result<()> {
+        let mut numbers = [0; PART];
+        let mut left = count;
+        while left > 0 {
+            let (run, now) = self.some(left)?;
+            match run {
+                Run::Repeated { value, .. } => take(value, now)?,
+                Run::Packed { start, end, next, .. } => {
+                    for done in (0..now).step_by(PART) {
+                        let part = &mut numbers[..PART.min(now - done)];
+                        unpack(&self.bytes[start..end], next + done, self.width, part);
+                        part.iter().try_for_each(|&number| take(number, 1))?;
+                    }
+                }
+            }
+            left -= now;
+        }
+        Ok(())
+    }
+
     /// The next `count` numbers, at most `WORD`, of one bit each; the first is the lowest bit.
     pub fn read_bits(&mut self, count: usize) -> Result<u64> {
         let (mut bits, mut at) = (0, 0);
