@@ -398,7 +398,7 @@ class _Writer:
         footer = {
             1: draw.choice((1, 2)),
             2: elements,
-            3: Long(rows // 2 if self._habits.stale_rows else rows),
+            3: Long(max(rows // 2, 1) if self._habits.stale_rows else rows),
             4: self._groups,
             6: self._habits.created_by,
             7: [{1: {}} for _ in range(leaves)] if self._habits.orders else None,
