@@ -71,6 +71,11 @@ impl Dataset {
         Place { file: Some(self.path().to_owned()), ..Place::default() }
     }
 
+    /// What of which columns the names mean, in file order; all for None.
+    pub(crate) fn parts(&self, names: Option<&[String]>) -> Result<Vec<Part>> {
+        Part::of_names(self.meta.parquet.file_metadata().schema_descr(), names)
+    }
+
     /// Refuse what is encrypted.
     pub(crate) fn check_readable(&self, parts: &[Part]) -> Result<()> {
         let is_read = |leaf: &&usize| parts.iter().any(|part| part.leaves.contains(leaf));

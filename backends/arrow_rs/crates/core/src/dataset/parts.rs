@@ -2,7 +2,6 @@
 
 use parquet::schema::types::SchemaDescriptor;
 
-use crate::dataset::Dataset;
 use crate::dataset::names;
 use crate::error::Result;
 
@@ -21,12 +20,9 @@ impl Part {
         let is_whole = names::leaf_count(schema.get_column_root(leaf)) == 1;
         Self { root: schema.get_column_root_idx(leaf), leaves: vec![leaf], is_whole }
     }
-}
 
-impl Dataset {
     /// What of which columns the names mean, in file order; all for None.
-    pub(crate) fn parts(&self, names: Option<&[String]>) -> Result<Vec<Part>> {
-        let schema = self.meta().parquet.file_metadata().schema_descr();
+    pub fn of_names(schema: &SchemaDescriptor, names: Option<&[String]>) -> Result<Vec<Self>> {
         let mut wanted = vec![names.is_none(); schema.num_columns()];
         for name in names.unwrap_or_default() {
             wanted[names::find(schema, name)?.leaves].fill(true);
@@ -35,7 +31,7 @@ impl Dataset {
         let parts = roots.chunk_by(|(a, _), (b, _)| a == b).filter_map(|of_root| {
             let leaves: Vec<_> = of_root.iter().map(|(_, leaf)| *leaf).filter(|leaf| wanted[*leaf]).collect();
             let is_whole = leaves.len() == of_root.len();
-            (!leaves.is_empty()).then(|| Part { root: of_root[0].0, leaves, is_whole })
+            (!leaves.is_empty()).then(|| Self { root: of_root[0].0, leaves, is_whole })
         });
         Ok(parts.collect())
     }

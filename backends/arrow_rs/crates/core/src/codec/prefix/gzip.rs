@@ -2,7 +2,7 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::Prefix;
+use crate::codec::prefix::step::Prefix;
 use crate::codec::whole::bad;
 use crate::error::Result;
 use crate::memory::size::in_memory;

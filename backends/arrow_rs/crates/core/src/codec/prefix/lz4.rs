@@ -1,6 +1,7 @@
 //! An LZ4 block: literals and a reference after each other, until literals alone end it.
 
-use super::{Prefix, Run};
+use crate::codec::prefix::run::Run;
+use crate::codec::prefix::step::Prefix;
 use crate::error::Result;
 
 /// References are of so many bytes at least.

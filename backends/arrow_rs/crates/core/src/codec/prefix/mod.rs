@@ -3,7 +3,9 @@
 mod gzip;
 mod lz4;
 mod plain;
+mod run;
 mod snappy;
+mod step;
 
 use parquet::basic::Compression;
 
@@ -11,15 +13,7 @@ use self::gzip::Gzip;
 use self::lz4::Lz4;
 use self::plain::Plain;
 use self::snappy::Snappy;
-use crate::codec::whole::bad;
-use crate::error::{Error, Result};
-
-/// One page on its way out of its codec.
-pub trait Prefix {
-    /// Append to `page` what comes next, until it has `target` bytes or `input` gives no more. Returns how much of the
-    /// input was used; what was not must come again, with more behind it.
-    fn advance(&mut self, input: &[u8], page: &mut Vec<u8>, target: usize) -> Result<usize>;
-}
+pub use self::step::Prefix;
 
 /// Whether pages can be begun.
 pub fn is_known(codec: Compression) -> bool {
@@ -40,54 +34,11 @@ pub fn of(codec: Compression, page_bytes: usize) -> Option<Box<dyn Prefix>> {
     })
 }
 
-/// Append `count` bytes that begin `distance` before the end of the page; where that is less, they repeat.
-fn repeat(page: &mut Vec<u8>, distance: usize, mut count: usize) -> Result<()> {
-    if distance == 0 || distance > page.len() {
-        return Err(bad("a reference to before the page"));
-    }
-    let start = page.len() - distance;
-    while count > 0 {
-        let some = count.min(page.len() - start);
-        page.extend_from_within(start..start + some);
-        count -= some;
-    }
-    Ok(())
-}
-
-/// Bytes of the input that are copied, then bytes of the page that come again.
-#[derive(Default)]
-struct Run {
-    literal: usize,
-    distance: usize,
-    again: usize,
-}
-
-impl Run {
-    /// Go on as far as input and target allow. Returns how much of the input was used.
-    fn advance(&mut self, input: &[u8], page: &mut Vec<u8>, target: usize) -> Result<usize> {
-        let literal = self.literal.min(input.len()).min(target.saturating_sub(page.len()));
-        page.extend_from_slice(&input[..literal]);
-        self.literal -= literal;
-        if self.literal == 0 && self.again > 0 {
-            let again = self.again.min(target.saturating_sub(page.len()));
-            repeat(page, self.distance, again)?;
-            self.again -= again;
-        }
-        Ok(literal)
-    }
-
-    fn is_done(&self) -> bool {
-        self.literal == 0 && self.again == 0
-    }
-}
-
-fn ends_early() -> Error {
-    bad("its bytes end early")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::step::ends_early;
     use super::*;
+    use crate::error::Result;
 
     /// Text that compresses in runs of all kinds, and noise.
     fn page() -> Vec<u8> {

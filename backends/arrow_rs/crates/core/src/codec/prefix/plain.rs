@@ -1,6 +1,6 @@
 //! Bytes that are not compressed.
 
-use super::Prefix;
+use crate::codec::prefix::step::Prefix;
 use crate::error::Result;
 
 pub struct Plain;

@@ -1,6 +1,7 @@
 //! Snappy without frames: the length of the page, then literals and references, one after another.
 
-use super::{Prefix, Run, ends_early};
+use crate::codec::prefix::run::Run;
+use crate::codec::prefix::step::{Prefix, ends_early};
 use crate::codec::whole::wrong_size;
 use crate::error::Result;
 
