@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_a_file_in_memory_that_has_a_name_is_anybodys() -> None:
         path.unlink(missing_ok=True)
 
 
-def test_what_waits_in_pipes_and_sockets_counts() -> None:
+def pipes_and_sockets() -> None:
     before = seen()
     with ExitStack() as stack:
         ours, theirs = os.pipe()
@@ -90,6 +91,14 @@ def test_what_waits_in_pipes_and_sockets_counts() -> None:
         assert right.recv(100_000, socket.MSG_WAITALL | socket.MSG_DONTWAIT)
         assert os.read(ours, 50_000)
     assert seen().waiting == before.waiting
+
+
+def test_what_waits_in_pipes_and_sockets_counts() -> None:
+    """In a process of its own: what runs the tests has pipes in which something may wait."""
+    own = get_context("spawn").Process(target=pipes_and_sockets)
+    own.start()
+    own.join()
+    assert own.exitcode == 0
 
 
 def test_it_is_looked_at_now_and_then_only() -> None:
