@@ -14,6 +14,7 @@ import pytest
 from conftest import Cli
 
 from firstbyte.engine import cells, session, store
+from firstbyte.engine.locate import NotFound
 from firstbyte.engine.plan import Axes
 from firstbyte.model import Limits, Record, Run, Status
 
@@ -273,7 +274,7 @@ def test_wrong_only_in_company_is_wrong(
     here: None, tiny_corpus: str, cli_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A reader that is looked into alone would wait for its company.
-    monkeypatch.setattr(cells, "locate", lambda *_: None)
+    monkeypatch.setattr(cells, "locate", lambda *_: NotFound.NOT_AGAIN)
     fault = "faulty:wrong_together"
     company = Path(cli_environ["FAULTY_NOTES"]) / "company"
     company.write_text("..")
@@ -281,6 +282,7 @@ def test_wrong_only_in_company_is_wrong(
         params = {"mode": mode, "readers": "2"}
         got = records(tiny_corpus, "concurrent_reads", params, [fault], AMPLE)[fault]
         assert (got.status, "digest mismatch" in got.reason) == (Status.WRONG, True), got
+        assert got.reason.endswith("; the difference did not show again in a process of its own")
     company.write_text(".")
     params = {"mode": "threads", "readers": "1"}
     alone = records(tiny_corpus, "concurrent_reads", params, [fault], AMPLE)[fault]

@@ -126,6 +126,21 @@ def test_a_lie_in_what_is_timed_alone_is_wrong(here: None, corpus: str, repetiti
     assert found["default"].status is Status.OK
 
 
+AT_TIMES = [
+    ("again", "full_scan", {}),
+    ("clocked", "full_scan", {}),
+    ("threads", "concurrent_reads", {"mode": "threads", "readers": "2"}),
+]
+
+
+@pytest.mark.parametrize(("when", "scenario", "params"), AT_TIMES)
+def test_a_lie_that_is_told_at_times_is_located_all_the_same(
+    here: None, corpus: str, when: str, scenario: str, params: dict[str, str]
+) -> None:
+    (lie,) = records(corpus, scenario, "clock", [f"lying:{when}"], repetitions=2, **params).values()
+    assert (lie.status, lie.reason) == (Status.WRONG, LIES["trimmed_blank"])
+
+
 def test_counts_may_be_numpys(here: None, corpus: str) -> None:
     for instrument in ("clock", "proc_memory"):
         (record,) = records(corpus, "full_scan", instrument, ["lying:numpy_counts"]).values()

@@ -110,7 +110,11 @@ def test_from_plan_to_table(tmp_path: Path) -> None:
     assert [(r.cell.variant, r.status, r.reason) for r in records] == [
         ("good", Status.OK, ""),
         ("crashing", Status.CRASHED, "killed by SIGSEGV (process 2 of 2)"),
-        ("wrong", Status.WRONG, "shard 0: row count mismatch, expected 3, got 4"),
+        (
+            "wrong",
+            Status.WRONG,
+            "shard 0: row count mismatch, expected 3, got 4; nothing came of reading it again",
+        ),
         ("lacking", Status.SKIPPED, "cannot read lists"),
         ("unprepared", Status.TIMEOUT, "while preparing the corpus: no end after 9 s"),
     ]
@@ -173,7 +177,10 @@ def test_a_reader_that_is_wrong_the_first_time_only_is_wrong(tmp_path: Path) -> 
         digest_b=[ended(Status.CRASHED, "killed by SIGSEGV")],
     )
     records = list(engine(launcher, tmp_path).records(plan.cells))
-    why = "read for the first time in a process: shard 1: row count mismatch, expected 2, got 3"
+    why = (
+        "read for the first time in a process: shard 1: row count mismatch, expected 2, got 3; "
+        "nothing came of reading it again"
+    )
     assert [(one.cell.variant, one.status, one.reason) for one in records] == [
         ("a", Status.WRONG, why),
         ("b", Status.OK, ""),

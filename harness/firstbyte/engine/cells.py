@@ -17,10 +17,19 @@ from firstbyte.corpora.manifest import Manifest
 from firstbyte.engine import plausible, prepared, pressure, witnesses
 from firstbyte.engine.judge import Difference, UnfitError, first_difference, fit, judge
 from firstbyte.engine.launch import Outcome, run_worker
-from firstbyte.engine.locate import locate
+from firstbyte.engine.locate import NotFound, locate
 from firstbyte.engine.plan import Planned
 from firstbyte.model import SCHEMA_VERSION, Environment, Record, Sample, Status
-from firstbyte.worker.order import BATCH_ROWS, DIGEST, DUMP, MEASURE, PREPARE, Order
+from firstbyte.worker.order import (
+    BATCH_ROWS,
+    DIGEST,
+    DUMP,
+    MEASURE,
+    PREPARE,
+    Order,
+    Pass,
+    dump_path,
+)
 from firstbyte.worker.turns import Turns
 
 PREPARE_TIMEOUT_SECONDS = 3600.0
@@ -107,8 +116,8 @@ class Engine:
             lambda folder: self._dump(planned, wrong.shard, folder),
             witnesses.dumps(path),
         )
-        if found is None:
-            return str(wrong)
+        if isinstance(found, NotFound):
+            return f"{wrong}; {found}"
         if wrong.column:  # the row says it all
             return f"shard {wrong.shard}, {found}"
         return f"{wrong}; first in {found}"
@@ -122,7 +131,9 @@ class Engine:
         rows = (order.shard_rows[shard],)
         order = replace(order, shards=(order.shards[shard],), shard_rows=rows)
         order = replace(order, prepared_directory=str(folder), variables=planned.variables)
-        return self.launcher(order, self.environment).status is Status.OK
+        order = replace(order, passes=tuple(Pass))
+        self.launcher(order, self.environment)
+        return dump_path(folder, 0).exists()
 
     def process(
         self,
@@ -180,7 +191,7 @@ class Engine:
             backend_module=planned.backend.module,
             backend_options=planned.variant.options,
             scenario_module=planned.scenario.import_name,
-            instrument_module=planned.instrument.import_name if task == MEASURE else "",
+            instrument_module=planned.instrument.import_name if task in (MEASURE, DUMP) else "",
             shards=tuple(shards),
             shard_rows=tuple(shard.rows for shard in manifest.shards),
             text_column=manifest.text_column,

@@ -37,11 +37,11 @@ from firstbyte.plugins import mount  # noqa: E402
 from firstbyte.worker import protocol  # noqa: E402
 from firstbyte.worker.kept import KeptPass, drawn  # noqa: E402
 from firstbyte.worker.loading import create_backend  # noqa: E402
-from firstbyte.worker.order import DIGEST, DUMP, MEASURE, Order, dump_path  # noqa: E402
+from firstbyte.worker.order import DIGEST, DUMP, MEASURE, Order, Pass, dump_path  # noqa: E402
 from firstbyte.worker.settling import settle  # noqa: E402
 from firstbyte.worker.status import own_status  # noqa: E402
 from firstbyte.worker.turns import TurnTaker  # noqa: E402
-from firstbyte.worker.verify import dump, shard_digests  # noqa: E402
+from firstbyte.worker.verify import dump, elsewhere, shard_digests  # noqa: E402
 from firstbyte.worker.ways import NotingBackend, Ways  # noqa: E402
 
 TRACEBACK_SIGNAL = signal.SIGUSR2
@@ -269,8 +269,10 @@ def work(order: Order, sender: Sender) -> None:
             sender.send(protocol.Digested(number, **digests))
     elif order.task == DUMP:
         for number, shard in enumerate(order.readable_shards()):
-            path = dump_path(order.prepared_directory, number)
-            dump(backend, shard, order.batch_rows, path)
+            for pass_ in order.passes:
+                path = dump_path(order.prepared_directory, number, pass_)
+                read = partial(dump, backend, shard, order.batch_rows, path)
+                elsewhere(read) if pass_ is Pass.THREAD else read()
     elif scenario is None or probe is None:
         sources = [Path(path) for path in order.shards]
         prepared = backend.prepare(sources, Path(order.prepared_directory))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,18 @@ BATCH_ROWS = 1024
 """How many rows of a batch readers are asked for."""
 
 
-def dump_path(folder: str | Path, shard: int) -> Path:
+class Pass(StrEnum):
+    """How a shard is read for a `dump`, in this order by one process: readers can lie in one of them only."""
+
+    FIRST = "first"
+    AGAIN = "again"
+    THREAD = "thread"
+    """Once more, by another thread than the main one."""
+
+
+def dump_path(folder: str | Path, shard: int, pass_: Pass = Pass.FIRST) -> Path:
     """Where a worker writes what a reader delivers of that shard, as a stream of Arrow IPC."""
-    return Path(folder) / f"{shard}.arrows"
+    return Path(folder) / f"{shard}-{pass_}.arrows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +56,16 @@ class Order:
     """Where the backend keeps the shards in its own format; empty where it is asked for none."""
     scenario_module: str = ""
     instrument_module: str = ""
-    """Import names of the scenario and the instrument; empty where nothing is measured."""
+    """Import names of the scenario and the instrument; empty where nothing is measured. A `dump` has the
+    instrument of its cell, as readers can see it."""
     text_column: str = ""
     settles: bool = True
     """Whether the worker waits before its first span until the process stands still."""
     final_process: bool = True
     spawned_ns: int = 0
     """CLOCK_MONOTONIC of the parent just before it started the process; 0 for a worker run by hand."""
+    passes: tuple[Pass, ...] = (Pass.FIRST,)
+    """Of a `dump`."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that the parent starts the process with, beside its own."""
     go_on_descriptor: int | None = None
@@ -78,5 +91,6 @@ class Order:
         raw["plugin_roots"] = tuple(raw["plugin_roots"])
         raw["shards"] = tuple(raw["shards"])
         raw["shard_rows"] = tuple(raw["shard_rows"])
+        raw["passes"] = tuple(map(Pass, raw["passes"]))
         raw["turns"] = Turns(**raw["turns"]) if raw["turns"] else None
         return Order(**raw)

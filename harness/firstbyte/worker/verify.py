@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +34,27 @@ def shard_digests(
 
 
 def dump(backend: Backend, shard: Shard, batch_rows: int, path: Path) -> None:
-    """Read the shard once and write all of it down as a stream of Arrow IPC; no file where no batch came.
+    """Read the shard once and write all of it down as a stream of Arrow IPC; no file where no batch came, or
+    where it did not come to its end.
 
     Raises whatever the backend raises, and ValueError where the schema changes between batches.
     """
     import pyarrow
 
     writer: Any = None
+    unfinished = path.with_suffix(".part")
     with backend.open(shard.path, batch_rows=batch_rows) as reader:
         for batch in reader:
             canonical = reader.canonical(batch)
             if writer is None:
-                writer = pyarrow.ipc.new_stream(path, canonical.schema)
+                writer = pyarrow.ipc.new_stream(unfinished, canonical.schema)
             writer.write_batch(canonical)
     if writer is not None:
         writer.close()
+        unfinished.rename(path)
+
+
+def elsewhere(work: Callable[[], None]) -> None:
+    """Have another thread do it. Raises whatever it raises."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(work).result()

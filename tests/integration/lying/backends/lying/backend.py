@@ -6,6 +6,8 @@ A lie changes the batches themselves, so that counting, first values and digests
 from __future__ import annotations
 
 import datetime
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ import pyarrow.compute as pc
 from firstbyte.backends.sound.backend import SoundBackend, SoundReader
 
 Lie = Callable[[pa.RecordBatch], pa.RecordBatch]
+When = Callable[[bool], bool]
+"""Whether it lies in a pass over a shard, of which is known whether the process has read it before."""
 
 
 def put(batch: pa.RecordBatch, column: str, array: pa.Array) -> pa.RecordBatch:
@@ -91,6 +95,14 @@ LIES: dict[str, Lie] = {
 }
 
 
+WHEN: dict[str, When] = {
+    "always": lambda _: True,
+    "again": lambda again: again,
+    "clocked": lambda _: "firstbyte.worker.instruments.clock" in sys.modules,
+    "threads": lambda _: threading.current_thread() is not threading.main_thread(),
+}
+
+
 class LyingReader(SoundReader):
     """Delivers what its lie makes of each batch, or leaves it as it is."""
 
@@ -106,19 +118,23 @@ class LyingReader(SoundReader):
 class LyingBackend(SoundBackend):
     """Lies in every pass over the last shard, whose name ends in 1; or over all of them.
 
-    With `passes` only in the first so many passes of the process.
+    With `passes` only in the first so many passes of the process, and only where `when` holds of the pass.
     """
 
-    def __init__(self, lie: Lie, everywhere: bool, passes: int) -> None:
+    def __init__(self, lie: Lie, everywhere: bool, passes: int, when: When) -> None:
         self._lie = lie
         self._everywhere = everywhere
         self._left = passes
+        self._when = when
+        self._read: set[Path] = set()
 
     def open(
         self, shard: Path, *, columns: Sequence[str] | None = None, batch_rows: int = 1024
     ) -> SoundReader:
         self._left -= 1
         lies = self._left >= 0 and (self._everywhere or shard.stem.endswith("1"))
+        lies = lies and self._when(shard in self._read)
+        self._read.add(shard)
         return LyingReader(shard, columns, batch_rows, self._lie if lies else None)
 
 
@@ -135,7 +151,9 @@ class NumpyCountsBackend(SoundBackend):
     reader = NumpyCountsReader
 
 
-def create(*, lie: str = "", everywhere: bool = True, passes: int = 1 << 60) -> SoundBackend:
+def create(
+    *, lie: str = "", everywhere: bool = True, passes: int = 1 << 60, when: str = "always"
+) -> SoundBackend:
     if not lie:
         return NumpyCountsBackend()
-    return LyingBackend(LIES[lie], everywhere, passes)
+    return LyingBackend(LIES[lie], everywhere, passes, WHEN[when])
