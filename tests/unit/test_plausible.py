@@ -51,6 +51,7 @@ def looks(steps: list[dict[str, Any]]) -> list[Look]:
     made: list[Look] = []
     counted = dict.fromkeys(("main_cpu_ns", "threads_cpu_ns", "children_cpu_ns"), 0)
     counted |= dict.fromkeys(("read_bytes", "written_bytes", "faults", "stored_bytes"), 0)
+    counted["shared_files_bytes"] = 0
     for number, step in enumerate(steps):
         counted = {name: value + step.get(name, 0) for name, value in counted.items()}
         others = {name: value for name, value in step.items() if name not in counted}
@@ -137,6 +138,13 @@ CHEATS: dict[str, tuple[str, list[tuple[int, dict[str, Any]]]]] = {
         "it wrote 64,000,000 bytes to files",
         [(5, {"written_bytes": 64_000_000})],
     ),
+    "a file in memory, beside a child": (
+        "it wrote to files in /dev/shm, which a reader does not: 60,000,000 bytes came there",
+        [
+            (2, {"written_bytes": 110_000_000, "children_cpu_ns": 30 * MS}),
+            (2, {"shared_files_bytes": 60_000_000}),
+        ],
+    ),
 }
 
 
@@ -162,6 +170,11 @@ HONEST_TOO: dict[str, list[tuple[int, dict[str, Any]]]] = {
     "a reader that is closed early goes on for a while": [(3, {"threads_cpu_ns": 40 * MS})],
     "bytecode": [(2, {"stored_bytes": 3_000_000, "written_bytes": 3_000_000})],
     "pipes to a child": [(2, {"written_bytes": 64_000_000, "children_cpu_ns": 30 * MS})],
+    "others write to files in memory": [(2, {"shared_files_bytes": 60_000_000})],
+    "others do so while it writes to a child": [
+        (2, {"written_bytes": 64_000_000, "read_bytes": 75_000_000, "children_cpu_ns": 30 * MS}),
+        (2, {"shared_files_bytes": 60_000_000}),
+    ],
 }
 
 

@@ -17,6 +17,7 @@ from firstbyte.engine.openings import Openings
 from firstbyte.worker.family import NS_PER_TICK, Births, Family, cpu_ns
 from firstbyte.worker.protocol import AFTER_SPAN, BEFORE_SPAN
 from firstbyte.worker.settling import others_want_to_run
+from firstbyte.worker.shared_folder import folder_bytes
 
 REST_SECONDS = 0.5
 REST_STEP_SECONDS = 0.001
@@ -51,6 +52,8 @@ class Look:
     """How many processes the scenario had named."""
     stored_bytes: int
     """What it wrote to file systems that have a disk behind them (write_bytes)."""
+    shared_files_bytes: int
+    """Of all files of the user in /dev/shm, whoever wrote them."""
     lingered_ns: int
     """CPU time that it took after the span, until its threads were at rest or REST_SECONDS had passed."""
     opened: frozenset[int] | None
@@ -202,6 +205,7 @@ class Looker:
             children=len(strangers),
             named=len(self._named),
             stored_bytes=sum(one.stored_bytes for one in (own, *started.values())),
+            shared_files_bytes=folder_bytes(),
             lingered_ns=lingered_ns,
             opened=opened,
         )
@@ -257,17 +261,21 @@ class _Counters(NamedTuple):
         fields = text[text.rindex(b")") + 2 :].split()  # from the third on: a name may hold spaces
         if fields[0] == b"Z":  # it has ended, and nobody has waited for it
             used = (int(fields[11]) + int(fields[12])) * NS_PER_TICK
-            return cls(used, (int(fields[13]) + int(fields[14])) * NS_PER_TICK, 0, 0, 0, 0, 0)
-        io = dict(line.split(b": ") for line in Path(f"/proc/{pid}/io").read_bytes().splitlines())
+            reaped = (int(fields[13]) + int(fields[14])) * NS_PER_TICK
+            return cls(used, reaped, 0, 0, *_io_bytes(pid))
         return cls(
-            cpu_ns=cpu_ns(pid),
-            reaped_cpu_ns=(int(fields[13]) + int(fields[14])) * NS_PER_TICK,
-            faults=sum(int(fields[place]) for place in (7, 8, 9, 10)),
-            threads=int(fields[17]),
-            read_bytes=int(io[b"rchar"]),
-            written_bytes=int(io[b"wchar"]),
-            stored_bytes=int(io[b"write_bytes"]),
+            cpu_ns(pid),
+            (int(fields[13]) + int(fields[14])) * NS_PER_TICK,
+            sum(int(fields[place]) for place in (7, 8, 9, 10)),
+            int(fields[17]),
+            *_io_bytes(pid),
         )
+
+
+def _io_bytes(pid: int) -> tuple[int, int, int]:
+    """Read, written, stored. Raises OSError once it has gone."""
+    io = dict(line.split(b": ") for line in Path(f"/proc/{pid}/io").read_bytes().splitlines())
+    return int(io[b"rchar"]), int(io[b"wchar"]), int(io[b"write_bytes"])
 
 
 def _used_ns(pid: int) -> int:

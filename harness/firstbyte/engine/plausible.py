@@ -236,11 +236,19 @@ def stored(claim: Claim) -> Iterator[str]:
         or claim.planned.instrument.name == "heap"
     ):
         return
-    written = looks[-1].stored_bytes - looks[0].stored_bytes
+    first, last = looks[0], looks[-1]
+    written = last.stored_bytes - first.stored_bytes
     if not any(look.children_cpu_ns or look.named for look in looks):  # there is no pipe to anyone
-        written = max(written, looks[-1].written_bytes - looks[0].written_bytes)
-    if written > max(STORED_BYTES, sum(claim.evidence.shard_bytes) / 4):
+        written = max(written, last.written_bytes - first.written_bytes)
+    most_bytes = max(STORED_BYTES, sum(claim.evidence.shard_bytes) / 4)
+    if written > most_bytes:
         yield f"it wrote {_bytes(written)} to files, which a reader does not"
+    # Files in memory have a name there, and are anybody's: but it has written what nobody of its family has
+    # read, as they do what goes through pipes.
+    appeared = max(look.shared_files_bytes for look in looks) - first.shared_files_bytes
+    unread = (last.written_bytes - first.written_bytes) - (last.read_bytes - first.read_bytes)
+    if min(appeared, unread) > most_bytes:
+        yield f"it wrote to files in /dev/shm, which a reader does not: {_bytes(appeared)} came there"
 
 
 RULES: tuple[Callable[[Claim], Iterator[str]], ...] = (
