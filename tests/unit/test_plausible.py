@@ -14,7 +14,15 @@ from firstbyte.engine import plausible
 from firstbyte.engine.looks import Delivery, Evidence, Look, Stamps
 from firstbyte.engine.plan import Axes, Planned, make_plan
 from firstbyte.model import Environment, Sample
-from firstbyte.worker.protocol import AFTER_SPAN, BEFORE_SPAN, ENDED, IMPORTED
+from firstbyte.worker.protocol import (
+    AFTER_COPY,
+    AFTER_KNOWN,
+    AFTER_SPAN,
+    BEFORE_COPY,
+    BEFORE_SPAN,
+    ENDED,
+    IMPORTED,
+)
 
 MS = 1_000_000
 FILE_BYTES = 9_000_000
@@ -40,11 +48,17 @@ HONEST: list[dict[str, Any]] = [
         "read_bytes": 10_600_000,
         "opened": frozenset({0}),
     },
+    {"place": BEFORE_COPY, "read_bytes": 9_000_000},
+    {"place": AFTER_KNOWN, "read_bytes": 70_000},
+    {"place": AFTER_KNOWN, "read_bytes": 90_000},
+    {"place": AFTER_COPY, "read_bytes": 90_000},
     {"place": ENDED, "main_cpu_ns": 90 * MS, "read_bytes": 10_600_000},
 ]
 """A scan of one file, twice: what each look has more than the one before it. A span took 100 ms."""
 SECOND = 4
 """Place of the look after the second span."""
+COPY = SECOND + 4
+"""Of the look after a copy of the file was opened."""
 
 
 def looks(steps: list[dict[str, Any]]) -> list[Look]:
@@ -117,6 +131,10 @@ CHEATS: dict[str, tuple[str, list[tuple[int, dict[str, Any]]]]] = {
         "span 2 read 51 bytes, span 1 10,900,000",
         [(SECOND, {"read_bytes": 51})],
     ),
+    "a copy has to be read": (
+        "it read 10,600,000 bytes at most of a shard that it had read before, and 21,300,000 bytes of a copy",
+        [(COPY, {"read_bytes": 21_300_000})],
+    ),
     "faster than memory": (
         "span 2 took 1.000 ms of CPU time, less than the floor",
         [(SECOND, {"main_cpu_ns": MS})],
@@ -165,6 +183,8 @@ HONEST_TOO: dict[str, list[tuple[int, dict[str, Any]]]] = {
         (SECOND, {"read_bytes": 60, "faults": 150}),
     ],
     "a way to read that is not counted": [(2, {"read_bytes": 60}), (SECOND, {"read_bytes": 60})],
+    "more is read ahead of a copy": [(COPY, {"read_bytes": 13_000_000})],
+    "nobody asks for a copy": [(place, {"place": ENDED}) for place in range(SECOND + 1, COPY + 1)],
     "metadata is kept": [(SECOND, {"read_bytes": 9_000_000})],
     "a pool comes to rest": [(SECOND, {"lingered_ns": 2 * MS})],
     "a reader that is closed early goes on for a while": [(3, {"threads_cpu_ns": 40 * MS})],

@@ -6,6 +6,8 @@ Whatever happens in a worker is an outcome, never an exception.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +35,8 @@ from firstbyte.worker.order import (
 from firstbyte.worker.turns import Turns
 
 PREPARE_TIMEOUT_SECONDS = 3600.0
+MOST_COPIED_BYTES = 16_000_000
+"""Of a shard that is opened under another name as well."""
 RESTLESS = (
     "the process never stood still before its first span: its times hold what its import left"
 )
@@ -156,7 +160,10 @@ class Engine:
         order = self.order(planned, MEASURE, ready.prepared)
         asked = {**planned.variables, **(variables or {})}
         order = replace(order, final_process=final, variables=asked, turns=turns)
-        outcome = self.launcher(order, self.environment)
+        with tempfile.TemporaryDirectory(prefix="firstbyte-copy-") as folder:
+            if final and not turns and planned.scenario.reads is ReadsInSpan.OPENING:
+                order = replace(order, copy=_copied(ready.prepared[0], folder))
+            outcome = self.launcher(order, self.environment)
         if outcome.evidence is not None:
             manifest = self.manifests[planned.cell.corpus]
             source = tuple(ready.prepared) == tuple(map(str, manifest.paths))
@@ -246,6 +253,14 @@ class Engine:
 
 def _subject_and_corpus(planned: Planned) -> tuple[str, str, str]:
     return planned.cell.backend, planned.cell.variant, planned.cell.corpus
+
+
+def _copied(shard: str, folder: str) -> str:
+    """A copy of that shard in the folder; none of one that is large, or no file."""
+    path = Path(shard)
+    if not path.is_file() or path.stat().st_size > MOST_COPIED_BYTES:
+        return ""
+    return shutil.copyfile(path, Path(folder) / path.name).as_posix()
 
 
 def _is_restless(outcome: Outcome) -> bool:

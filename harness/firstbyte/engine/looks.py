@@ -135,7 +135,11 @@ class Evidence:
     @property
     def outside(self) -> list[Between]:
         """From the import to the first span, and from one to the next."""
-        return [one for one in self._steps() if one.after.place == BEFORE_SPAN]
+        return self.before(BEFORE_SPAN)
+
+    def before(self, place: str) -> list[Between]:
+        """What led to the looks at that place."""
+        return [one for one in self._steps() if one.after.place == place]
 
     def _steps(self) -> Iterator[Between]:
         return (Between(*pair) for pair in pairwise(self.looks))

@@ -14,6 +14,7 @@ from firstbyte.engine.looks import Evidence
 from firstbyte.engine.plan import Planned
 from firstbyte.model import Sample
 from firstbyte.worker.instruments.clock import CPU
+from firstbyte.worker.protocol import AFTER_COPY, AFTER_KNOWN
 
 CLOCK_SLACK_NS = 1_000_000
 """Parent and worker read the same clock; this is for nothing but clocks of processors that differ."""
@@ -25,6 +26,8 @@ TELLING_BYTES = 16_384
 """What is smaller may be read by the way, or not be noticed among what the harness reads of /proc."""
 NOTHING_BYTES = 2_048
 """The harness itself reads some bytes of /proc in a span."""
+COPY_RATIO = 1.25
+"""Read ahead varies."""
 LEAST_FAULTS = 2
 """Of a file that is mapped anew, the end and the beginning are touched."""
 ASIDE_NS = 500_000
@@ -158,6 +161,22 @@ def read_again(claim: Claim) -> Iterator[str]:
             )
 
 
+def copied(claim: Claim) -> Iterator[str]:
+    """A copy of a shard, under a name that nobody has read before, takes no more reading than the shard."""
+    evidence = claim.evidence
+    known = [span.read_bytes for span in evidence.before(AFTER_KNOWN)]
+    if not known:
+        return
+    # In the first span a library may have been imported late.
+    most = max(*known, *(span.read_bytes for span in evidence.spans[1:]))
+    for copy in evidence.before(AFTER_COPY):
+        if copy.read_bytes > COPY_RATIO * most + TELLING_BYTES:
+            yield (
+                f"it read {_bytes(most)} at most of a shard that it had read before, and "
+                f"{_bytes(copy.read_bytes)} of a copy of it: what it delivered was kept from a read before"
+            )
+
+
 def processor_clock(claim: Claim) -> Iterator[str]:
     """The CPU time that was stated is not less than what the kernel counted of the main thread alone."""
     evidence = claim.evidence
@@ -258,6 +277,7 @@ RULES: tuple[Callable[[Claim], Iterator[str]], ...] = (
     opened,
     read,
     read_again,
+    copied,
     speed,
     lingering,
     outside,

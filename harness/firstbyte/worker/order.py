@@ -70,6 +70,9 @@ class Order:
     """Environment variables that the parent starts the process with, beside its own."""
     go_on_descriptor: int | None = None
     """Where the parent lets a worker go on that stands still to be looked at; None where nobody looks."""
+    copy: str = ""
+    """A copy of the first shard, to be opened once all is measured, under a name that nobody has read before;
+    empty where none is."""
     rests: bool = False
     """Whether a reader has nothing left to do after a span, so that the parent waits for it to rest there."""
     turns: Turns | None = None

@@ -188,8 +188,11 @@ class Done:
 IMPORTED = "imported"
 BEFORE_SPAN = "before"
 AFTER_SPAN = "after"
+BEFORE_COPY = "before copy"
+AFTER_KNOWN = "after known"
+AFTER_COPY = "after copy"
 ENDED = "ended"
-PLACES = (IMPORTED, BEFORE_SPAN, AFTER_SPAN, ENDED)
+PLACES = (IMPORTED, BEFORE_SPAN, AFTER_SPAN, BEFORE_COPY, AFTER_KNOWN, AFTER_COPY, ENDED)
 KINDS_OF_FAILURE = ("unsupported", "refused", "memory", "error")
 
 Event = (
