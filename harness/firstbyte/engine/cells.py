@@ -172,6 +172,7 @@ class Engine:
                 outcome.samples,
                 outcome.evidence,
                 tuple((one.bytes, one.raw_bytes) for one in manifest.shards) if source else (),
+                _footer_bytes(Path(ready.prepared[0])) if order.copy else 0,
             )
             outcome.suspicions = plausible.suspicions(claim)
         return outcome
@@ -261,6 +262,14 @@ def _copied(shard: str, folder: str) -> str:
     if not path.is_file() or path.stat().st_size > MOST_COPIED_BYTES:
         return ""
     return shutil.copyfile(path, Path(folder) / path.name).as_posix()
+
+
+def _footer_bytes(shard: Path) -> int:
+    """Length of the metadata of a Parquet file, as it says; 0 for any other."""
+    with shard.open("rb") as file:
+        file.seek(max(0, shard.stat().st_size - 8))
+        end = file.read()
+    return int.from_bytes(end[:4], "little") if end[4:] == b"PAR1" else 0
 
 
 def _is_restless(outcome: Outcome) -> bool:

@@ -26,8 +26,10 @@ TELLING_BYTES = 16_384
 """What is smaller may be read by the way, or not be noticed among what the harness reads of /proc."""
 NOTHING_BYTES = 2_048
 """The harness itself reads some bytes of /proc in a span."""
-COPY_RATIO = 1.25
+COPY_RATIO = 2
 """Read ahead varies."""
+METADATA_BYTES = 131_072
+"""An honest reader may keep some metadata of a file, or what it has learnt of where that begins."""
 LEAST_FAULTS = 2
 """Of a file that is mapped anew, the end and the beginning are touched."""
 ASIDE_NS = 500_000
@@ -57,6 +59,8 @@ class Claim:
     sizes: Sequence[tuple[int, int]] = ()
     """Bytes of each shard, and of its column chunks before compression; empty where the backend reads files
     of its own."""
+    footer_bytes: int = 0
+    """Of the first shard, where it is a Parquet file."""
 
     def told(self, span: int) -> frozenset[int]:
         """The shards that it said it had delivered in that span."""
@@ -162,15 +166,18 @@ def read_again(claim: Claim) -> Iterator[str]:
 
 
 def copied(claim: Claim) -> Iterator[str]:
-    """A copy of a shard, under a name that nobody has read before, takes no more reading than the shard."""
+    """A copy of a shard, under a name that nobody has read before, takes no more reading than the shard, but
+    for metadata: the footer, and page indexes that may be as large.
+    """
     evidence = claim.evidence
     known = [span.read_bytes for span in evidence.before(AFTER_KNOWN)]
     if not known:
         return
     # In the first span a library may have been imported late.
     most = max(*known, *(span.read_bytes for span in evidence.spans[1:]))
+    metadata = METADATA_BYTES + 2 * claim.footer_bytes
     for copy in evidence.before(AFTER_COPY):
-        if copy.read_bytes > COPY_RATIO * most + TELLING_BYTES:
+        if copy.read_bytes > COPY_RATIO * most + metadata:
             yield (
                 f"it read {_bytes(most)} at most of a shard that it had read before, and "
                 f"{_bytes(copy.read_bytes)} of a copy of it: what it delivered was kept from a read before"
