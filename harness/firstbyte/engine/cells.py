@@ -161,8 +161,9 @@ class Engine:
         asked = {**planned.variables, **(variables or {})}
         order = replace(order, final_process=final, variables=asked, turns=turns)
         with tempfile.TemporaryDirectory(prefix="firstbyte-copy-") as folder:
-            if final and not turns and planned.scenario.reads is ReadsInSpan.OPENING:
-                order = replace(order, copy=_copied(ready.prepared[0], folder))
+            repeats = planned.cell.repetitions > 1 and not turns
+            if final and repeats and planned.scenario.reads is ReadsInSpan.OPENING:
+                order = replace(order, copies=tuple(_copies(Path(ready.prepared[0]), folder)))
             outcome = self.launcher(order, self.environment)
         if outcome.evidence is not None:
             manifest = self.manifests[planned.cell.corpus]
@@ -172,7 +173,7 @@ class Engine:
                 outcome.samples,
                 outcome.evidence,
                 tuple((one.bytes, one.raw_bytes) for one in manifest.shards) if source else (),
-                _footer_bytes(Path(ready.prepared[0])) if order.copy else 0,
+                _footer_bytes(Path(ready.prepared[0])) if order.copies else 0,
             )
             outcome.suspicions = plausible.suspicions(claim)
         return outcome
@@ -256,12 +257,11 @@ def _subject_and_corpus(planned: Planned) -> tuple[str, str, str]:
     return planned.cell.backend, planned.cell.variant, planned.cell.corpus
 
 
-def _copied(shard: str, folder: str) -> str:
-    """A copy of that shard in the folder; none of one that is large, or no file."""
-    path = Path(shard)
-    if not path.is_file() or path.stat().st_size > MOST_COPIED_BYTES:
-        return ""
-    return shutil.copyfile(path, Path(folder) / path.name).as_posix()
+def _copies(shard: Path, folder: str) -> Iterator[str]:
+    """Copies of that shard in the folder; none of one that is large, or no file."""
+    if shard.is_file() and shard.stat().st_size <= MOST_COPIED_BYTES:
+        for number in range(plausible.COPIES):
+            yield str(shutil.copyfile(shard, Path(folder) / f"{number}-{shard.name}"))
 
 
 def _footer_bytes(shard: Path) -> int:

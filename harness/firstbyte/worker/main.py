@@ -115,7 +115,7 @@ class WorkerBench:
         self._probe = probe
         self._turns = TurnTaker(order.turns) if order.turns else None
         self._settles = order.settles
-        self._copy = order.copy
+        self._copies = tuple(map(Path, order.copies))
         self._observing_others = False
         self._figures: dict[str, float] = {}
         self._span_ns = (0, 0)
@@ -182,8 +182,8 @@ class WorkerBench:
         self._sender.send(protocol.AllMeasured())
         if not self.final_process:
             return
-        if self._copy:
-            self._open_copy()
+        if self._copies:
+            self._open_copies()
         for one in self._ways.left():
             shard = self.shards[one.shard]
             digests = shard_digests(self._unnoted, shard, one.batch_rows, one.columns)
@@ -192,23 +192,21 @@ class WorkerBench:
         if self._kept is not None:
             self._sender.send(protocol.Digested(self._kept.shard, **self._kept.digests()))
 
-    def _open_copy(self) -> None:
-        """Take the first value of the first shard once more, and that of its copy; the parent looks on."""
-        known = self.shards[0].path
+    def _open_copies(self) -> None:
+        """Take the first value of the first shard and that of a copy of it, in turns; the parent looks on."""
         self._standstill.at(protocol.BEFORE_COPY)
-        # Twice: what threads of one read ahead still do is seen in the next.
-        for path, place in (
-            (known, protocol.AFTER_KNOWN),
-            (known, protocol.AFTER_KNOWN),
-            (Path(self._copy), protocol.AFTER_COPY),
-        ):
-            with self._unnoted.open(
-                path, columns=self.columns, batch_rows=self.batch_rows
-            ) as reader:
-                for batch in reader:
-                    reader.first_value(batch, self.text_column)
-                    break
-            self._standstill.at(place)
+        for copy in self._copies:
+            self._take_first_value(self.shards[0].path)
+            self._standstill.at(protocol.AFTER_KNOWN)
+            self._take_first_value(copy)
+            self._standstill.at(protocol.AFTER_COPY)
+
+    def _take_first_value(self, path: Path) -> None:
+        opened = self._unnoted.open(path, columns=self.columns, batch_rows=self.batch_rows)
+        with opened as reader:
+            for batch in reader:
+                reader.first_value(batch, self.text_column)
+                break
 
     def observe(self, pids: Sequence[int]) -> None:
         self._observing_others = True

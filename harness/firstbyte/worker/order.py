@@ -70,9 +70,8 @@ class Order:
     """Environment variables that the parent starts the process with, beside its own."""
     go_on_descriptor: int | None = None
     """Where the parent lets a worker go on that stands still to be looked at; None where nobody looks."""
-    copy: str = ""
-    """A copy of the first shard, to be opened once all is measured, under a name that nobody has read before;
-    empty where none is."""
+    copies: tuple[str, ...] = ()
+    """Copies of the first shard, to be opened once all is measured, under names that nobody has read."""
     rests: bool = False
     """Whether a reader has nothing left to do after a span, so that the parent waits for it to rest there."""
     turns: Turns | None = None
@@ -95,5 +94,6 @@ class Order:
         raw["shards"] = tuple(raw["shards"])
         raw["shard_rows"] = tuple(raw["shard_rows"])
         raw["passes"] = tuple(map(Pass, raw["passes"]))
+        raw["copies"] = tuple(raw["copies"])
         raw["turns"] = Turns(**raw["turns"]) if raw["turns"] else None
         return Order(**raw)
