@@ -330,6 +330,20 @@ def test_text_of_every_annotation_comes_as_a_dictionary(
             assert found["c"].to_pylist() == expected
 
 
+@pytest.mark.parametrize("annotation", [{"converted": JSON}, {"logical": {12: {}}}])
+def test_nothing_but_nulls_comes_as_a_dictionary(
+    annotation: dict[str, Any], tmp_path: Path
+) -> None:
+    column = leaf("c", BYTE_ARRAY, OPTIONAL, **annotation)
+    nulls = page(sized(runs((0, 2))) + b"\x01", 2, encoding=RLE_DICTIONARY)
+    indices = sized(runs((1, 2))) + bytes([1]) + runs((1, 1), (0, 1))
+    text = page(indices, 2, encoding=RLE_DICTIONARY)
+    data = flat_file(column, [nulls, text], 4, dictionary=dictionary_page(plain([b"a", b"b"]), 2))
+    for batch_size in (2, 4):
+        found = table(data, tmp_path, strings="dictionary", batch_size=batch_size)
+        assert found["c"].to_pylist() == [None, None, "b", "a"]
+
+
 @pytest.mark.parametrize("order", ["ef", "fe", "efe", "fef", "eeffee"])
 def test_pages_without_values_between_rows_of_lists(order: str, tmp_path: Path) -> None:
     filled = page(sized(runs((0, 1), (1, 1))) + sized(runs((1, 2))) + i32(1, 2), 2)
