@@ -44,8 +44,10 @@ QUICK = frozenset(
         (Sort.LIE, "first_pass"),
         (Sort.CHEAT, "cached_batches"),
         (Sort.CHEAT, "footer_counting"),
+        (Sort.CHEAT, "first_value_kept"),
         (Sort.CHEAT, "half_speed"),
         (Sort.HIDDEN, "memfd_unmapped"),
+        (Sort.HIDDEN, "dev_shm_closed"),
         (Sort.HIDDEN, "daemon"),
         (Sort.LEAK, "raw_mapping"),
     }
