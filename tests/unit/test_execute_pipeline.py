@@ -24,6 +24,7 @@ from pipeline_fixtures import (
 from rich.console import Console
 
 from firstbyte.api import Repetitions
+from firstbyte.engine import cells, plausible
 from firstbyte.engine.cells import PREPARE_TIMEOUT_SECONDS, Engine
 from firstbyte.engine.launch import Outcome
 from firstbyte.engine.plan import Axes, Plan, make_plan
@@ -168,6 +169,15 @@ def test_the_corpus_is_prepared_once_for_each_variant(tmp_path: Path) -> None:
     assert len(records) == 6
     for variant in ("a", "b"):
         assert launcher.tasks(variant) == [PREPARE, MEASURE, DIGEST, MEASURE, MEASURE]
+
+
+def test_copies_of_a_shard_have_its_name_and_no_path_in_common(tmp_path: Path) -> None:
+    shard = tmp_path / "07.parquet"
+    shard.write_bytes(b"rows")
+    made = [Path(one) for one in cells._copies(shard, str(tmp_path))]
+    assert len({shard, *made}) == 1 + plausible.COPIES
+    assert {(one.name, one.read_bytes()) for one in made} == {("07.parquet", b"rows")}
+    assert list(cells._copies(tmp_path, str(tmp_path))) == [], "a folder is not copied"
 
 
 def test_a_reader_that_is_wrong_the_first_time_only_is_wrong(tmp_path: Path) -> None:

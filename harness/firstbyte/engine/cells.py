@@ -261,7 +261,11 @@ def _copies(shard: Path, folder: str) -> Iterator[str]:
     """Copies of that shard in the folder; none of one that is large, or no file."""
     if shard.is_file() and shard.stat().st_size <= MOST_COPIED_BYTES:
         for number in range(plausible.COPIES):
-            yield str(shutil.copyfile(shard, Path(folder) / f"{number}-{shard.name}"))
+            copy = Path(
+                folder, str(number), shard.name
+            )  # a reader may know its shards by their names
+            copy.parent.mkdir()
+            yield str(shutil.copyfile(shard, copy))
 
 
 def _footer_bytes(shard: Path) -> int:
