@@ -61,7 +61,7 @@ AT_ONCE: dict[str, tuple[Status, str]] = {
     "garbage_on_protocol": (Status.ERROR, "broke the protocol with 'this is no JSON'"),
     "leaves_child": (Status.OK, ""),
     "leaves_fork": (Status.OK, ""),
-    "restless": (Status.SUSPECT, "went on after span 1, outside any"),
+    "restless": (Status.SUSPECT, "went on after span 2, outside any"),
     "spinning": (Status.OK, ""),
 }
 HANGS = {

@@ -21,7 +21,7 @@ FOUND: dict[tuple[str, str], str] = {
     ("time_to_first_byte", "still_clock"): CLOCK,
     ("full_scan", "still_clock"): CLOCK,
     ("full_scan", "cached"): "whose file nobody opened meanwhile",
-    ("full_scan", "lingering"): "went on after span 1, outside any",
+    ("full_scan", "lingering"): "went on after span 2, outside any",
     ("full_scan", "cpu_clock"): "its clock of CPU time is not the machine's",
 }
 """Scenario and cheat, and what is said of it."""

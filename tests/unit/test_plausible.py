@@ -67,7 +67,7 @@ def looks(steps: list[dict[str, Any]]) -> list[Look]:
     made: list[Look] = []
     counted = dict.fromkeys(("main_cpu_ns", "threads_cpu_ns", "children_cpu_ns"), 0)
     counted |= dict.fromkeys(("read_bytes", "written_bytes", "faults", "stored_bytes"), 0)
-    counted["shared_files_bytes"] = 0
+    counted |= {"shared_files_bytes": 0, "libraries": 0}
     for number, step in enumerate(steps):
         counted = {name: value + step.get(name, 0) for name, value in counted.items()}
         others = {name: value for name, value in step.items() if name not in counted}
@@ -192,6 +192,9 @@ HONEST_TOO: dict[str, list[tuple[int, dict[str, Any]]]] = {
         (place, {"place": ENDED}) for place in range(SECOND + 1, COPIES[-1] + 1)
     ],
     "metadata is kept": [(SECOND, {"read_bytes": 9_000_000})],
+    "what an import in the span has started spins": [
+        (SECOND, {"lingered_ns": 90 * MS, "libraries": 12})
+    ],
     "a pool comes to rest": [(SECOND, {"lingered_ns": 2 * MS})],
     "a reader that is closed early goes on for a while": [(3, {"threads_cpu_ns": 40 * MS})],
     "bytecode": [(2, {"stored_bytes": 3_000_000, "written_bytes": 3_000_000})],

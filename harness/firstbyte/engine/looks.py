@@ -54,6 +54,8 @@ class Look:
     """What it wrote to file systems that have a disk behind them (write_bytes)."""
     shared_files_bytes: int
     """Of all files of the user in /dev/shm, whoever wrote them."""
+    libraries: int
+    """Mappings of code that it has loaded: an import adds some."""
     lingered_ns: int
     """CPU time that it took after the span, until its threads were at rest or REST_SECONDS had passed."""
     opened: frozenset[int] | None
@@ -210,6 +212,7 @@ class Looker:
             named=len(self._named),
             stored_bytes=sum(one.stored_bytes for one in (own, *started.values())),
             shared_files_bytes=folder_bytes(),
+            libraries=_libraries(self._pid),
             lingered_ns=lingered_ns,
             opened=opened,
         )
@@ -241,6 +244,14 @@ class Looker:
                 found[pid] = _Counters.of(pid)
         self._children = list(found)
         return found
+
+
+def _libraries(pid: int) -> int:
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_bytes()
+    except OSError:
+        return 0
+    return sum(b" r-xp " in line and b"/" in line for line in maps.splitlines())
 
 
 class _Counters(NamedTuple):

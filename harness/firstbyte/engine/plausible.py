@@ -222,14 +222,19 @@ def speed(claim: Claim) -> Iterator[str]:
 
 
 def lingering(claim: Claim) -> Iterator[str]:
-    """A reader that has delivered everything has nothing left to do after the span, and no child ever has."""
+    """A reader that has delivered everything has nothing left to do after the span, and no child ever has.
+
+    Not judged is a span in which a library was loaded: what an import starts may spin for a while (numpy's
+    threads do), and no second span of the process loads it again.
+    """
     reads = claim.planned.scenario.reads
     if reads is None:
         return
     share = WHOLE_REST_SHARE if reads is ReadsInSpan.WHOLE else OUTSIDE_RATIO
     for number, span in enumerate(claim.evidence.spans, 1):
         own_ns = span.main_cpu_ns + span.threads_cpu_ns
-        if span.after.lingered_ns > REST_NS + share * own_ns:
+        loaded = span.after.libraries > span.before.libraries
+        if not loaded and span.after.lingered_ns > REST_NS + share * own_ns:
             yield (
                 f"its threads or child processes went on after span {number}, outside any: "
                 f"{_time(span.after.lingered_ns)} of CPU time, {_time(own_ns)} in the span"
