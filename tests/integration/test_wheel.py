@@ -13,7 +13,7 @@ import sys
 import sysconfig
 import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -26,7 +26,7 @@ SCAN = ("-s", "full_scan", "-i", "clock", "-c", CORPUS)
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment with the wheel, and an empty folder to work in."""
+    """An environment with the wheel, and a folder to work in, inside a project of somebody else."""
 
     folder: Path
     site: Path
@@ -67,7 +67,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     project = tmp_path_factory.mktemp("project")
     (project / "file").touch()
     who = ("-c", "user.name=n", "-c", "user.email=e@example.org")
@@ -81,9 +81,15 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     # The libraries of this environment, but not its own `firstbyte`: a line like this one adds a folder
     # behind the others, and the .pth files in it are not read.
     (site / "libraries.pth").write_text(sysconfig.get_path("platlib") + "\n")
-    folder = project / "empty"
+    return Installed(project, site, tmp_path_factory.mktemp("wheel-cache"))
+
+
+@pytest.fixture
+def installed(environment: Installed, request: pytest.FixtureRequest) -> Installed:
+    """A folder for each test, as they come in any order."""
+    folder = environment.folder / request.node.name
     folder.mkdir()
-    return Installed(folder, site, tmp_path_factory.mktemp("wheel-cache"))
+    return replace(environment, folder=folder)
 
 
 def names(archive: Path) -> list[str]:
