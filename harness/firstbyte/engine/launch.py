@@ -50,6 +50,7 @@ from firstbyte.worker.status import read_status
 
 GUARD_SECONDS = 0.05
 """How often the memory limit is looked at where the instrument itself does not poll."""
+MOST_HEARD_OUT = 16
 TRACEBACK_GRACE_SECONDS = 10.0
 """For a worker that is overdue to say where it is; it ends as soon as it has."""
 LONGEST_LINE_BYTES = 32_000_000
@@ -192,6 +193,8 @@ class _Watch:
                 self._observer.poll()
             now_ns = time.monotonic_ns()
             if now_ns > self._deadline_ns:
+                if not self._hear_out(selector):
+                    return
                 self._failed = (Status.TIMEOUT, self._overdue())
                 self._process.send_signal(signal.SIGUSR2)
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -201,6 +204,18 @@ class _Watch:
                 guard_ns = now_ns + int(GUARD_SECONDS * 1e9)
                 if self._over_memory():
                     return
+
+    def _hear_out(self, selector: selectors.BaseSelector) -> bool:
+        """Take what an overdue worker has said already, as it decides how far it came; False as `_listen`.
+
+        No more than MOST_HEARD_OUT chunks: one that never stops talking is overdue as well.
+        """
+        for _ in range(MOST_HEARD_OUT):
+            if self._closed or not selector.select(0):
+                break
+            if not self._listen(selector):
+                return False
+        return True
 
     def _listen(self, selector: selectors.BaseSelector) -> bool:
         """Take what comes in the time of a poll; False once nothing will come any more."""
