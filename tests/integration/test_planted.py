@@ -65,11 +65,10 @@ def test_the_control_is_clean_and_constant(laboratory):
     assert verdict([seen]).outcome is LeakClass.CLEAN
 
 
-def test_64_bytes_per_scan_are_measured(laboratory):
+def test_64_bytes_per_scan_are_measured_to_the_byte(laboratory):
     seen = LeakSeries.of(scanned(laboratory, "malloc_leak").samples[0])
     slope = judge_process(seen)["glibc_live_bytes"].slope
-    # malloc(64) takes a chunk of 80 bytes; what a reading itself holds differs by 16 B now and then.
-    assert slope.estimate == pytest.approx(80, abs=1)
+    assert slope.estimate == 80  # malloc(64) takes a chunk of 80 bytes
     assert verdict([seen]).wants == "processes"
 
 

@@ -91,10 +91,11 @@ class Ledgers:
 
     def read(self) -> dict[str, int]:
         """Live bytes by ledger, and the process's private and shared memory."""
+        # The heap first: what the other readings make would be live in it, in chunks that differ by 16 B.
+        heap = self._heap_info() if self._heap_info is not None else None
         resident = read_status(self._status)
         readings = {RESIDENT: resident.anon, SHARED: resident.shmem}
-        if self._heap_info is not None:
-            heap = self._heap_info()
+        if heap is not None:
             readings[GLIBC] = heap.heap_used + heap.mmap_used
         if self._counters is not None:
             readings.update(
