@@ -14,6 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from firstbyte.corpora.digest import is_list
+
 Values = list[Any]
 Columns = dict[str, Values]
 NS_PER = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
@@ -44,7 +46,7 @@ def values(array: pa.Array) -> Values:
         return _with_nulls(array, rows)
     if pa.types.is_map(kind):
         return _map(array)
-    if _is_list(kind):
+    if is_list(kind):
         return _lists(array)
     scalar = _scalar(kind)
     if scalar is None:
@@ -53,17 +55,6 @@ def values(array: pa.Array) -> Values:
     if unit is not None:
         array = array.cast(unit)
     return [None if value is None else convert(value) for value in array.to_pylist()]
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    is_ = pa.types
-    return bool(
-        is_.is_list(kind)
-        or is_.is_large_list(kind)
-        or is_.is_fixed_size_list(kind)
-        or is_.is_list_view(kind)
-        or is_.is_large_list_view(kind)
-    )
 
 
 def _lists(array: pa.Array) -> Values:

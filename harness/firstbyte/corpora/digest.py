@@ -185,7 +185,7 @@ def _node(kind: pa.DataType, column: str) -> _Node:
         return _Text("utf8")
     if _is_bytes(kind):
         return _Text("binary")
-    if _is_list(kind):
+    if is_list(kind):
         child = _node(kind.value_type, column)
         return _List(f"list<{child.kind}>", child)
     if is_.is_map(kind):
@@ -232,7 +232,8 @@ def _is_bytes(kind: pa.DataType) -> bool:
     )
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Whether values of the type are lists, in any of Arrow's layouts; maps are not."""
     is_ = pa.types
     return bool(
         is_.is_list(kind)
